@@ -1,0 +1,2 @@
+//! Seesaw-Nets as plain data: blocks, nets, the zoo, validation and cost.
+#![forbid(unsafe_code)]

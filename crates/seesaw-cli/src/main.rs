@@ -1,0 +1,4 @@
+//! The command `seesaw`.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Inference of Seesaw-Nets: a net and its weights compiled into a plan.
+#![forbid(unsafe_code)]

@@ -1,4 +1,26 @@
 //! The command `seesaw`.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod args;
+mod commands;
+mod failure;
+mod output;
+mod resolve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use commands::Outcome;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    match commands::run(args::Cli::parse()) {
+        Ok(Outcome::Complete) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Err(failure) => {
+            failure.report();
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `seesaw completions`: scripts that complete the command line.
+
+use std::io::Write;
+
+use clap::CommandFactory;
+
+use crate::{
+    args::{Cli, CompletionsArgs},
+    failure::Failure,
+};
+
+pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+    // By way of a buffer: the generator panics when standard output is closed.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "seesaw", &mut script);
+    let mut out = std::io::stdout().lock();
+    out.write_all(&script)?;
+    Ok(out.flush()?)
+}

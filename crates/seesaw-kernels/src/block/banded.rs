@@ -1,0 +1,154 @@
+//! A block on a map larger than the cache: bands of output rows.
+
+use std::ops::Range;
+
+use super::{InvertedResidual, Shape, copy_rows};
+use crate::{
+    depthwise::Band,
+    layout::Plane,
+    parallel::{SendPtr, Team, share},
+    simd::BLOCK,
+};
+
+/// Rows of the ring: a window of four, and a multiple of what a band adds, so that the rows that
+/// are expanded together lie together.
+const RING: usize = 4;
+
+/// The ring of expanded rows, with padding left and right, and a row of zeros behind them that
+/// stands for the padding above and below.
+fn ring(shape: Shape) -> Plane {
+    Plane::dense(RING + 1, shape.input.cols + 2)
+}
+
+/// The depthwise output of one band.
+fn band(block: &InvertedResidual, shape: Shape) -> Plane {
+    Plane::dense(block.depthwise.band_rows(), shape.output.cols)
+}
+
+/// f32 that one thread needs.
+pub(super) fn scratch_len(block: &InvertedResidual, shape: Shape) -> usize {
+    block.wide_blocks() * (ring(shape).block_stride + band(block, shape).block_stride)
+}
+
+/// Runs the block; lengths are checked by the caller. Each thread takes a share of the rows.
+pub(super) fn run(
+    block: &InvertedResidual,
+    team: &Team,
+    x: &[f32],
+    shape: Shape,
+    scratch: &mut [f32],
+    out: &mut [f32],
+) {
+    let len = scratch_len(block, shape);
+    let (scratch, out) = (SendPtr(scratch.as_mut_ptr()), SendPtr(out.as_mut_ptr()));
+    let bands = shape.output.rows.div_ceil(block.depthwise.band_rows());
+    team.run(&|index| {
+        // SAFETY: the caller checked the lengths; each thread has its own scratch and rows.
+        unsafe {
+            let scratch = scratch.get().add(index * len);
+            let scratch = std::slice::from_raw_parts_mut(scratch, len);
+            let bands = share(bands, team.threads(), index);
+            run_bands(block, x, shape, scratch, out.get(), bands);
+        }
+    });
+}
+
+/// Runs some bands.
+///
+/// # Safety
+/// `out` must be writable, and its rows of these bands no other thread's.
+unsafe fn run_bands(
+    block: &InvertedResidual,
+    x: &[f32],
+    shape: Shape,
+    scratch: &mut [f32],
+    out: *mut f32,
+    bands: Range<usize>,
+) {
+    let (ring_plane, band_plane) = (ring(shape), band(block, shape));
+    let (ring, middle) = scratch.split_at_mut(block.wide_blocks() * ring_plane.block_stride);
+    clear_padding(ring, ring_plane);
+    let (height, stride) = (block.depthwise.band_rows(), block.depthwise.stride());
+    let residual = block.residual.then_some(x);
+    let target = block.project.target(out, shape.output, residual);
+    // Input rows from here on are not in the ring; a first band has none of them.
+    let mut next = (bands.start * height * stride).saturating_sub(1);
+    for band in bands {
+        let row = band * height;
+        let count = height.min(shape.output.rows - row);
+        let end = ((row + count - 1) * stride + 2).min(shape.input.rows);
+        expand_rows(block, x, shape, ring, next..end);
+        next = end;
+        // SAFETY: `ring` and `middle` are this thread's; `run_panels` writes the band's pixels.
+        unsafe {
+            let task = Band {
+                input: ring.as_ptr(),
+                input_stride: ring_plane.block_stride,
+                rows: std::array::from_fn(|y| {
+                    let row = (row * stride + y).checked_sub(1).filter(|r| *r < shape.input.rows);
+                    row.map_or(RING, |row| slot(row, stride)) * ring_plane.row_stride
+                }),
+                output: middle.as_mut_ptr(),
+                output_stride: band_plane.block_stride,
+                cols: band_plane.cols,
+            };
+            block.depthwise.run_band(0..block.wide_blocks(), task, count);
+            let (panels, first) = (block.project.panels(), row * shape.output.cols);
+            let (middle, stride) = (middle.as_ptr(), band_plane.block_stride);
+            let pixels = count * shape.output.cols;
+            block.project.run_panels(panels, middle, stride, target, first, pixels);
+        }
+    }
+}
+
+/// The ring's row for input row `row`. At stride 1 bands add rows 1 and 2, 3 and 4, and so on; at
+/// stride 2 rows 0 and 1, 2 and 3.
+fn slot(row: usize, stride: usize) -> usize {
+    (row + 2 - stride) % RING
+}
+
+/// Expands input rows into the ring, as many at once as lie together there.
+fn expand_rows(
+    block: &InvertedResidual,
+    x: &[f32],
+    shape: Shape,
+    ring_rows: &mut [f32],
+    rows: Range<usize>,
+) {
+    let plane = ring(shape);
+    let (cols, block_stride) = (shape.input.cols, shape.input.block_stride);
+    let stride = block.depthwise.stride();
+    let mut row = rows.start;
+    while row < rows.end {
+        let count = (rows.end - row).min(RING - slot(row, stride));
+        let to = slot(row, stride) * plane.row_stride + BLOCK;
+        let from = row * shape.input.row_stride;
+        // SAFETY: rows below `rows.end` are in the input, and `count` rows from `slot(row)` on are
+        // in the ring.
+        unsafe {
+            let (x, to) = (x.as_ptr().add(from), ring_rows.as_mut_ptr().add(to));
+            match &block.expand {
+                Some(expand) => {
+                    let target = expand.target(to, Plane { rows: count, cols, ..plane }, None);
+                    let pixels = count * cols;
+                    expand.run_panels(expand.panels(), x, block_stride, target, 0, pixels);
+                }
+                None => {
+                    copy_rows(x, to, 0..block.wide_blocks(), (count, cols), block_stride, plane)
+                }
+            }
+        }
+        row += count;
+    }
+}
+
+/// Writes zeros left and right of the ring's rows, and into the row of zeros.
+fn clear_padding(ring: &mut [f32], plane: Plane) {
+    for block in ring.chunks_exact_mut(plane.block_stride) {
+        for line in block.chunks_exact_mut(plane.row_stride) {
+            line[..BLOCK].fill(0.0);
+            line[plane.row_stride - BLOCK..].fill(0.0);
+        }
+        block[RING * plane.row_stride..].fill(0.0);
+    }
+}

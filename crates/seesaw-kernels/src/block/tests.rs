@@ -1,0 +1,148 @@
+//! Whole blocks against the reference's layers, exact on whole numbers, in both ways of running.
+
+use super::{InvertedResidual, banded, whole};
+use crate::{
+    BLOCK, Depthwise, Pointwise,
+    isa::IsaToken,
+    layout,
+    parallel::Team,
+    pointwise::Group,
+    reference,
+    testing::{Values, assert_exact, blocked, on_every_isa, planar},
+};
+
+/// A dense block with small whole weights.
+struct Problem {
+    channels: (usize, usize, usize),
+    expand: Option<(Vec<f32>, Vec<f32>)>,
+    depthwise: (Vec<f32>, Vec<f32>),
+    project: (Vec<f32>, Vec<f32>),
+    stride: usize,
+}
+
+impl Problem {
+    fn new(channels: (usize, usize, usize), expands: bool, stride: usize) -> Self {
+        let mut values = Values::new((channels.1 + stride) as u64);
+        let mut layer = |weights, outputs| (values.integers(weights), values.integers(outputs));
+        let (input, wide, output) = channels;
+        Self {
+            channels,
+            expand: expands.then(|| layer(input * wide, wide)),
+            depthwise: layer(9 * wide, wide),
+            project: layer(wide * output, output),
+            stride,
+        }
+    }
+
+    fn is_residual(&self) -> bool {
+        self.stride == 1 && self.channels.0 == self.channels.2
+    }
+
+    fn block(&self, token: IsaToken) -> InvertedResidual {
+        let (input, wide, output) = self.channels;
+        let dense = |inputs, outputs, (weights, bias): &(Vec<f32>, Vec<f32>)| {
+            let (i, o): (Vec<_>, Vec<_>) = ((0..inputs).collect(), (0..outputs).collect());
+            let group = Group { inputs: &i, outputs: &o, weights };
+            Pointwise::new(token, inputs, outputs, &[group], bias, false).unwrap()
+        };
+        let expand = self.expand.as_ref().map(|layer| dense(input, wide, layer));
+        let (weights, bias) = &self.depthwise;
+        let depthwise = Depthwise::new(token, weights, bias, self.stride, true).unwrap();
+        let project = dense(wide, output, &self.project);
+        InvertedResidual::new(expand, depthwise, project, self.is_residual()).unwrap()
+    }
+
+    fn expected(&self, x: &[f32], (rows, cols): (usize, usize)) -> Vec<f32> {
+        let (input, wide, output) = self.channels;
+        let dense = |x: &[f32], inputs, outputs, layer: &(Vec<f32>, Vec<f32>)| {
+            let (i, o): (Vec<_>, Vec<_>) = ((0..inputs).collect(), (0..outputs).collect());
+            let group = Group { inputs: &i, outputs: &o, weights: &layer.0 };
+            reference::pointwise(&[group], &layer.1, x, x.len() / inputs)
+        };
+        let mut map = x.to_vec();
+        if let Some(layer) = &self.expand {
+            map = dense(&map, input, wide, layer);
+        }
+        let (weights, bias) = &self.depthwise;
+        map = reference::depthwise(weights, bias, &map, (rows, cols), self.stride);
+        map.iter_mut().for_each(|x| *x = reference::relu6(*x));
+        map = dense(&map, wide, output, &self.project);
+        if self.is_residual() {
+            map.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+        }
+        map
+    }
+}
+
+fn run(
+    block: &InvertedResidual,
+    team: &Team,
+    x: &[f32],
+    size: (usize, usize),
+    bands: bool,
+) -> Vec<f32> {
+    let mut shape = block.shape(size);
+    shape.banded = bands;
+    let len = if bands {
+        team.threads() * banded::scratch_len(block, shape)
+    } else {
+        whole::scratch_len(block, shape)
+    };
+    let mut scratch = vec![f32::NAN; len];
+    let x = blocked(x, block.inputs());
+    let mut out = vec![f32::NAN; layout::blocks(block.outputs()) * shape.output.pixels() * BLOCK];
+    let run = if bands { banded::run } else { whole::run };
+    run(block, team, &x, shape, &mut scratch, &mut out);
+    planar(&out, block.outputs())
+}
+
+#[test]
+fn bands_and_whole_maps_agree_with_the_layers() {
+    on_every_isa(|token, team| {
+        for (channels, expands) in
+            [((8, 24, 8), true), ((3, 9, 5), true), ((12, 12, 12), false), ((1, 1, 1), false)]
+        {
+            for stride in [1, 2] {
+                let problem = Problem::new(channels, expands, stride);
+                let block = problem.block(token);
+                for size in [(1, 1), (2, 3), (7, 7), (9, 14), (12, 5), (17, 30)] {
+                    let x = Values::new(size.0 as u64).integers(channels.0 * size.0 * size.1);
+                    let expected = problem.expected(&x, size);
+                    for bands in [false, true] {
+                        let what = format!(
+                            "{} {channels:?} /{stride} {size:?} bands {bands} threads {}",
+                            token.isa(),
+                            team.threads()
+                        );
+                        assert_exact(&run(&block, team, &x, size, bands), &expected, &what);
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_large_map_runs_in_bands_and_a_small_one_whole() {
+    let block = Problem::new((16, 96, 24), true, 2).block(IsaToken::best());
+    assert!(block.shape((112, 112)).banded);
+    assert!(!block.shape((14, 14)).banded);
+    for size in [(112, 112), (14, 14)] {
+        let mut scratch = vec![0.0; block.scratch_len(size, 1)];
+        let mut out = vec![0.0; 24 * size.0 * size.1 / 4];
+        block.run(&Team::solo(), &vec![0.0; 16 * size.0 * size.1], size, &mut scratch, &mut out);
+    }
+}
+
+#[test]
+fn layers_that_do_not_fit_are_refused() {
+    let token = IsaToken::best();
+    let block = |channels, stride| Problem::new(channels, true, stride).block(token);
+    let (a, b) = (block((8, 16, 8), 1), block((8, 24, 8), 1));
+    let joined = InvertedResidual::new(a.expand.clone(), b.depthwise, b.project, true);
+    assert!(joined.unwrap_err().to_string().contains("channels differ"));
+    let c = block((8, 16, 24), 1);
+    assert!(InvertedResidual::new(c.expand, c.depthwise, c.project, true).is_err());
+    let d = block((8, 16, 8), 2);
+    assert!(InvertedResidual::new(d.expand, d.depthwise, d.project, true).is_err());
+}

@@ -1,0 +1,112 @@
+//! The microkernel: a tile of neighbouring output pixels of one block of channels.
+
+use crate::simd::{BLOCK, Vector};
+
+/// One or two output rows of some blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct Task<'a> {
+    /// First block of a padded input: column 0 is the padding left of the image.
+    pub input: *const f32,
+    /// f32 from one block of the input to the next.
+    pub input_stride: usize,
+    /// Offsets of the input rows in their block, from the one above the first output row on.
+    pub rows: [usize; 4],
+    /// For each block 8 biases, then 9 taps of 8 lanes.
+    pub taps: &'a [f32],
+    /// First pixel of the first output row, in its first block.
+    pub output: *mut f32,
+    /// f32 from one block of the output to the next.
+    pub output_stride: usize,
+    /// f32 from the first output row to the second.
+    pub output_row: usize,
+    /// Output pixels in a row.
+    pub cols: usize,
+    /// Whether ReLU6 ends the sum.
+    pub relu6: bool,
+}
+
+/// f32 that a block takes in [`Task::taps`].
+pub(crate) const TAPS: usize = 10 * BLOCK;
+
+/// Computes the output rows of a task.
+///
+/// # Safety
+/// The instruction set it was compiled for must be present; every input row readable for
+/// `(cols - 1) * stride + 3` pixels, every output row writable for `cols` pixels, in every block.
+pub(crate) type RowsFn = unsafe fn(Task<'_>);
+
+/// Defines a [`RowsFn`] for `$rows` output rows at stride `$stride`, in tiles of `$max` columns or
+/// fewer that are all of nearly one size.
+macro_rules! rows_fn {
+    ($name:ident, $(#[$feature:meta])?, $vector:ty, $stride:literal, $rows:literal, $max:literal: $($n:literal)*) => {
+        $(#[$feature])?
+        pub(crate) unsafe fn $name(task: Task<'_>) {
+            let tiles = task.cols.div_ceil($max);
+            for (block, taps) in task.taps.chunks_exact(TAPS).enumerate() {
+                // SAFETY: `RowsFn`'s contract, block by block and tile by tile.
+                unsafe {
+                    let input = task.input.add(block * task.input_stride);
+                    let output = task.output.add(block * task.output_stride);
+                    let mut col = 0;
+                    for tile in 0..tiles {
+                        let size = task.cols / tiles + usize::from(tile < task.cols % tiles);
+                        let input = input.add(col * $stride * BLOCK);
+                        let output = output.add(col * BLOCK);
+                        match size {
+                            $($n => sums::<$vector, $stride, $rows, $n>(&task, input, taps.as_ptr(), output),)*
+                            _ => unreachable!("a tile has 1 to {} columns", $max),
+                        }
+                        col += size;
+                    }
+                }
+            }
+        }
+    };
+}
+pub(crate) use rows_fn;
+
+/// One tile: `ROWS` rows of `COLS` pixels, `input` and `output` at its first column.
+///
+/// Each input pixel is loaded once and multiplied with every tap that meets it.
+///
+/// # Safety
+/// As [`RowsFn`], for the tile, where `V`'s instruction set is enabled.
+#[inline(always)]
+pub(crate) unsafe fn sums<V: Vector, const STRIDE: usize, const ROWS: usize, const COLS: usize>(
+    task: &Task<'_>,
+    input: *const f32,
+    taps: *const f32,
+    output: *mut f32,
+) {
+    // SAFETY: a window's rows and columns are within those that the caller vouches for.
+    unsafe {
+        let mut sums = [[V::load(taps); COLS]; ROWS];
+        let mut tap = [V::splat(0.0); 9];
+        for (i, tap) in tap.iter_mut().enumerate() {
+            *tap = V::load(taps.add((i + 1) * BLOCK));
+        }
+        for y in 0..(ROWS - 1) * STRIDE + 3 {
+            let row = input.add(task.rows[y]);
+            for x in 0..(COLS - 1) * STRIDE + 3 {
+                let value = V::load(row.add(x * BLOCK));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    for (c, sum) in sums.iter_mut().enumerate() {
+                        if y >= r * STRIDE
+                            && y < r * STRIDE + 3
+                            && x >= c * STRIDE
+                            && x < c * STRIDE + 3
+                        {
+                            *sum = sum.mul_add(value, tap[(y - r * STRIDE) * 3 + x - c * STRIDE]);
+                        }
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (c, sum) in sums.iter().enumerate() {
+                let sum = if task.relu6 { sum.relu6() } else { *sum };
+                sum.store_blocks(output.add(r * task.output_row + c * BLOCK), 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The most that this processor can multiply and add, measured.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    isa::{Isa, IsaToken},
+    parallel::Team,
+    simd::{self, Vector},
+};
+
+/// Multiply-adds of all lanes and sums in one call of a burn loop, for each block of lanes.
+const ROUNDS: usize = 20_000;
+const SUMS: usize = 12;
+
+/// Measures the peak of `team` on `token`'s instruction set, in GFLOP/s: two operations for each
+/// multiply-add, best of several runs of about a millisecond, all threads at once.
+pub fn gflops(token: IsaToken, team: &Team) -> f64 {
+    let (burn, lanes): (unsafe fn(f32) -> f32, usize) = match token.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => (burn_avx512, simd::Avx512Wide::LANES),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => (burn_avx2, simd::Avx2::LANES),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => (burn_neon, simd::Neon::LANES),
+        _ => (burn_portable, simd::Portable::LANES),
+    };
+    let mut best = Duration::MAX;
+    let deadline = Instant::now() + Duration::from_millis(300);
+    while Instant::now() < deadline {
+        let start = Instant::now();
+        team.run(&|_| {
+            // SAFETY: the token proves the instruction set.
+            std::hint::black_box(unsafe { burn(std::hint::black_box(1e-9)) });
+        });
+        best = best.min(start.elapsed());
+    }
+    let operations = 2 * ROUNDS * SUMS * lanes * team.threads();
+    operations as f64 / best.as_nanos() as f64
+}
+
+/// A dozen independent sums, enough to hide the latency of two multiply-adds a cycle.
+///
+/// # Safety
+/// `V`'s instruction set must be enabled.
+#[inline(always)]
+unsafe fn burn<V: Vector>(seed: f32) -> f32 {
+    // SAFETY: the caller's contract; the array has room for two blocks.
+    unsafe {
+        let (a, b) = (V::splat(seed), V::splat(seed + 1.0));
+        let mut sums = [a; SUMS];
+        for _ in 0..ROUNDS {
+            for sum in &mut sums {
+                *sum = sum.mul_add(a, b);
+            }
+        }
+        let total = sums.iter().fold(a, |total, sum| total.add(*sum));
+        let mut lanes = [0.0f32; 16];
+        total.store_blocks(lanes.as_mut_ptr(), simd::BLOCK);
+        lanes[0]
+    }
+}
+
+macro_rules! burn_fn {
+    ($name:ident, $(#[$feature:meta])?, $vector:ty) => {
+        $(#[$feature])?
+        unsafe fn $name(seed: f32) -> f32 {
+            // SAFETY: the feature is enabled on this function.
+            unsafe { burn::<$vector>(seed) }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+burn_fn!(burn_avx512, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], simd::Avx512Wide);
+#[cfg(target_arch = "x86_64")]
+burn_fn!(burn_avx2, #[target_feature(enable = "avx2,fma")], simd::Avx2);
+#[cfg(target_arch = "aarch64")]
+burn_fn!(burn_neon, #[target_feature(enable = "neon")], simd::Neon);
+burn_fn!(burn_portable, , simd::Portable);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_isa_here_has_a_peak() {
+        for isa in Isa::present() {
+            let peak = gflops(IsaToken::new(isa).unwrap(), &Team::solo());
+            assert!(peak > 0.01 && peak < 10_000.0, "{isa}: {peak}");
+        }
+    }
+}

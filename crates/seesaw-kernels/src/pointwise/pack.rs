@@ -1,0 +1,172 @@
+//! Weights of a grouped convolution, rearranged for the microkernel.
+
+use std::ops::Range;
+
+use super::{
+    Group,
+    isa::Panels,
+    kernel::{PanelFn, Run},
+};
+use crate::{Aligned, error::KernelError, layout::blocks, simd::BLOCK};
+
+/// A few blocks of output channels that read the same inputs.
+#[derive(Debug, Clone)]
+pub(crate) struct Panel {
+    /// The microkernel of its width.
+    pub kernel: PanelFn,
+    /// First block of outputs.
+    pub block: usize,
+    /// Blocks of outputs.
+    pub width: usize,
+    /// Its inputs, in [`Packed::runs`].
+    pub runs: Range<usize>,
+    /// Its first bias in [`Packed::weights`].
+    pub weights: usize,
+    /// Multiply-adds a pixel, those with padding zeros included.
+    pub madds: usize,
+}
+
+/// Panels in order of their output blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct Packed {
+    pub panels: Vec<Panel>,
+    pub runs: Vec<Run>,
+    pub weights: Aligned,
+}
+
+/// The source of one output channel: its group's number and its row in it.
+type Origin = Option<(usize, usize)>;
+
+/// Packs `groups`; `bias` is in order of the outputs' places.
+///
+/// A block whose channels belong to different groups reads the inputs of all of them, with zeros
+/// where an output does not depend on an input.
+pub(crate) fn pack(
+    outputs: usize,
+    groups: &[Group<'_>],
+    bias: &[f32],
+    widths: Panels,
+) -> Result<Packed, KernelError> {
+    let origins = origins(outputs, groups)?;
+    let inputs: Vec<Vec<usize>> =
+        origins.chunks(BLOCK).map(|block| inputs_of(block, groups)).collect();
+    let mut packed = Packed { panels: Vec::new(), runs: Vec::new(), weights: Aligned::zeros(0) };
+    let mut weights: Vec<f32> = Vec::new();
+    let mut block = 0;
+    while block < blocks(outputs) {
+        let like = inputs[block..].iter().take_while(|i| **i == inputs[block]).count();
+        let fits = widths.iter().find(|(width, _)| *width <= like).or(widths.last());
+        let &(width, kernel) = fits.ok_or_else(|| shape("no kernels".to_owned()))?;
+        let first_run = packed.runs.len();
+        packed.runs.extend(runs(&inputs[block]));
+        packed.panels.push(Panel {
+            kernel,
+            block,
+            width,
+            runs: first_run..packed.runs.len(),
+            weights: weights.len(),
+            madds: inputs[block].len() * width * BLOCK,
+        });
+        let lanes = block * BLOCK..(block + width) * BLOCK;
+        weights.extend(lanes.clone().map(|o| bias.get(o).copied().unwrap_or(0.0)));
+        for &input in &inputs[block] {
+            let origin = |o| origins.get(o).copied().flatten();
+            weights.extend(lanes.clone().map(|o| weight(origin(o), input, groups)));
+        }
+        // Panels begin on a cache line.
+        weights.resize(weights.len().next_multiple_of(16), 0.0);
+        block += width;
+    }
+    packed.weights = Aligned::zeros(weights.len());
+    packed.weights.copy_from_slice(&weights);
+    Ok(packed)
+}
+
+pub(super) fn shape(what: String) -> KernelError {
+    KernelError::Shape { kernel: "pointwise convolution", what }
+}
+
+/// Which group and row each output comes from; every output must come from exactly one.
+fn origins(outputs: usize, groups: &[Group<'_>]) -> Result<Vec<Origin>, KernelError> {
+    let mut origins: Vec<Origin> = vec![None; outputs];
+    for (g, group) in groups.iter().enumerate() {
+        for (row, &output) in group.outputs.iter().enumerate() {
+            match origins.get_mut(output) {
+                Some(origin @ None) => *origin = Some((g, row)),
+                Some(Some(_)) => return Err(shape(format!("two rows write output {output}"))),
+                None => return Err(shape(format!("output {output} of {outputs} does not exist"))),
+            }
+        }
+    }
+    match origins.iter().position(Option::is_none) {
+        Some(output) => Err(shape(format!("no group writes output {output}"))),
+        None => Ok(origins),
+    }
+}
+
+/// The inputs that any output of a block depends on, in order.
+fn inputs_of(block: &[Origin], groups: &[Group<'_>]) -> Vec<usize> {
+    let mut used: Vec<usize> = block.iter().flatten().map(|&(group, _)| group).collect();
+    used.dedup();
+    let mut inputs: Vec<usize> =
+        used.iter().flat_map(|&g| groups[g].inputs.iter().copied()).collect();
+    inputs.sort_unstable();
+    inputs.dedup();
+    inputs
+}
+
+/// The weight between an output and the input at place `input`; 0 where they are not connected.
+fn weight(origin: Origin, input: usize, groups: &[Group<'_>]) -> f32 {
+    let Some((g, row)) = origin else { return 0.0 };
+    let group = &groups[g];
+    // Sorted inputs, which `Pointwise::new` checks.
+    match group.inputs.binary_search(&input) {
+        Ok(column) => group.weights[row * group.inputs.len() + column],
+        Err(_) => 0.0,
+    }
+}
+
+/// Ascending `inputs` as runs that the microkernel can walk.
+fn runs(inputs: &[usize]) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let mut i = 0;
+    while i < inputs.len() {
+        let first = inputs[i];
+        let ends = if first.is_multiple_of(BLOCK) { usize::MAX } else { BLOCK - first % BLOCK };
+        let len = inputs[i..].iter().zip(first..).take_while(|(have, next)| **have == *next);
+        let len = len.take(ends).count();
+        let whole = if ends == usize::MAX { len / BLOCK } else { 0 };
+        runs.push(Run {
+            block: (first / BLOCK) as u32,
+            lane: (first % BLOCK) as u32,
+            full: whole as u32,
+            rest: (len - whole * BLOCK) as u32,
+        });
+        i += len;
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_the_inputs_in_order() {
+        for inputs in [
+            vec![0],
+            vec![3, 4, 9],
+            (0..8).collect(),
+            (5..40).collect(),
+            (0..35).chain(41..96).collect::<Vec<_>>(),
+        ] {
+            let mut covered = Vec::new();
+            for run in runs(&inputs) {
+                assert!(run.lane == 0 || (run.full == 0 && run.lane + run.rest <= 8));
+                let first = (run.block * 8 + run.lane) as usize;
+                covered.extend(first..first + (run.full * 8 + run.rest) as usize);
+            }
+            assert_eq!(covered, inputs);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! AVX2 and FMA: 16 registers of 8 lanes.
+
+use std::arch::x86_64::{
+    __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+};
+
+use super::Vector;
+
+/// One 256-bit register.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(__m256);
+
+impl Vector for Avx2 {
+    const BLOCKS: usize = 1;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: the caller runs where AVX2 is enabled.
+        Self(unsafe { _mm256_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: AVX2 is enabled, and the caller vouches for 8 readable values.
+        Self(unsafe { _mm256_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_blocks(from: *const f32, _stride: usize) -> Self {
+        // SAFETY: as for `load`.
+        unsafe { Self::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_blocks(self, to: *mut f32, _stride: usize) {
+        // SAFETY: AVX2 is enabled, and the caller vouches for 8 writable values.
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: the caller runs where AVX2 is enabled.
+        Self(unsafe { _mm256_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller runs where FMA is enabled.
+        Self(unsafe { _mm256_fmadd_ps(a.0, b.0, self.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn relu6(self) -> Self {
+        // SAFETY: the caller runs where AVX2 is enabled. Where one operand is NaN, `max` and `min`
+        // return the second.
+        Self(unsafe {
+            _mm256_min_ps(_mm256_set1_ps(6.0), _mm256_max_ps(_mm256_setzero_ps(), self.0))
+        })
+    }
+}

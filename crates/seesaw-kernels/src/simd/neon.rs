@@ -1,0 +1,63 @@
+//! NEON: 32 registers of 4 lanes, taken in pairs.
+
+use std::arch::aarch64::{
+    float32x4_t, vaddq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vmaxq_f32, vminq_f32, vst1q_f32,
+};
+
+use super::Vector;
+
+/// Two 128-bit registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Neon([float32x4_t; 2]);
+
+impl Vector for Neon {
+    const BLOCKS: usize = 1;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: the caller runs where NEON is enabled.
+        Self([unsafe { vdupq_n_f32(x) }; 2])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: NEON is enabled, and the caller vouches for 8 readable values.
+        Self(unsafe { [vld1q_f32(from), vld1q_f32(from.add(4))] })
+    }
+
+    #[inline(always)]
+    unsafe fn load_blocks(from: *const f32, _stride: usize) -> Self {
+        // SAFETY: as for `load`.
+        unsafe { Self::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_blocks(self, to: *mut f32, _stride: usize) {
+        // SAFETY: NEON is enabled, and the caller vouches for 8 writable values.
+        unsafe {
+            vst1q_f32(to, self.0[0]);
+            vst1q_f32(to.add(4), self.0[1]);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: the caller runs where NEON is enabled.
+        Self(unsafe { [vaddq_f32(self.0[0], other.0[0]), vaddq_f32(self.0[1], other.0[1])] })
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller runs where NEON is enabled.
+        Self(unsafe {
+            [vfmaq_f32(self.0[0], a.0[0], b.0[0]), vfmaq_f32(self.0[1], a.0[1], b.0[1])]
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn relu6(self) -> Self {
+        // SAFETY: the caller runs where NEON is enabled. NaN stays NaN.
+        let clip = |v| unsafe { vminq_f32(vmaxq_f32(v, vdupq_n_f32(0.0)), vdupq_n_f32(6.0)) };
+        Self([clip(self.0[0]), clip(self.0[1])])
+    }
+}

@@ -1,0 +1,82 @@
+//! Inputs and comparisons that the kernels' tests share.
+
+use crate::{
+    BLOCK,
+    isa::{Isa, IsaToken},
+    layout,
+    parallel::Team,
+};
+
+/// Calls `test` with every instruction set of this processor, at one and at three threads.
+pub(crate) fn on_every_isa(test: impl Fn(IsaToken, &Team)) {
+    let teams = [Team::solo(), Team::new(3).unwrap()];
+    for isa in Isa::present() {
+        for team in &teams {
+            test(IsaToken::new(isa).unwrap(), team);
+        }
+    }
+}
+
+/// A small generator of test data: xorshift, seeded, the same everywhere.
+pub(crate) struct Values(u64);
+
+impl Values {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Whole numbers from -4 to 4: sums of a few thousand products are exact in f32.
+    pub fn integers(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| (self.next() >> 33) as f32 % 9.0 - 4.0).map(f32::trunc).collect()
+    }
+
+    /// Numbers from -1 to 1.
+    pub fn reals(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
+    }
+}
+
+/// `[c][pixels]` to blocks.
+pub(crate) fn blocked(planar: &[f32], channels: usize) -> Vec<f32> {
+    let pixels = planar.len() / channels;
+    let mut out = vec![f32::NAN; layout::blocks(channels) * pixels * BLOCK];
+    layout::block_channels(planar, channels, &mut out);
+    out
+}
+
+/// Blocks to `[c][pixels]`.
+pub(crate) fn planar(blocked: &[f32], channels: usize) -> Vec<f32> {
+    let pixels = blocked.len() / BLOCK / layout::blocks(channels);
+    let mut out = vec![f32::NAN; channels * pixels];
+    layout::planar_channels(blocked, channels, &mut out);
+    out
+}
+
+/// Expects equal values.
+pub(crate) fn assert_exact(got: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}: length");
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        assert!(got == expected, "{what}: at {i} {got} instead of {expected}");
+    }
+}
+
+/// Expects values within the rounding of a sum of `terms` products of numbers up to 1, each of
+/// which f32 rounds to within half a unit in the last place of the running sum.
+pub(crate) fn assert_rounded(got: &[f32], expected: &[f32], terms: usize, what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}: length");
+    // Running sums of n random products stay near sqrt(n); the bound allows 4 times that.
+    let bound = f32::EPSILON * terms as f32 * (1.0 + 4.0 * (terms as f32).sqrt()) / 2.0;
+    let errors = got.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    let worst = errors.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+    if let Some((i, error)) = worst {
+        let (got, expected) = (got[i], expected[i]);
+        assert!(error <= bound, "{what}: at {i} {got} instead of {expected}, bound {bound}");
+    }
+}

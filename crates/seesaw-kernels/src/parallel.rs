@@ -21,6 +21,9 @@ const SPINS: u32 = 4_000;
 /// Work: called once with each index below the team's number of threads.
 type Work<'a> = dyn Fn(usize) + Sync + 'a;
 
+/// Work on a chunk: its number, the chunk, scratch.
+type ChunkWork<'a> = dyn Fn(usize, &mut [f32], &mut [f32]) + Sync + 'a;
+
 /// Threads that work together; the calling thread is one of them.
 #[derive(Debug)]
 pub struct Team {
@@ -125,7 +128,7 @@ impl Team {
         len: usize,
         scratch: &mut [f32],
         scratch_len: usize,
-        work: &(dyn Fn(usize, &mut [f32], &mut [f32]) + Sync),
+        work: &ChunkWork<'_>,
     ) {
         assert!(scratch.len() >= scratch_len * self.threads(), "scratch for each thread");
         let chunks = out.len() / len;

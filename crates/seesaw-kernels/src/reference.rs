@@ -7,13 +7,7 @@ use crate::pointwise::Group;
 
 /// `x` clipped to 0..=6; NaN stays NaN.
 pub fn relu6(x: f32) -> f32 {
-    if x < 0.0 {
-        0.0
-    } else if x > 6.0 {
-        6.0
-    } else {
-        x
-    }
+    x.clamp(0.0, 6.0)
 }
 
 /// Rows or columns that a 3x3 window with padding 1 leaves of `n` at `stride`.

@@ -134,7 +134,7 @@ fn expand_rows(
                     expand.run_panels(expand.panels(), x, block_stride, target, 0, pixels);
                 }
                 None => {
-                    copy_rows(x, to, 0..block.wide_blocks(), (count, cols), block_stride, plane)
+                    copy_rows(x, to, 0..block.wide_blocks(), (count, cols), block_stride, plane);
                 }
             }
         }

@@ -139,7 +139,7 @@ fn layers_that_do_not_fit_are_refused() {
     let token = IsaToken::best();
     let block = |channels, stride| Problem::new(channels, true, stride).block(token);
     let (a, b) = (block((8, 16, 8), 1), block((8, 24, 8), 1));
-    let joined = InvertedResidual::new(a.expand.clone(), b.depthwise, b.project, true);
+    let joined = InvertedResidual::new(a.expand, b.depthwise, b.project, true);
     assert!(joined.unwrap_err().to_string().contains("channels differ"));
     let c = block((8, 16, 24), 1);
     assert!(InvertedResidual::new(c.expand, c.depthwise, c.project, true).is_err());

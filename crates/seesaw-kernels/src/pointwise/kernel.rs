@@ -124,7 +124,7 @@ pub(crate) unsafe fn sums<V: Vector, const MR: usize, const NR: usize, const STE
                 row = row.add(NR * V::LANES);
             }
         }
-        store(&sums, target, first);
+        store(sums, target, first);
     }
 }
 
@@ -159,33 +159,60 @@ unsafe fn multiply<V: Vector, const MR: usize, const NR: usize, const STEP: usiz
 /// `target` must be writable, and its residual readable, for the tile's pixels and blocks.
 #[inline(always)]
 unsafe fn store<V: Vector, const MR: usize, const NR: usize>(
-    sums: &[[V; NR]; MR],
+    sums: [[V; NR]; MR],
     target: Target,
     first: usize,
 ) {
+    let row = first / target.cols;
+    let col = first - row * target.cols;
+    let offset = first * BLOCK + row * target.row_gap;
+    // SAFETY: the caller vouches for every block of every pixel of the tile.
+    unsafe {
+        if col + MR <= target.cols {
+            store_at(sums, target, |i| offset + i * BLOCK);
+        } else {
+            let row_of = |i: usize| (col + i) / target.cols;
+            store_at(sums, target, |i| offset + i * BLOCK + row_of(i) * target.row_gap);
+        }
+    }
+}
+
+/// Stores a tile whose pixel `i` lies at `offset(i)` in each block.
+///
+/// Each loop does one simple thing, so that the compiler unrolls it: a loop that it leaves would
+/// keep the sums in memory, and every multiplication would store them.
+///
+/// # Safety
+/// As [`store`].
+#[inline(always)]
+unsafe fn store_at<V: Vector, const MR: usize, const NR: usize>(
+    mut sums: [[V; NR]; MR],
+    target: Target,
+    offset: impl Fn(usize) -> usize,
+) {
     let stride = target.block_stride;
-    let mut col = first % target.cols;
-    let mut offset = first * BLOCK + first / target.cols * target.row_gap;
-    for pixel in sums {
-        for (j, sum) in pixel.iter().enumerate() {
-            let at = offset + j * V::BLOCKS * stride;
-            // SAFETY: the caller vouches for every block of every pixel of the tile.
-            unsafe {
-                let mut sum = *sum;
-                if !target.residual.is_null() {
-                    sum = sum.add(V::load_blocks(target.residual.add(at), stride));
+    // SAFETY: the caller vouches for every block of every pixel of the tile.
+    unsafe {
+        if !target.residual.is_null() {
+            for (i, pixel) in sums.iter_mut().enumerate() {
+                for (j, sum) in pixel.iter_mut().enumerate() {
+                    let at = target.residual.add(offset(i) + j * V::BLOCKS * stride);
+                    *sum = sum.add(V::load_blocks(at, stride));
                 }
-                if target.relu6 {
-                    sum = sum.relu6();
-                }
-                sum.store_blocks(target.data.add(at), stride);
             }
         }
-        offset += BLOCK;
-        col += 1;
-        if col == target.cols {
-            col = 0;
-            offset += target.row_gap;
+        if target.relu6 {
+            for pixel in &mut sums {
+                for sum in pixel {
+                    *sum = sum.relu6();
+                }
+            }
+        }
+        for (i, pixel) in sums.iter().enumerate() {
+            for (j, sum) in pixel.iter().enumerate() {
+                let at = target.data.add(offset(i) + j * V::BLOCKS * stride);
+                sum.store_blocks(at, stride);
+            }
         }
     }
 }

@@ -1,0 +1,61 @@
+//! PNG, by the `png` crate.
+
+use std::io::{Cursor, ErrorKind};
+
+use png::{ColorType, Decoder, DecodingError, Transformations};
+
+use super::{Budget, Decoded, Format, ImageError};
+
+pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageError> {
+    let limits = png::Limits { bytes: usize::try_from(budget.limits.memory).unwrap_or(usize::MAX) };
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    // Text and colour profiles are of no use here, and can unpack to far more than the file.
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let (width, height) = {
+        let info = decoder.read_header_info().map_err(convert)?;
+        // A transparent colour or palette entry adds alpha; whether there is one comes later.
+        let grey = matches!(info.color_type, ColorType::Grayscale | ColorType::GrayscaleAlpha);
+        budget.admit(info.width, info.height, if grey { 3 } else { 4 })?;
+        (info.width, info.height)
+    };
+
+    let mut reader = decoder.read_info().map_err(convert)?;
+    let pixels = width as usize * height as usize;
+    let channels = reader.output_color_type().0.samples();
+    let mut samples = vec![0; pixels * channels.max(3)];
+    reader.next_frame(&mut samples[..pixels * channels]).map_err(convert)?;
+    to_rgb(&mut samples, pixels, channels);
+    // EXIF may follow the picture. Damage there does not touch the picture, which is complete.
+    let _ = reader.finish();
+    let exif = reader.info().exif_metadata.as_ref().map(|exif| exif.to_vec());
+    Decoded::new(Format::Png, (width, height), samples, exif)
+}
+
+/// Turns `pixels` pixels of this many channels at the start of `samples` into RGB, in place.
+fn to_rgb(samples: &mut Vec<u8>, pixels: usize, channels: usize) {
+    match channels {
+        // Grey, with or without alpha, grows: from the end, so that nothing is overwritten early.
+        1 | 2 => {
+            for i in (0..pixels).rev() {
+                let grey = samples[channels * i];
+                samples[3 * i..3 * i + 3].fill(grey);
+            }
+        }
+        4 => super::drop_alpha(samples),
+        _ => {}
+    }
+}
+
+fn convert(error: DecodingError) -> ImageError {
+    match error {
+        DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            ImageError::Truncated(Format::Png)
+        }
+        DecodingError::LimitsExceeded => {
+            ImageError::damaged(Format::Png, "its metadata is out of proportion")
+        }
+        error => ImageError::damaged(Format::Png, error),
+    }
+}

@@ -1,0 +1,97 @@
+//! WebP, by the `image-webp` crate; the container is walked first, because the decoder trusts it.
+
+use std::io::{Cursor, ErrorKind};
+
+use image_webp::{DecodingError, WebPDecoder};
+
+use super::{Budget, Decoded, Format, ImageError};
+
+/// Bytes a pixel that a picture takes at the peak of its decoding.
+mod bytes_per_pixel {
+    /// Three planes of chroma and luma (1.5), and RGB.
+    pub const LOSSY: u64 = 5;
+    /// The planes, RGBA, and the alpha plane with the RGBA that it is decoded as.
+    pub const LOSSY_ALPHA: u64 = 11;
+    /// RGBA, then RGB beside it, and the transforms.
+    pub const LOSSLESS: u64 = 8;
+}
+
+pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageError> {
+    let outline = Outline::read(bytes)?;
+    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(convert)?;
+    decoder.set_memory_limit(bytes.len());
+    let (width, height) = decoder.dimensions();
+    if outline.lossy_size.is_some_and(|size| size != (width, height)) {
+        return Err(damaged("the picture differs in size from its frame"));
+    }
+    let per_pixel = match (outline.lossy_size, decoder.has_alpha()) {
+        (Some(_), false) => bytes_per_pixel::LOSSY,
+        (Some(_), true) => bytes_per_pixel::LOSSY_ALPHA,
+        (None, _) => bytes_per_pixel::LOSSLESS,
+    };
+    let pixels = budget.admit(width, height, per_pixel)? as usize;
+    let channels = if decoder.has_alpha() { 4 } else { 3 };
+    let mut samples = vec![0; pixels * channels];
+    decoder.read_image(&mut samples).map_err(convert)?;
+    if channels == 4 {
+        super::drop_alpha(&mut samples);
+    }
+    let exif = decoder.exif_metadata().ok().flatten();
+    Decoded::new(Format::WebP, (width, height), samples, exif)
+}
+
+/// What the chunks of a whole file say (RFC 9649, section 2).
+struct Outline {
+    /// The size in the first lossy chunk's own header, which the decoder allocates for before it
+    /// compares it with the container's.
+    lossy_size: Option<(u32, u32)>,
+}
+
+impl Outline {
+    fn read(bytes: &[u8]) -> Result<Self, ImageError> {
+        const TRUNCATED: ImageError = ImageError::Truncated(Format::WebP);
+        let riff_len =
+            bytes.get(4..).and_then(<[u8]>::first_chunk).map(|&len| u32::from_le_bytes(len));
+        let riff_len = riff_len.ok_or(TRUNCATED)? as usize;
+        if bytes.len() < riff_len.saturating_add(8) {
+            return Err(TRUNCATED);
+        }
+        let mut rest = bytes.get(12..).unwrap_or_default();
+        let mut lossy_size = None;
+        while let Some((header, body)) = rest.split_first_chunk::<8>() {
+            let [name @ .., l0, l1, l2, l3] = *header;
+            let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+            if &name == b"ANMF" {
+                return Err(ImageError::Unsupported("an animated WebP".into()));
+            }
+            if matches!(&name, b"VP8 " | b"VP8L" | b"ALPH") && body.len() < len {
+                return Err(TRUNCATED);
+            }
+            if &name == b"VP8 " && lossy_size.is_none() {
+                lossy_size = Some(lossy_header(body).ok_or(TRUNCATED)?);
+            }
+            rest = body.get(len.saturating_add(len & 1)..).unwrap_or_default();
+        }
+        Ok(Self { lossy_size })
+    }
+}
+
+/// Width and height in a VP8 frame header (RFC 6386, section 9.1).
+fn lossy_header(chunk: &[u8]) -> Option<(u32, u32)> {
+    let &[_, _, _, _, _, _, w0, w1, h0, h1] = chunk.first_chunk()?;
+    let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3FFF);
+    Some((side(w0, w1), side(h0, h1)))
+}
+
+fn damaged(reason: &str) -> ImageError {
+    ImageError::damaged(Format::WebP, reason)
+}
+
+fn convert(error: DecodingError) -> ImageError {
+    match error {
+        DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            ImageError::Truncated(Format::WebP)
+        }
+        error => ImageError::damaged(Format::WebP, error),
+    }
+}

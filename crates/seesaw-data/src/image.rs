@@ -1,0 +1,112 @@
+//! A picture in memory.
+
+/// A picture of 8-bit RGB pixels: interleaved `[height, width, 3]`, row by row from the top,
+/// without padding. Neither side is 0.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RgbImage {
+    width: u32,
+    height: u32,
+    pixels: Vec<u8>,
+}
+
+impl RgbImage {
+    /// A picture of these pixels, or `None` where a side is 0 or `pixels` does not hold
+    /// `3 * width * height` bytes.
+    pub fn new(width: u32, height: u32, pixels: Vec<u8>) -> Option<Self> {
+        let expected = 3 * u128::from(width) * u128::from(height);
+        (expected > 0 && pixels.len() as u128 == expected).then_some(Self { width, height, pixels })
+    }
+
+    /// Pixels in a row.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// The samples, interleaved `[height, width, 3]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The samples, without a copy.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+
+    /// Exchanges left and right.
+    pub(crate) fn mirror(&mut self) {
+        for row in self.pixels.chunks_exact_mut(3 * self.width as usize) {
+            reverse_pixels(row);
+        }
+    }
+
+    /// Turns by half a turn.
+    pub(crate) fn turn(&mut self) {
+        reverse_pixels(&mut self.pixels);
+    }
+
+    /// Exchanges rows and columns.
+    pub(crate) fn transpose(&mut self) {
+        // Tiles keep the columns that are read in the cache while their rows are written.
+        const TILE: usize = 32;
+        let (width, height) = (self.width as usize, self.height as usize);
+        let mut turned = vec![0; self.pixels.len()];
+        for top in (0..height).step_by(TILE) {
+            for left in (0..width).step_by(TILE) {
+                for x in left..width.min(left + TILE) {
+                    for y in top..height.min(top + TILE) {
+                        let (from, to) = (3 * (y * width + x), 3 * (x * height + y));
+                        turned[to..to + 3].copy_from_slice(&self.pixels[from..from + 3]);
+                    }
+                }
+            }
+        }
+        self.pixels = turned;
+        std::mem::swap(&mut self.width, &mut self.height);
+    }
+}
+
+/// The size alone: nobody reads a million samples.
+impl std::fmt::Debug for RgbImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RgbImage({}x{})", self.width, self.height)
+    }
+}
+
+fn reverse_pixels(samples: &mut [u8]) {
+    samples.reverse();
+    for pixel in samples.chunks_exact_mut(3) {
+        pixel.swap(0, 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_pictures_can_be_made() {
+        assert!(RgbImage::new(2, 1, vec![0; 6]).is_some());
+        assert!(RgbImage::new(2, 1, vec![0; 5]).is_none());
+        assert!(RgbImage::new(0, 1, vec![]).is_none());
+        assert!(RgbImage::new(u32::MAX, u32::MAX, vec![]).is_none());
+    }
+
+    #[test]
+    fn a_transpose_moves_every_pixel_also_across_tiles() {
+        let (width, height) = (70_u32, 37_u32);
+        let pixel = |x: u32, y: u32| [x as u8, y as u8, 7];
+        let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect();
+        let mut image = RgbImage::new(width, height, pixels).unwrap();
+        image.transpose();
+        assert_eq!((image.width(), image.height()), (height, width));
+        for (i, found) in image.pixels().chunks_exact(3).enumerate() {
+            let (x, y) = (i as u32 % height, i as u32 / height);
+            assert_eq!(found, pixel(y, x), "at {x}, {y}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The geometry of torchvision's evaluation: `Resize` of the shorter side, then `CenterCrop`.
+//!
+//! The filter is that of PIL images there: bilinear, its support widened by the scale when the
+//! picture shrinks (antialiased). Samples differ from Pillow's by at most 1 of 255, because the
+//! two passes run in the other order and with shorter fixed-point weights.
+
+use fast_image_resize::{
+    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
+    images::{CroppedImageMut, Image, ImageRef},
+};
+
+use crate::RgbImage;
+
+/// The largest side that [`resize_and_crop`] takes for its `resize` and `crop`.
+pub const MAX_SIDE: u32 = 4096;
+
+/// Scales the shorter side of a picture to `resize`, and cuts `crop` by `crop` from the centre.
+///
+/// The longer side becomes `long * resize / short`, rounded down. Where the scaled picture is
+/// smaller than the crop, the rest is black. Only the pixels that the crop shows are computed.
+/// Returns the samples, interleaved `[crop, crop, 3]`; nothing where `resize` or `crop` is 0 or
+/// more than [`MAX_SIDE`].
+pub fn resize_and_crop(image: &RgbImage, resize: u32, crop: u32) -> Option<RgbImage> {
+    if !(1..=MAX_SIDE).contains(&resize) || !(1..=MAX_SIDE).contains(&crop) {
+        return None;
+    }
+    let short = image.width().min(image.height());
+    let across = Axis::new(image.width(), short, resize, crop);
+    let down = Axis::new(image.height(), short, resize, crop);
+
+    let source =
+        ImageRef::new(image.width(), image.height(), image.pixels(), PixelType::U8x3).ok()?;
+    let mut target = Image::new(crop, crop, PixelType::U8x3);
+    let mut shown =
+        CroppedImageMut::new(&mut target, across.target, down.target, across.len, down.len).ok()?;
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .crop(across.source, down.source, across.source_len, down.source_len);
+    Resizer::new().resize(&source, &mut shown, &options).ok()?;
+    RgbImage::new(crop, crop, target.into_vec())
+}
+
+/// What is computed along one side of the picture.
+#[derive(Debug, PartialEq)]
+struct Axis {
+    /// Where the part begins in the source, and how long it is there.
+    source: f64,
+    source_len: f64,
+    /// Where the part begins in the crop, and how long it is there.
+    target: u32,
+    len: u32,
+}
+
+impl Axis {
+    /// For a picture with a side of `side`, whose shorter side is `short`.
+    fn new(side: u32, short: u32, resize: u32, crop: u32) -> Self {
+        // At most 2^32 * 2^12: exact as a whole number, and as a float.
+        let scaled = u64::from(side) * u64::from(resize) / u64::from(short);
+        let (start, target) = match scaled.checked_sub(u64::from(crop)) {
+            Some(excess) => (half_to_even(excess), 0),
+            None => (0, (crop - scaled as u32) / 2),
+        };
+        let len = scaled.min(u64::from(crop)) as u32;
+        let scale = f64::from(side) / scaled as f64;
+        let source = start as f64 * scale;
+        // Rounding must not lead past the edge.
+        let source_len = (f64::from(len) * scale).min(f64::from(side) - source);
+        Self { source, source_len, target, len }
+    }
+}
+
+/// Half of `n`, where a half goes to the even neighbour: Python's `round(n / 2)`.
+fn half_to_even(n: u64) -> u64 {
+    let half = n / 2;
+    half + ((n % 2) & (half % 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_crop_begins_where_torchvisions_does() {
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(half_to_even), [0, 0, 1, 2, 2, 2, 3, 4]);
+        // 500x375 to 341x256: the crop of 224 begins at round(58.5) = 58.
+        let axis = Axis::new(500, 375, 256, 224);
+        assert_eq!((axis.target, axis.len), (0, 224));
+        assert!((axis.source - 58.0 * 500.0 / 341.0).abs() < 1e-9);
+        // Padding: 10 to 13 leaves 3, of which 1 is before.
+        let axis = Axis::new(10, 10, 10, 13);
+        assert_eq!(axis, Axis { source: 0.0, source_len: 10.0, target: 1, len: 10 });
+    }
+
+    #[test]
+    fn a_picture_of_the_right_size_is_left_alone() {
+        let image = RgbImage::new(3, 2, (0..18).collect()).unwrap();
+        let cut = resize_and_crop(&image, 2, 2).unwrap();
+        // round(0.5) is 0.
+        assert_eq!(cut.pixels(), [0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14]);
+    }
+
+    #[test]
+    fn extreme_shapes_cost_no_more_than_the_crop() {
+        for (width, height) in [(1, 65_535), (65_535, 1), (1, 1)] {
+            let image = RgbImage::new(width, height, vec![77; 3 * (width * height) as usize]);
+            let cut = resize_and_crop(&image.unwrap(), 256, 224).unwrap();
+            assert!(cut.pixels().iter().all(|&sample| sample == 77), "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn sizes_out_of_range_give_nothing() {
+        let image = RgbImage::new(1, 1, vec![0; 3]).unwrap();
+        for (resize, crop) in [(0, 1), (1, 0), (MAX_SIDE + 1, 1), (1, u32::MAX)] {
+            assert!(resize_and_crop(&image, resize, crop).is_none(), "{resize}, {crop}");
+        }
+    }
+}

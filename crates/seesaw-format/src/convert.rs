@@ -1,0 +1,138 @@
+//! Between named tensors and a net's weights.
+
+use seesaw_arch::Net;
+
+use crate::{
+    BatchNorm, BlockWeights, ConvBn, FormatError, Linear, NetWeights, Tensor, Tensors,
+    names::{CLASSIFIERS, Entry, Field, Scheme, entries},
+};
+
+/// How many tensors of a kind an error names.
+const NAMED: usize = 6;
+
+impl NetWeights {
+    /// The weights of `net` from tensors under the published names or torchvision's.
+    ///
+    /// # Errors
+    /// [`FormatError::Mismatch`] with the tensors that are missing, left over or of another shape;
+    /// [`FormatError::BadValue`] when a weight is not finite or a variance is negative.
+    pub fn from_tensors(net: &Net, tensors: &Tensors) -> Result<Self, FormatError> {
+        net.validate()?;
+        let entries = entries_of(net, tensors);
+        check(net, &entries, tensors)?;
+        let mut weights = Self::empty(net);
+        for entry in &entries {
+            if let Some(tensor) = tensors.get(&entry.name) {
+                check_values(entry, &tensor.data)?;
+                if let Some(values) = weights.values(entry.place, entry.field) {
+                    values.extend_from_slice(&tensor.data);
+                }
+            }
+        }
+        Ok(weights)
+    }
+
+    /// The same weights as tensors under the published names; counterpart of
+    /// [`Self::from_tensors`].
+    ///
+    /// # Errors
+    /// [`FormatError::Mismatch`] when the weights are not those of `net`.
+    pub fn to_tensors(&self, net: &Net) -> Result<Tensors, FormatError> {
+        net.validate()?;
+        let mut rest = self.clone();
+        let mut tensors = Tensors::new();
+        for entry in entries(net, Scheme::Reference) {
+            let len = entry.shape.iter().product();
+            let values = rest.values(entry.place, entry.field).filter(|v| v.len() >= len);
+            let Some(values) = values else {
+                let details = format!("`{}` lacks values", entry.name);
+                return Err(FormatError::Mismatch { net: net.name.clone(), details });
+            };
+            let data = values.drain(..len).collect();
+            tensors.insert(entry.name, Tensor { shape: entry.shape, data });
+        }
+        Ok(tensors)
+    }
+
+    /// Weights with nothing in them yet.
+    fn empty(net: &Net) -> Self {
+        let bn = BatchNorm { gamma: vec![], beta: vec![], mean: vec![], var: vec![] };
+        let conv = ConvBn { weight: vec![], bn };
+        let block = |block: &seesaw_arch::Block| BlockWeights {
+            expand: block.expand.is_some().then(|| conv.clone()),
+            depthwise: conv.clone(),
+            project: conv.clone(),
+        };
+        Self {
+            stem: conv.clone(),
+            blocks: net.blocks().iter().map(block).collect(),
+            head: conv.clone(),
+            classifier: Linear { weight: vec![], bias: vec![] },
+        }
+    }
+}
+
+/// The net's tensors as this file names them. The linear layer may have any of its names: whether
+/// there is a dropout before it changes the name and nothing else.
+fn entries_of(net: &Net, tensors: &Tensors) -> Vec<Entry> {
+    let mut entries = entries(net, Scheme::of(tensors));
+    let present = |name: &&str| tensors.get(&format!("{name}.weight")).is_some();
+    if let Some(found) = CLASSIFIERS.into_iter().find(|name| present(name)) {
+        for entry in entries.iter_mut().rev().take(2) {
+            let part = entry.name.rsplit('.').next().unwrap_or_default().to_owned();
+            entry.name = format!("{found}.{part}");
+        }
+    }
+    entries
+}
+
+/// Whether a file has exactly the tensors of `net`, names and shapes.
+pub(crate) fn fits(net: &Net, tensors: &Tensors) -> bool {
+    let entries = entries(net, Scheme::of(tensors));
+    entries.len() == tensors.len()
+        && entries.iter().all(|e| tensors.get(&e.name).is_some_and(|t| t.shape == e.shape))
+}
+
+/// Compares a file's tensors with a net's.
+fn check(net: &Net, entries: &[Entry], tensors: &Tensors) -> Result<(), FormatError> {
+    let (mut missing, mut reshaped) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match tensors.get(&entry.name) {
+            None => missing.push(entry.name.clone()),
+            Some(tensor) if tensor.shape != entry.shape => reshaped
+                .push(format!("{} {:?} instead of {:?}", entry.name, tensor.shape, entry.shape)),
+            Some(_) => {}
+        }
+    }
+    let known: std::collections::HashSet<&str> = entries.iter().map(|e| e.name.as_str()).collect();
+    let extra = tensors.iter().filter(|(name, _)| !known.contains(name));
+    let extra: Vec<String> = extra.map(|(name, _)| name.to_owned()).collect();
+    let kinds = [("missing", missing), ("left over", extra), ("of another shape", reshaped)];
+    let details: Vec<String> =
+        kinds.iter().filter(|(_, names)| !names.is_empty()).map(|(k, n)| list(k, n)).collect();
+    if details.is_empty() {
+        return Ok(());
+    }
+    Err(FormatError::Mismatch { net: net.name.clone(), details: details.join("; ") })
+}
+
+/// `3 missing (a, b, c)`, with the first few names.
+fn list(kind: &str, names: &[String]) -> String {
+    let shown: Vec<String> =
+        names.iter().take(NAMED).map(|name| name.chars().take(120).collect()).collect();
+    let more = if names.len() > NAMED { ", ..." } else { "" };
+    format!("{} {kind} ({}{more})", names.len(), shown.join(", "))
+}
+
+fn check_values(entry: &Entry, values: &[f32]) -> Result<(), FormatError> {
+    let what = if values.iter().any(|x| x.is_nan()) {
+        "NaN"
+    } else if values.iter().any(|x| x.is_infinite()) {
+        "infinity"
+    } else if entry.field == Field::Var && values.iter().any(|x| *x < 0.0) {
+        "a negative variance"
+    } else {
+        return Ok(());
+    };
+    Err(FormatError::BadValue { name: entry.name.clone(), what })
+}

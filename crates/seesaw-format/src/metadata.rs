@@ -1,0 +1,78 @@
+//! What a file of weights says of itself.
+
+use seesaw_arch::Net;
+use serde::{Deserialize, Serialize};
+
+use crate::FormatError;
+
+/// The JSON under the key `seesaw` in a safetensors file's header.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Version of these fields: 1.
+    pub version: u32,
+    /// The net, whole, so that a file needs no registry to be read.
+    pub net: Net,
+    /// Class names in order of the logits; empty when they are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// How a photo becomes an input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocess: Option<Preprocess>,
+    /// Where the weights came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+}
+
+/// How a photo becomes an input: torchvision's `Resize`, `CenterCrop`, `Normalize`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocess {
+    /// Pixels of the shorter side after scaling.
+    pub resize: u32,
+    /// Pixels of both sides of the input, cut from the centre.
+    pub crop: u32,
+    /// Mean of red, green and blue, where 1 is full brightness.
+    pub mean: [f32; 3],
+    /// Standard deviation of red, green and blue, where 1 is full brightness.
+    pub std: [f32; 3],
+}
+
+impl Metadata {
+    /// The version that this crate writes, and the latest that it reads.
+    pub const VERSION: u32 = 1;
+
+    /// Metadata that says only which net it is.
+    pub fn new(net: Net) -> Self {
+        Self { version: Self::VERSION, net, labels: Vec::new(), preprocess: None, origin: None }
+    }
+
+    pub(crate) fn from_json(text: &str) -> Result<Self, FormatError> {
+        let metadata: Self =
+            serde_json::from_str(text).map_err(|e| FormatError::Metadata(e.to_string()))?;
+        if metadata.version > Self::VERSION {
+            let what = format!(
+                "version {} is newer than {}; a newer seesaw can read it",
+                metadata.version,
+                Self::VERSION
+            );
+            return Err(FormatError::Metadata(what));
+        }
+        metadata.validate()?;
+        Ok(metadata)
+    }
+
+    pub(crate) fn to_json(&self) -> Result<String, FormatError> {
+        self.validate()?;
+        serde_json::to_string(self).map_err(|e| FormatError::Metadata(e.to_string()))
+    }
+
+    fn validate(&self) -> Result<(), FormatError> {
+        self.net.validate()?;
+        let (labels, classes) = (self.labels.len(), self.net.classes);
+        if labels != 0 && labels != classes {
+            let what = format!("{labels} class names for {classes} classes");
+            return Err(FormatError::Metadata(what));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! The native files: tensors, and JSON about them in the header.
+
+use std::{collections::HashMap, io::Write, path::Path};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use crate::{FormatError, Metadata, Tensor, Tensors};
+
+/// The key of the metadata in the header.
+const KEY: &str = "seesaw";
+
+/// How numbers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// 32-bit everywhere.
+    #[default]
+    F32,
+    /// 16-bit matrices and kernels; biases and batch norms, which are few and sensitive, stay
+    /// 32-bit.
+    F16,
+}
+
+/// Whether these first bytes are a safetensors file's: a header's length, below 2^32, and the JSON
+/// object that it is.
+pub fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.len() > 8 && bytes[4..8] == [0; 4] && bytes[8] == b'{'
+}
+
+/// Reads a safetensors file's tensors and its `seesaw` metadata, if it has any.
+///
+/// Numbers of 16 and 64 bits become f32; tensors of whole numbers are left out.
+///
+/// # Errors
+/// [`FormatError::Safetensors`] and [`FormatError::Metadata`].
+pub fn read(bytes: &[u8]) -> Result<(Tensors, Option<Metadata>), FormatError> {
+    let bad = |error: safetensors::SafeTensorError| FormatError::Safetensors(error.to_string());
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
+    let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
+    let metadata = json.map(|json| Metadata::from_json(json)).transpose()?;
+    let file = SafeTensors::deserialize(bytes).map_err(bad)?;
+    let mut tensors = Tensors::new();
+    for (name, view) in file.iter() {
+        if let Some(data) = floats(name, &view)? {
+            tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
+        }
+    }
+    Ok((tensors, metadata))
+}
+
+/// The numbers of a tensor; `None` when they are whole numbers.
+fn floats(name: &str, view: &TensorView<'_>) -> Result<Option<Vec<f32>>, FormatError> {
+    let bytes = view.data();
+    let data = match view.dtype() {
+        Dtype::F32 => each(bytes, f32::from_le_bytes),
+        Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
+        Dtype::F16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f32()),
+        Dtype::BF16 => each(bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
+        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => {
+            return Ok(None);
+        }
+        other => {
+            let what = format!("`{name}` holds {other:?} numbers, which are not known here");
+            return Err(FormatError::Safetensors(what));
+        }
+    };
+    Ok(Some(data))
+}
+
+fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)).collect()
+}
+
+/// Writes tensors, and metadata where given, to a new name beside `path`, then renames it: the file
+/// is there whole or not at all.
+///
+/// # Errors
+/// [`FormatError::Io`]; what was at `path` is then still there.
+pub fn write(
+    path: &Path,
+    tensors: &Tensors,
+    metadata: Option<&Metadata>,
+    precision: Precision,
+) -> Result<(), FormatError> {
+    let mut header = None;
+    if let Some(metadata) = metadata {
+        header = Some(HashMap::from([(KEY.to_owned(), metadata.to_json()?)]));
+    }
+    let encoded: Vec<(&str, Dtype, &[usize], Vec<u8>)> = tensors
+        .iter()
+        .map(|(name, tensor)| {
+            let (dtype, bytes) = encode(tensor, precision);
+            (name, dtype, tensor.shape.as_slice(), bytes)
+        })
+        .collect();
+    let bad = |error: safetensors::SafeTensorError| FormatError::Safetensors(error.to_string());
+    let mut views = Vec::with_capacity(encoded.len());
+    for (name, dtype, shape, bytes) in &encoded {
+        views.push((name, TensorView::new(*dtype, shape.to_vec(), bytes).map_err(bad)?));
+    }
+    let bytes = safetensors::serialize(views, header).map_err(bad)?;
+    replace(path, &bytes)
+}
+
+fn encode(tensor: &Tensor, precision: Precision) -> (Dtype, Vec<u8>) {
+    if precision == Precision::F16 && tensor.shape.len() > 1 {
+        let bytes = tensor.data.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes());
+        (Dtype::F16, bytes.collect())
+    } else {
+        (Dtype::F32, tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect())
+    }
+}
+
+/// Puts `bytes` in the place of `path`.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let io = || FormatError::io(path);
+    let mut file = tempfile::Builder::new().prefix(".seesaw-").tempfile_in(folder).map_err(io())?;
+    file.write_all(bytes).map_err(io())?;
+    file.as_file().sync_all().map_err(io())?;
+    // A temporary file is its owner's alone; weights are as readable as any other new file.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).map_or(0o644, |old| old.permissions().mode());
+        let permissions = std::fs::Permissions::from_mode(mode);
+        file.as_file().set_permissions(permissions).map_err(io())?;
+    }
+    file.persist(path).map_err(|e| io()(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Class names: from a file, or as the weights have them.
+
+use std::path::Path;
+
+use crate::{failure::Failure, resolve};
+
+/// No list of class names is longer.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Reads the names of `classes` classes, one a line in the order of the outputs; of a line with a
+/// tab, the name is what follows the first one.
+pub fn read(path: &Path, classes: usize) -> Result<Vec<String>, Failure> {
+    let names = parse(&resolve::text(path, MAX_BYTES)?).map_err(|e| Failure::file(path, e))?;
+    if names.len() == classes {
+        return Ok(names);
+    }
+    let count = names.len();
+    let error = format_args!("{count} class names, but the net has {classes} classes");
+    Err(Failure::file(path, error).hint("write one name a line, in the order of the net's outputs"))
+}
+
+fn parse(text: &str) -> Result<Vec<String>, String> {
+    let name = |(number, line): (usize, &str)| {
+        let name = line.split_once('\t').map_or(line, |(_, name)| name).trim();
+        if name.is_empty() {
+            return Err(format!("line {number} has no class name"));
+        }
+        Ok(name.to_owned())
+    };
+    (1..).zip(text.trim_start_matches('\u{feff}').lines()).map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_tabs() {
+        assert_eq!(parse("cat\r\nhot dog\n").unwrap(), ["cat", "hot dog"]);
+        assert_eq!(parse("n01440764\ttench\nn01443537\tgoldfish").unwrap(), ["tench", "goldfish"]);
+        assert_eq!(parse("cat\n\ndog").unwrap_err(), "line 2 has no class name");
+        assert_eq!(parse("n1\t\n").unwrap_err(), "line 1 has no class name");
+    }
+}

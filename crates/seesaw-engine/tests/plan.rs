@@ -1,0 +1,175 @@
+//! Plans: any net a user may describe, any number of threads and images, and errors.
+
+mod common;
+
+use std::sync::Arc;
+
+use seesaw_arch::{Net, zoo};
+use seesaw_engine::{EngineError, Isa, Options, Plan, compile};
+use seesaw_format::NetWeights;
+
+/// Weights whose batch norms do something, and images.
+fn weights(net: &Net) -> NetWeights {
+    let mut weights = NetWeights::random(net, 3).unwrap();
+    for block in &mut weights.blocks {
+        for conv in block.expand.iter_mut().chain([&mut block.depthwise, &mut block.project]) {
+            for (i, (gamma, beta)) in conv.bn.gamma.iter_mut().zip(&mut conv.bn.beta).enumerate() {
+                *gamma = 0.8 + (i % 7) as f32 * 0.1;
+                *beta = (i % 5) as f32 * 0.2 - 0.3;
+            }
+        }
+    }
+    weights
+}
+
+fn images(count: usize, size: usize) -> Vec<f32> {
+    (0..count * 3 * size * size).map(|i| ((i * 37 + i / 11) % 101) as f32 / 50.0 - 1.0).collect()
+}
+
+fn plan(net: &Net, batch: usize, threads: usize, isa: Option<Isa>) -> Plan {
+    let options = Options { batch, threads, isa, ..Options::new(net) };
+    compile(net, &weights(net), &options).unwrap()
+}
+
+/// A net of one stage between a stem and a head of odd widths.
+fn net(size: usize, stem: usize, stage: &str) -> Net {
+    let ends = format!(
+        "name = \"n\"\ninput_size = {size}\nclasses = 5\nstem = {{ channels = {stem}, stride = 1 }}\n\
+         head = {{ channels = 21 }}\n[[stages]]\n{stage}"
+    );
+    Net::from_toml(&ends).unwrap()
+}
+
+#[test]
+fn nets_of_a_users_own_agree_with_plain_loops() {
+    let stages = [
+        (
+            9,
+            8,
+            "expansion = 3\nchannels = 8\nrepeat = 2\nstride = 1\nexpand = \"1:2:5\"\nflow = \"shuffle(3)\"\nproject = \"5:1:2\"\noutput_flow = \"shuffle(4)\"",
+        ),
+        (
+            7,
+            12,
+            "expansion = 1\nchannels = 12\nrepeat = 2\nstride = 2\nflow = \"shuffle(3)\"\nproject = \"1:1:1\"",
+        ),
+        (
+            5,
+            6,
+            "expansion = 2\nchannels = 10\nrepeat = 1\nstride = 2\nexpand = \"1:1\"\nactivate_expand = true\nproject = \"1\"",
+        ),
+        (
+            64,
+            20,
+            "expansion = 6\nchannels = 20\nrepeat = 2\nstride = 1\nexpand = \"1:3\"\nflow = \"shuffle(2)\"\nproject = \"1:3\"",
+        ),
+        (
+            65,
+            4,
+            "expansion = 12\nchannels = 4\nrepeat = 1\nstride = 2\nexpand = \"3:1\"\nproject = \"1:3\"",
+        ),
+        (
+            1,
+            1,
+            "expansion = 1\nchannels = 1\nrepeat = 1\nstride = 1\nexpand = \"1\"\nproject = \"1\"",
+        ),
+    ];
+    for (size, stem, stage) in stages {
+        let net = net(size, stem, stage);
+        let image = images(1, size);
+        let expected = common::logits(&net, &weights(&net), &image, size);
+        for isa in Isa::present() {
+            for threads in [1, 3] {
+                let logits = plan(&net, 1, threads, Some(isa)).logits(&image).unwrap();
+                for (got, expected) in logits.iter().zip(&expected) {
+                    let bound = 1e-5 * (1.0 + expected.abs());
+                    let error = (f64::from(*got) - expected).abs();
+                    assert!(error < bound, "{isa}, {threads} threads: {got} {expected}\n{stage}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_and_batches_change_no_bit() {
+    let net = zoo::net("seesaw-shuffle-0.5d-imagenet").unwrap();
+    let net = Net { input_size: 96, ..net };
+    let images = images(5, 96);
+    let one = plan(&net, 1, 1, None);
+    let alone: Vec<f32> =
+        images.chunks(3 * 96 * 96).flat_map(|image| one.logits(image).unwrap()).collect();
+    for (batch, threads) in [(5, 1), (5, 2), (8, 3), (5, 7)] {
+        let logits = plan(&net, batch, threads, None).logits(&images).unwrap();
+        assert_eq!(logits, alone, "batch {batch}, {threads} threads");
+    }
+}
+
+#[test]
+fn several_threads_run_one_plan() {
+    let net = zoo::net("seesaw-share-v1-0.5d-cifar").unwrap();
+    let plan = Arc::new(plan(&net, 2, 2, None));
+    let images = images(2, 32);
+    let expected = plan.logits(&images).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    assert_eq!(plan.logits(&images).unwrap(), expected);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_run_allocates_nothing() {
+    let net = zoo::net("igcv3-0.5d-cifar").unwrap();
+    let plan = plan(&net, 2, 2, None);
+    let images = images(2, 32);
+    let mut logits = vec![0.0; 2 * 10];
+    let allocations = allocation_counter::measure(|| {
+        for _ in 0..3 {
+            plan.run(&images, &mut logits).unwrap();
+            plan.run(&images[..3 * 32 * 32], &mut logits[..10]).unwrap();
+        }
+    });
+    assert_eq!(allocations.count_total, 0);
+}
+
+#[test]
+fn steps_are_timed_and_add_up() {
+    let net = zoo::net("mobilenetv2-1.0-cifar").unwrap();
+    let plan = plan(&net, 1, 1, None);
+    let steps = plan.profile(&images(1, 32), 3).unwrap();
+    assert_eq!(steps.len(), net.blocks().len() + 3);
+    assert_eq!((steps[0].name.as_str(), steps[1].name.as_str()), ("stem", "block 1"));
+    assert_eq!(steps.iter().map(|s| s.madds).sum::<u64>(), net.cost(32).unwrap().madds);
+    assert!(steps[..steps.len() - 1].iter().all(|s| s.seconds > 0.0));
+}
+
+#[test]
+fn what_cannot_be_run_is_an_error() {
+    let net = zoo::net("seesaw-shuffle-0.5d-cifar").unwrap();
+    let cifar = plan(&net, 2, 1, None);
+    assert!(cifar.logits(&[]).unwrap().is_empty());
+    for images in [images(3, 32), vec![0.0; 7]] {
+        assert!(matches!(cifar.logits(&images), Err(EngineError::Length { .. })));
+    }
+    let mut short = vec![0.0; 9];
+    assert!(cifar.run(&images(1, 32), &mut short).is_err());
+    assert!(cifar.profile(&[], 1).is_err());
+    let refused = |change: &dyn Fn(&mut Options)| {
+        let mut options = Options::new(&net);
+        change(&mut options);
+        compile(&net, &weights(&net), &options).unwrap_err().to_string()
+    };
+    assert!(refused(&|o| o.batch = 0).contains("batch is 0"));
+    assert!(refused(&|o| o.threads = 0).contains("0 asked for"));
+    assert!(refused(&|o| o.input_size = 5000).contains("input size 5000"));
+    let other = weights(&zoo::net("igcv3-0.5d-cifar").unwrap());
+    let error = compile(&net, &other, &Options::new(&net)).unwrap_err().to_string();
+    assert!(error.contains("block 1 expand: the weight has"), "{error}");
+    let absent = Isa::ALL.into_iter().find(|isa| !isa.is_present()).unwrap();
+    assert!(refused(&|o| o.isa = Some(absent)).contains("this processor has no"));
+}

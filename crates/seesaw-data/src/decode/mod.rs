@@ -88,7 +88,9 @@ pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<RgbImage, ImageEr
 /// Decodes the picture that `bytes` hold, upright.
 ///
 /// # Errors
-/// What [`ImageError`] lists; never a partial picture.
+/// What [`ImageError`] lists. Data that ends early is [`ImageError::Truncated`], not a picture with
+/// grey below; only a JPEG that was given an end mark of its own where it was cut passes, as in
+/// Pillow.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageError> {
     ImageError::check(Quantity::FileBytes, bytes.len() as u64, limits.file_bytes)?;
     let format = Format::of(bytes)?;

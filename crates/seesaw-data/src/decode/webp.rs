@@ -21,15 +21,15 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(convert)?;
     decoder.set_memory_limit(bytes.len());
     let (width, height) = decoder.dimensions();
-    if outline.lossy_size.is_some_and(|size| size != (width, height)) {
-        return Err(damaged("the picture differs in size from its frame"));
-    }
     let per_pixel = match (outline.lossy_size, decoder.has_alpha()) {
         (Some(_), false) => bytes_per_pixel::LOSSY,
         (Some(_), true) => bytes_per_pixel::LOSSY_ALPHA,
         (None, _) => bytes_per_pixel::LOSSLESS,
     };
     let pixels = budget.admit(width, height, per_pixel)? as usize;
+    if outline.lossy_size.is_some_and(|size| size != (width, height)) {
+        return Err(damaged("the picture differs in size from its frame"));
+    }
     let channels = if decoder.has_alpha() { 4 } else { 3 };
     let mut samples = vec![0; pixels * channels];
     decoder.read_image(&mut samples).map_err(convert)?;

@@ -1,0 +1,90 @@
+//! Damaged and hostile files: an error or a picture, never a panic.
+
+use std::path::{Path, PathBuf};
+
+use seesaw_data::{Limits, decode};
+
+fn seeds() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/decode");
+    let mut seeds: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    seeds.sort();
+    seeds
+}
+
+/// Small enough that a header that claims much costs no time.
+const LIMITS: Limits = Limits { file_bytes: 1 << 20, side: 4096, pixels: 1 << 18, memory: 1 << 23 };
+
+/// A generator for the test alone (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}
+
+/// Changes a few bytes, or cuts, doubles or drops a part.
+fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
+    for _ in 0..=random.below(4) {
+        let at = random.below(bytes.len());
+        let end = (at + 1 + random.below(16)).min(bytes.len());
+        match random.below(8) {
+            0 => bytes[at] = 0xFF,
+            1 => bytes[at] = 0,
+            2 => drop(bytes.drain(at..end)),
+            3 => bytes.extend_from_within(at..end),
+            4 => bytes.truncate(at),
+            _ => bytes[at] ^= 1 << random.below(8),
+        }
+        if bytes.is_empty() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn no_damage_makes_the_decoders_panic() {
+    let mut random = Random(1);
+    let mut counts = [0, 0];
+    for seed in seeds() {
+        let whole = std::fs::read(&seed).unwrap();
+        for case in 0..200 {
+            let mut bytes = whole.clone();
+            mutate(&mut bytes, &mut random);
+            let outcome = std::panic::catch_unwind(|| decode::decode(&bytes, &LIMITS).is_ok());
+            match outcome {
+                Ok(decoded) => counts[usize::from(decoded)] += 1,
+                Err(_) => panic!("{}: case {case} makes the decoder panic", seed.display()),
+            }
+        }
+    }
+    // Both happen often, or the test would not reach the decoders' depths.
+    assert!(counts.iter().all(|&count| count > 1000), "{counts:?}");
+}
+
+#[test]
+fn a_cut_file_is_an_error_or_the_whole_picture() {
+    for seed in seeds() {
+        let bytes = std::fs::read(&seed).unwrap();
+        let whole = decode::decode(&bytes, &LIMITS).unwrap();
+        let mut refused = 0;
+        for len in 0..bytes.len() {
+            match decode::decode(&bytes[..len], &LIMITS) {
+                // Padding and end marks may be missing.
+                Ok(image) => {
+                    assert!(image == whole, "{}: {len} of {} bytes", seed.display(), bytes.len());
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused + 16 > bytes.len(), "{}: only {refused}", seed.display());
+    }
+}

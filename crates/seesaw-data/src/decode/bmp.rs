@@ -79,8 +79,8 @@ impl Header {
         } else {
             vec![]
         };
-        if width > i32::MAX as u32 {
-            return Err(ImageError::damaged(Format::Bmp, "its width is negative"));
+        if width == 0 || height == 0 || width > i32::MAX as u32 {
+            return Err(ImageError::damaged(Format::Bmp, "it has no pixels"));
         }
         let (top_down, height) = (height < 0, height.unsigned_abs());
         Ok(Self { width, height, top_down, pixels_at, encoding, palette })

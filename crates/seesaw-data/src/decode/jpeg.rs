@@ -21,15 +21,13 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(convert)?;
-    let info = decoder.info().ok_or_else(|| damaged("it has no header"))?;
-    if (info.width, info.height, usize::from(info.components))
-        != (outline.width, outline.height, outline.sampling.len())
-    {
+    let found = decoder.info().map(|info| (info.width, info.height, info.components.into()));
+    if found != Some((outline.width, outline.height, outline.sampling.len())) {
         return Err(damaged("its markers are ambiguous"));
     }
     let exif = decoder.exif().cloned();
     let pixels = decoder.decode().map_err(convert)?;
-    Decoded::new(Format::Jpeg, (info.width.into(), info.height.into()), pixels, exif)
+    Decoded::new(Format::Jpeg, (outline.width.into(), outline.height.into()), pixels, exif)
 }
 
 /// What the markers say of a JPEG that holds all its parts (ITU-T T.81, annex B).

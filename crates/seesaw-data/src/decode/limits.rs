@@ -4,9 +4,10 @@ use super::{ImageError, Quantity};
 
 /// What a picture may cost; all of it is checked before the memory is asked for.
 ///
-/// The default admits 50 Mpx baseline JPEGs, 25 Mpx progressive ones and 40 Mpx PNGs, and keeps
-/// a process that decodes one picture at a time below 200 MB. `memory` is an estimate of what the decoders take, with
-/// one known gap: a lossless WebP made for the purpose can spend far more on its Huffman tables.
+/// The default admits JPEGs up to about 50 Mpx (27 where they are progressive or on their side),
+/// PNGs up to 40 Mpx and WebPs up to 30 Mpx (20 where they are lossless, 14 with lossy alpha), and
+/// keeps a process that decodes one picture at a time below 200 MB. There is one known gap: a
+/// lossless WebP made for the purpose can spend far more on its Huffman tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the encoded file; 64 MiB by default.
@@ -27,7 +28,7 @@ impl Default for Limits {
 
 /// The limits for one file, whose bytes are in memory already.
 pub(super) struct Budget<'a> {
-    pub limits: &'a Limits,
+    limits: &'a Limits,
     file_len: u64,
 }
 

@@ -6,8 +6,11 @@ use png::{ColorType, Decoder, DecodingError, Transformations};
 
 use super::{Budget, Decoded, Format, ImageError};
 
+/// Bytes that a row of samples and the metadata may take beside the picture.
+const METADATA_BYTES: usize = 8 << 20;
+
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageError> {
-    let limits = png::Limits { bytes: usize::try_from(budget.limits.memory).unwrap_or(usize::MAX) };
+    let limits = png::Limits { bytes: METADATA_BYTES };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     // Text and colour profiles are of no use here, and can unpack to far more than the file.

@@ -109,6 +109,14 @@ fn an_uncompressed_bmp_must_hold_what_it_claims() {
 }
 
 #[test]
+fn a_bmp_without_pixels_is_refused() {
+    for (width, height) in [(0, 1), (1, 0), (0, 0), (u32::MAX, 1)] {
+        let message = decode(&bmp_claiming(width, height, 0), &Limits::default()).unwrap_err();
+        assert!(message.to_string().contains("no pixels"), "{message}");
+    }
+}
+
+#[test]
 fn a_webp_whose_frame_is_larger_than_its_canvas_is_refused() {
     let result = decode(&webp_claiming((16, 16), (16_383, 16_383)), &Limits::default());
     let message = result.unwrap_err().to_string();

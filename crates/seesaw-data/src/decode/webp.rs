@@ -26,7 +26,10 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
         (Some(_), true) => bytes_per_pixel::LOSSY_ALPHA,
         (None, _) => bytes_per_pixel::LOSSLESS,
     };
-    let pixels = budget.admit(width, height, per_pixel)? as usize;
+    let pixels = budget.admit(width, height, per_pixel)?;
+    // The decoder reads the whole of a lossy chunk, and copies it once more.
+    budget.admit_bytes(pixels * per_pixel + 2 * outline.lossy_len)?;
+    let pixels = pixels as usize;
     if outline.lossy_size.is_some_and(|size| size != (width, height)) {
         return Err(damaged("the picture differs in size from its frame"));
     }
@@ -45,6 +48,8 @@ struct Outline {
     /// The size in the first lossy chunk's own header, which the decoder allocates for before it
     /// compares it with the container's.
     lossy_size: Option<(u32, u32)>,
+    /// The bytes of that chunk.
+    lossy_len: u64,
 }
 
 impl Outline {
@@ -57,7 +62,7 @@ impl Outline {
             return Err(TRUNCATED);
         }
         let mut rest = bytes.get(12..).unwrap_or_default();
-        let mut lossy_size = None;
+        let mut outline = Self { lossy_size: None, lossy_len: 0 };
         while let Some((header, body)) = rest.split_first_chunk::<8>() {
             let [name @ .., l0, l1, l2, l3] = *header;
             let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
@@ -67,12 +72,13 @@ impl Outline {
             if matches!(&name, b"VP8 " | b"VP8L" | b"ALPH") && body.len() < len {
                 return Err(TRUNCATED);
             }
-            if &name == b"VP8 " && lossy_size.is_none() {
-                lossy_size = Some(lossy_header(body).ok_or(TRUNCATED)?);
+            if &name == b"VP8 " && outline.lossy_size.is_none() {
+                outline.lossy_size = Some(lossy_header(body).ok_or(TRUNCATED)?);
+                outline.lossy_len = len as u64;
             }
             rest = body.get(len.saturating_add(len & 1)..).unwrap_or_default();
         }
-        Ok(Self { lossy_size })
+        Ok(outline)
     }
 }
 

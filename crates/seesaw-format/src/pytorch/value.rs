@@ -1,0 +1,190 @@
+//! What a pickle can make here: plain data, storages and tensors.
+
+use crate::FormatError;
+
+/// A value's number in [`Values`]. Values refer to each other by number, so that sharing costs
+/// nothing and dropping deep nests needs no recursion.
+pub(super) type Id = u32;
+
+/// The most values that a checkpoint may make; real ones make some ten thousands.
+const MAX_VALUES: usize = 1 << 18;
+/// The most items that values may be made with: what a short program could copy again and again.
+const MAX_ITEMS: usize = 1 << 22;
+
+/// One value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// Numbers and bytes that no tensor needs.
+    Other,
+    Text(String),
+    Tuple(Vec<Id>),
+    List(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    Global(Global),
+    Storage(Storage),
+    Tensor(TensorRef),
+}
+
+/// The functions and classes that are known; they are names here, never called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Global {
+    OrderedDict,
+    Size,
+    RebuildTensor,
+    RebuildParameter,
+    StorageOf(Element),
+}
+
+/// The type of a storage's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Element {
+    F64,
+    F32,
+    F16,
+    Bf16,
+    /// Whole numbers of that many bytes, which are left out.
+    Whole(usize),
+}
+
+/// A storage in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Storage {
+    pub key: String,
+    pub element: Element,
+    pub len: usize,
+}
+
+/// A view of a storage.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TensorRef {
+    pub storage: Storage,
+    pub offset: usize,
+    pub shape: Vec<usize>,
+    pub strides: Vec<usize>,
+}
+
+impl Global {
+    /// The known thing of this name.
+    ///
+    /// # Errors
+    /// [`FormatError::Refused`] for every other.
+    pub fn named(module: &str, name: &str) -> Result<Self, FormatError> {
+        use Element::{Bf16, F16, F32, F64, Whole};
+        let element = match (module, name) {
+            ("collections", "OrderedDict") => return Ok(Self::OrderedDict),
+            ("torch", "Size") => return Ok(Self::Size),
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
+                return Ok(Self::RebuildTensor);
+            }
+            ("torch._utils", "_rebuild_parameter") => return Ok(Self::RebuildParameter),
+            ("torch", "DoubleStorage") => F64,
+            ("torch", "FloatStorage") => F32,
+            ("torch", "HalfStorage") => F16,
+            ("torch", "BFloat16Storage") => Bf16,
+            ("torch", "LongStorage") => Whole(8),
+            ("torch", "IntStorage") => Whole(4),
+            ("torch", "ShortStorage") => Whole(2),
+            ("torch", "CharStorage" | "ByteStorage" | "BoolStorage") => Whole(1),
+            _ => {
+                let whole = format!("{module}.{name}");
+                return Err(FormatError::Refused(whole.chars().take(120).collect()));
+            }
+        };
+        Ok(Self::StorageOf(element))
+    }
+}
+
+impl Element {
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            Self::F64 => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::Whole(size) => size,
+        }
+    }
+}
+
+/// All values of a pickle.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    all: Vec<Value>,
+    items: usize,
+}
+
+impl Values {
+    /// Adds a value.
+    pub fn add(&mut self, value: Value) -> Result<Id, FormatError> {
+        self.items += match &value {
+            Value::Tuple(items) | Value::List(items) => items.len(),
+            Value::Dict(entries) => entries.len(),
+            _ => 0,
+        };
+        if self.all.len() >= MAX_VALUES || self.items > MAX_ITEMS {
+            return Err(bad("it makes more values than any checkpoint of these nets"));
+        }
+        self.all.push(value);
+        Ok((self.all.len() - 1) as Id)
+    }
+
+    /// The value of that number.
+    pub fn get(&self, id: Id) -> &Value {
+        self.all.get(id as usize).unwrap_or(&Value::None)
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, id: Id) -> Option<&mut Value> {
+        self.all.get_mut(id as usize)
+    }
+
+    /// All values.
+    pub fn iter(&self) -> impl Iterator<Item = &Value> {
+        self.all.iter()
+    }
+
+    /// The text of a value that is one.
+    pub fn text(&self, id: Id) -> Option<&str> {
+        match self.get(id) {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The entries of a value that is a dictionary.
+    pub fn dict(&self, id: Id) -> Option<&[(Id, Id)]> {
+        match self.get(id) {
+            Value::Dict(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items of a tuple or list.
+    pub fn items(&self, id: Id) -> Option<&[Id]> {
+        match self.get(id) {
+            Value::Tuple(items) | Value::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// A number that counts something.
+    pub fn count(&self, id: Id) -> Option<usize> {
+        match self.get(id) {
+            Value::Int(n) => usize::try_from(*n).ok(),
+            _ => None,
+        }
+    }
+
+    /// A tuple of numbers that count something.
+    pub fn counts(&self, id: Id) -> Option<Vec<usize>> {
+        self.items(id)?.iter().map(|item| self.count(*item)).collect()
+    }
+}
+
+/// An error of a damaged or unknown pickle.
+pub(super) fn bad(what: impl Into<String>) -> FormatError {
+    FormatError::Pickle(what.into())
+}

@@ -1,0 +1,30 @@
+"""Makes the small checkpoints that tests/pytorch.rs reads: python make.py"""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+
+HERE = Path(__file__).parent
+ramp = torch.arange(6, dtype=torch.float32).reshape(2, 3) / 4 - 0.5
+state = OrderedDict(a=ramp, b=ramp.t(), c=ramp[0, 1:], count=torch.tensor(7), one=torch.tensor(2.5))
+
+
+def save(name, value, zipped):
+    torch.save(value, HERE / name, _use_new_zipfile_serialization=zipped)
+
+
+for zipped, kind in [(True, "zip"), (False, "old")]:
+    save(f"plain-{kind}.pth", state, zipped)
+    nested = {
+        "epoch": 3,
+        "best": 0.75,
+        "arch": "tiny",
+        "state_dict": OrderedDict((f"module.{k}", v) for k, v in state.items()),
+        "optimizer": {"state": {0: {"momentum_buffer": ramp + 1}}, "param_groups": [{"lr": 0.1, "params": [0]}]},
+    }
+    save(f"nested-{kind}.pth.tar", nested, zipped)
+    for dtype in ["float16", "bfloat16", "float64"]:
+        cast = OrderedDict((k, v.to(getattr(torch, dtype))) for k, v in state.items() if k != "count")
+        save(f"{dtype}-{kind}.pt", cast, zipped)
+save("parameter.pt", {"model": {"a": torch.nn.Parameter(ramp)}}, True)

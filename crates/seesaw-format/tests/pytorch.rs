@@ -1,0 +1,190 @@
+//! PyTorch's checkpoints in all their forms, and files that mean harm.
+#![allow(clippy::print_stderr, reason = "tests say why they skip")]
+
+use std::path::{Path, PathBuf};
+
+use seesaw_format::{FormatError, Precision, load, load_model, pytorch, safetensors};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// `arange(6).reshape(2, 3) / 4 - 0.5`, as `make.py` writes it.
+const RAMP: [f32; 6] = [-0.5, -0.25, 0.0, 0.25, 0.5, 0.75];
+
+#[test]
+fn both_containers_all_types_and_nestings() {
+    for kind in ["zip", "old"] {
+        for name in [
+            "plain-KIND.pth",
+            "nested-KIND.pth.tar",
+            "float16-KIND.pt",
+            "bfloat16-KIND.pt",
+            "float64-KIND.pt",
+        ] {
+            let name = name.replace("KIND", kind);
+            let tensors = load(&golden(&name)).unwrap().tensors;
+            let get = |key: &str| {
+                let tensor = tensors.get(key).unwrap_or_else(|| panic!("{name}: {key}"));
+                (tensor.shape.clone(), tensor.data.clone())
+            };
+            assert_eq!(get("a"), (vec![2, 3], RAMP.to_vec()), "{name}");
+            let transposed = [-0.5, 0.25, -0.25, 0.5, 0.0, 0.75].to_vec();
+            assert_eq!(get("b"), (vec![3, 2], transposed), "{name}: not contiguous");
+            assert_eq!(get("c"), (vec![2], vec![-0.25, 0.0]), "{name}: an offset");
+            assert_eq!(get("one"), (vec![], vec![2.5]), "{name}");
+            assert_eq!(tensors.len(), 4, "{name}: whole numbers are left out");
+        }
+    }
+    assert_eq!(load(&golden("parameter.pt")).unwrap().tensors.get("a").unwrap().data, RAMP);
+}
+
+/// A pickle of the old container whose object is `program`.
+fn hostile(program: &[u8]) -> Vec<u8> {
+    let mut file =
+        b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}."
+            .to_vec();
+    file.extend(program);
+    file.extend(b"\x80\x02].");
+    file
+}
+
+#[test]
+fn nothing_is_ever_called() {
+    let programs: [&[u8]; 9] = [
+        b"\x80\x02cos\nsystem\n(S'echo'\ntR.",
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04echo\x85R.",
+        b"(S'echo'\nios\nsystem\n.",
+        b"(cbuiltins\neval\nS'1'\no.",
+        b"\x80\x02ccollections\nOrderedDict\n)\x81.",
+        b"\x80\x02\x82\x01.",
+        b"\x80\x02ctorch\nload\n)R.",
+        b"\x80\x02K\x01N}b.",
+        b"\x80\x02K\x01)R.",
+    ];
+    for program in programs {
+        let error = pytorch::read(&hostile(program)).unwrap_err();
+        assert!(matches!(error, FormatError::Refused(_)), "{error}");
+    }
+    let error = pytorch::read(&hostile(programs[0])).unwrap_err().to_string();
+    assert!(error.contains("wants to call `os.system`; nothing in it was run"), "{error}");
+}
+
+#[test]
+fn programs_that_would_fill_the_memory_are_stopped() {
+    // A tuple of two of the tuple before, doubled a hundred times.
+    let mut doubling = b"\x80\x02)".to_vec();
+    doubling.extend(b"2\x86".repeat(100));
+    doubling.push(b'.');
+    // More values than any checkpoint makes, and a stack of marks.
+    let many = [b"\x80\x02".to_vec(), b"N".repeat(2_000_000), b".".to_vec()].concat();
+    let marks = [b"\x80\x02".to_vec(), b"(".repeat(2_000_000), b".".to_vec()].concat();
+    // A dictionary that is copied again and again.
+    let mut copies = b"\x80\x02]q\x00(".to_vec();
+    copies.extend(b"NN\x86".repeat(50_000));
+    copies.extend(b"e0ccollections\nOrderedDict\nq\x01");
+    copies.extend(b"h\x01h\x00\x85R".repeat(1_000));
+    copies.push(b'.');
+    // Lengths that the file does not have.
+    let huge: [&[u8]; 5] = [
+        b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7f",
+        b"X\xff\xff\xff\xff",
+        b"\x8b\xff\xff\xff\x7f",
+        b"\x96\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"j\xff\xff\xff\xff.",
+    ];
+    for program in [doubling, many, marks, copies].iter().map(Vec::as_slice).chain(huge) {
+        assert!(matches!(pytorch::read(&hostile(program)), Err(FormatError::Pickle(_))));
+    }
+    // Lists in lists, deep enough to overflow a stack that follows them.
+    let deep = [b"\x80\x02".to_vec(), b"]".repeat(100_000), b"a".repeat(99_999), b".".to_vec()];
+    assert!(pytorch::read(&hostile(&deep.concat())).is_err());
+}
+
+/// A state dict of one tensor with these sizes and strides over a storage of two numbers.
+fn view(offset: u8, shape: &[u8], strides: &[u8], len: u8) -> Vec<u8> {
+    let tuple = |items: &[u8]| {
+        let numbers: Vec<u8> = items.iter().flat_map(|n| [b'K', *n]).collect();
+        [b"(".to_vec(), numbers, b"t".to_vec()].concat()
+    };
+    let program = [
+        b"\x80\x02}X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storage"
+            .to_vec(),
+        b"ctorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu".to_vec(),
+        vec![b'K', len],
+        b"tQ".to_vec(),
+        vec![b'K', offset],
+        tuple(shape),
+        tuple(strides),
+        b"\x89NtRs.".to_vec(),
+    ];
+    let mut file = hostile(&program.concat());
+    file.truncate(file.len() - 4);
+    file.extend(b"\x80\x02]X\x01\x00\x00\x000a.");
+    file.extend(2u64.to_le_bytes());
+    file.extend([1.5f32.to_le_bytes(), 2.5f32.to_le_bytes()].concat());
+    file
+}
+
+#[test]
+fn views_stay_within_their_storage() {
+    let read =
+        |offset, shape: &[u8], strides: &[u8]| pytorch::read(&view(offset, shape, strides, 2));
+    assert_eq!(read(0, &[2], &[1]).unwrap().get("a").unwrap().data, [1.5, 2.5]);
+    assert_eq!(read(1, &[3], &[0]).unwrap().get("a").unwrap().data, [2.5; 3]);
+    assert!(read(9, &[0, 3], &[1, 1]).unwrap().get("a").unwrap().data.is_empty());
+    for (offset, shape, strides) in [
+        (1, &[2][..], &[1][..]),
+        (0, &[3], &[1]),
+        (0, &[2, 2], &[1, 1]),
+        (0, &[255, 255, 255, 255], &[0, 0, 0, 0]),
+        (0, &[255; 8], &[255; 8]),
+        (0, &[2], &[1, 1]),
+        (0, &[1; 9], &[1; 9]),
+    ] {
+        assert!(read(offset, shape, strides).is_err(), "{offset} {shape:?} {strides:?}");
+    }
+}
+
+#[test]
+fn any_cut_or_flipped_byte_is_an_error_or_harmless() {
+    for name in ["plain-zip.pth", "nested-old.pth.tar", "float16-old.pt"] {
+        let bytes = std::fs::read(golden(name)).unwrap();
+        for end in 0..bytes.len() {
+            assert!(pytorch::read(&bytes[..end]).is_err(), "{name} cut at {end}");
+        }
+        for at in 0..bytes.len() {
+            for bit in [0x01, 0x80, 0xff] {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= bit;
+                if let Ok(tensors) = pytorch::read(&flipped) {
+                    let numbers: usize = tensors.iter().map(|(_, t)| t.data.len()).sum();
+                    assert!(numbers <= bytes.len());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_published_checkpoint_is_recognised_and_survives_the_native_format() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
+    if !folder.exists() {
+        eprintln!("skipped: {} is not there", folder.display());
+        return;
+    }
+    for (file, net, classes) in [
+        ("igcv3-0.5d-cifar10", "igcv3-0.5d-cifar", 10),
+        ("share-0.5d-cifar100", "seesaw-share-v1-0.5d-cifar", 100),
+        ("shuffle-0.5d-cifar10", "seesaw-shuffle-0.5d-cifar", 10),
+        ("shuffle-1.0d-imagenet", "seesaw-shuffle-1.0d-imagenet", 1000),
+    ] {
+        let model = load_model(&folder.join(format!("{file}.pth.tar")), None).unwrap();
+        assert_eq!((model.net.name.as_str(), model.net.classes), (net, classes));
+        let tensors = model.weights.to_tensors(&model.net).unwrap();
+        let native = tempfile::NamedTempFile::new().unwrap();
+        safetensors::write(native.path(), &tensors, None, Precision::F32).unwrap();
+        let again = load_model(native.path(), Some(model.net.clone())).unwrap();
+        assert_eq!(again.weights, model.weights, "{file}");
+    }
+}

@@ -59,11 +59,11 @@ fn no_damage_makes_the_decoders_panic() {
         for case in 0..200 {
             let mut bytes = whole.clone();
             mutate(&mut bytes, &mut random);
-            let outcome = std::panic::catch_unwind(|| decode::decode(&bytes, &LIMITS).is_ok());
-            match outcome {
-                Ok(decoded) => counts[usize::from(decoded)] += 1,
-                Err(_) => panic!("{}: case {case} makes the decoder panic", seed.display()),
-            }
+            let error = decode::decode(&bytes, &LIMITS).err();
+            counts[usize::from(error.is_some())] += 1;
+            // A panic within a decoder comes out as this error.
+            let message = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(!message.contains("gave up"), "{}: case {case}", seed.display());
         }
     }
     // Both happen often, or the test would not reach the decoders' depths.

@@ -16,7 +16,7 @@ mod limits;
 mod png;
 mod webp;
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{fmt, fs::File, io::Read, panic, path::Path};
 
 pub use error::{ImageError, Quantity};
 pub use limits::Limits;
@@ -95,12 +95,15 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageError> {
     ImageError::check(Quantity::FileBytes, bytes.len() as u64, limits.file_bytes)?;
     let format = Format::of(bytes)?;
     let budget = Budget::new(limits, bytes.len());
-    let Decoded { mut image, exif } = match format {
+    let run = || match format {
         Format::Jpeg => jpeg::decode(bytes, &budget),
         Format::Png => png::decode(bytes, &budget),
         Format::WebP => webp::decode(bytes, &budget),
         Format::Bmp => bmp::decode(bytes, &budget),
-    }?;
+    };
+    // The decoders are large and not ours: one bad photo of millions must not end the program.
+    let Decoded { mut image, exif } =
+        panic::catch_unwind(run).unwrap_or_else(|_| Err(ImageError::damaged(format, GAVE_UP)))?;
     let orientation = exif.as_deref().map_or(1, exif::orientation);
     if exif::transposes(orientation) {
         budget.admit_bytes(2 * image.pixels().len() as u64)?;
@@ -108,6 +111,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageError> {
     exif::upright(&mut image, orientation);
     Ok(image)
 }
+
+/// The reason of the error that stands for a decoder's panic.
+const GAVE_UP: &str = "the decoder gave up";
 
 /// What a decoder hands back: the stored picture, and the EXIF block beside it.
 struct Decoded {

@@ -25,6 +25,10 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     };
 
     let mut reader = decoder.read_info().map_err(convert)?;
+    // The decoder panics at a palette that ends within an entry.
+    if reader.info().palette.as_ref().is_some_and(|palette| palette.len() % 3 != 0) {
+        return Err(ImageError::damaged(Format::Png, "its palette ends within a colour"));
+    }
     let pixels = width as usize * height as usize;
     let channels = reader.output_color_type().0.samples();
     let mut samples = vec![0; pixels * channels.max(3)];

@@ -5,14 +5,17 @@ fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     let mut header = b"IHDR".to_vec();
     header.extend([width.to_be_bytes(), height.to_be_bytes()].concat());
     header.extend([8, 2, 0, 0, 0]);
-    // CRC-32, bit by bit (PNG, annex D).
-    let crc = header.iter().fold(u32::MAX, |crc, &byte| {
+    let crc = crc32(&header).to_be_bytes();
+    [b"\x89PNG\r\n\x1a\n\0\0\0\x0d", &header[..], &crc].concat()
+}
+
+/// CRC-32, bit by bit (PNG, annex D).
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {
             if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 }
         })
-    });
-    let idat = b"\0\0\0\0IDAT\x35\xAF\x06\x1E";
-    [b"\x89PNG\r\n\x1a\n\0\0\0\x0d", &header[..], &(!crc).to_be_bytes(), idat].concat()
+    })
 }
 
 fn bmp_claiming(width: u32, height: u32, compression: u32) -> Vec<u8> {
@@ -114,6 +117,20 @@ fn a_bmp_without_pixels_is_refused() {
         let message = decode(&bmp_claiming(width, height, 0), &Limits::default()).unwrap_err();
         assert!(message.to_string().contains("no pixels"), "{message}");
     }
+}
+
+#[test]
+fn a_png_palette_that_ends_within_a_colour_is_refused() {
+    let crc = |chunk: &[u8]| crc32(chunk).to_be_bytes();
+    let header = b"IHDR\0\0\0\x01\0\0\0\x01\x08\x03\0\0\0";
+    let palette = b"PLTE\x01\x02\x03\x04";
+    let chunks = [
+        &b"\x89PNG\r\n\x1a\n\0\0\0\x0d"[..],
+        &[&header[..], &crc(header), &[0, 0, 0, 4]].concat(),
+        &[&palette[..], &crc(palette), b"\0\0\0\0IDAT", &crc(b"IDAT")].concat(),
+    ];
+    let message = decode(&chunks.concat(), &Limits::default()).unwrap_err().to_string();
+    assert!(message.contains("palette"), "{message}");
 }
 
 #[test]

@@ -85,12 +85,13 @@ impl Found {
                     self.photos.push(entry.into_path());
                 }
                 Ok(_) => {}
-                // A loop leads to what has been seen; a dangling link that is no photo is no loss.
+                // A loop leads to what has been seen already.
                 Err(error) if error.loop_ancestor().is_some() => {}
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
-                    let source = error.into();
-                    if path.extension().is_none() || is_photo(&path) {
+                    let source = std::io::Error::from(error);
+                    // A dangling link is no loss where it is not a photo's.
+                    if source.kind() != std::io::ErrorKind::NotFound || is_photo(&path) {
                         self.errors.push(FindError::Read { path, source });
                     }
                 }

@@ -97,6 +97,7 @@ fn links_are_followed_but_not_in_circles() {
     symlink(folder.0.join("elsewhere"), folder.0.join("a/there")).unwrap();
     symlink(folder.0.join("elsewhere/b.jpg"), folder.0.join("a/link.jpg")).unwrap();
     symlink(folder.0.join("nothing"), folder.0.join("a/gone.jpg")).unwrap();
+    symlink(folder.0.join("nothing"), folder.0.join("a/gone")).unwrap();
     let (photos, errors) = folder.find(&["a"]);
     assert_eq!(photos, ["a/link.jpg", "a/photo.jpg", "a/there/b.jpg"]);
     assert!(matches!(&errors[..], [FindError::Read { path, .. }] if path.ends_with("gone.jpg")));

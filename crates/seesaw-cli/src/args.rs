@@ -109,7 +109,7 @@ the tensors' names and shapes.
 
 Examples:
   seesaw import checkpoint.pth.tar net.safetensors
-  seesaw import mobilenet_v2.pth net.safetensors --labels classes.txt --f16
+  seesaw import mobilenet_v2.pth net.safetensors --labels classes.txt --resize 232 --f16
   seesaw import mine.pt mine.safetensors --net mine.toml")]
 pub struct ImportArgs {
     /// The file to read
@@ -120,10 +120,12 @@ pub struct ImportArgs {
     pub output: PathBuf,
     #[command(flatten)]
     pub net: NetArgs,
-    /// Class names to keep in the file: one a line, or `id<TAB>name`
+    /// Class names to keep in the file, in the order of the outputs: one a line, or `id<TAB>name`
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Write 16-bit floats: half the size, three to four significant digits
+    #[command(flatten)]
+    pub sizes: SizeArgs,
+    /// Write 16-bit floats: half the size, about three significant digits
     #[arg(long)]
     pub f16: bool,
 }
@@ -183,12 +185,8 @@ pub struct PredictArgs {
     /// Class names, instead of those in the weights: one a line, or `id<TAB>name`
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Resize the shorter side to this before cropping, instead of what the weights say
-    #[arg(long, value_name = "PIXELS")]
-    pub resize: Option<u32>,
-    /// Side of the centre crop that goes into the net, instead of what the weights say
-    #[arg(long, value_name = "PIXELS")]
-    pub crop: Option<u32>,
+    #[command(flatten)]
+    pub sizes: SizeArgs,
     /// Photos that go through the net at a time
     #[arg(long, value_name = "B", default_value_t = 8, value_parser = batch())]
     pub batch: usize,
@@ -215,7 +213,7 @@ pub struct BenchArgs {
     #[command(flatten)]
     pub shape: ShapeArgs,
     /// Weights of the net, instead of random ones
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["classes", "width"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "classes")]
     pub weights: Option<PathBuf>,
     /// Images in a batch
     #[arg(long, value_name = "B", default_value_t = 1, value_parser = batch())]
@@ -252,9 +250,20 @@ pub struct NetArgs {
     /// The net that the weights are of (a name or a TOML file), where they do not tell
     #[arg(long)]
     pub net: Option<String>,
-    /// Number of classes of `--net`, where it differs from the net's own
-    #[arg(long, value_name = "N", requires = "net")]
+    /// Number of classes that the weights must have
+    #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
+}
+
+/// How photos are scaled and cropped.
+#[derive(Debug, Args)]
+pub struct SizeArgs {
+    /// Scale the shorter side of a photo to this, instead of what the weights say
+    #[arg(long, value_name = "PIXELS", value_parser = side())]
+    pub resize: Option<u32>,
+    /// Side of the centre crop that goes into the net, instead of what the weights say
+    #[arg(long, value_name = "PIXELS", value_parser = side())]
+    pub crop: Option<u32>,
 }
 
 /// How many threads compute.
@@ -273,12 +282,17 @@ impl ThreadsArgs {
     }
 }
 
-/// The most threads that can be asked for, and the largest batch.
+/// The most threads that can be asked for, the longest side of a photo in the net, the largest batch.
 const MAX_THREADS: usize = 256;
+const MAX_SIDE: i64 = 4096;
 const MAX_BATCH: u64 = 1024;
 
 fn threads() -> impl clap::builder::TypedValueParser<Value = usize> {
     clap::builder::RangedU64ValueParser::new().range(1..=MAX_THREADS as u64)
+}
+
+fn side() -> impl clap::builder::TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=MAX_SIDE)
 }
 
 fn batch() -> impl clap::builder::TypedValueParser<Value = usize> {

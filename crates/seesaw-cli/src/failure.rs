@@ -3,6 +3,7 @@
 use std::{fmt, io, path::Path};
 
 use clap::builder::styling::{AnsiColor, Style};
+use seesaw_format::FormatError;
 
 /// What ends a command before its work is done; the process exits with code 2.
 #[derive(Debug)]
@@ -29,6 +30,15 @@ impl Failure {
         Self::new(format_args!("{}: {error}", path.display()))
     }
 
+    /// An error about a file of weights or tensors.
+    pub fn format(path: &Path, error: &FormatError) -> Self {
+        match error {
+            // These name the file themselves.
+            FormatError::Io { .. } | FormatError::TooLarge { .. } => Self::new(error),
+            _ => Self::file(path, error),
+        }
+    }
+
     /// The same with a hint; a closed output stays as it is.
     pub fn hint(self, hint: impl fmt::Display) -> Self {
         match self {
@@ -40,7 +50,7 @@ impl Failure {
     /// Writes the error to standard error, in colour on a terminal.
     pub fn report(&self) {
         let Self::Error { message, hint } = self else { return };
-        report("error", AnsiColor::Red.on_default().bold(), message);
+        error(message);
         if let Some(hint) = hint {
             report("hint", AnsiColor::Cyan.on_default().bold(), hint);
         }
@@ -55,6 +65,11 @@ impl From<io::Error> for Failure {
             _ => Self::new(format_args!("standard output: {error}")),
         }
     }
+}
+
+/// Writes `error: ...` to standard error.
+pub fn error(message: impl fmt::Display) {
+    report("error", AnsiColor::Red.on_default().bold(), message);
 }
 
 /// Writes `warning: ...` to standard error.

@@ -2,15 +2,22 @@
 
 use std::path::Path;
 
+use seesaw_format::Model;
+
 use crate::{failure::Failure, resolve};
 
 /// No list of class names is longer.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Reads the names of `classes` classes, one a line in the order of the outputs; of a line with a
-/// tab, the name is what follows the first one.
-pub fn read(path: &Path, classes: usize) -> Result<Vec<String>, Failure> {
+/// The names of a model's classes: from `file` where there is one, else those of the weights, which
+/// may have none.
+///
+/// The file has one name a line, in the order of the outputs; of a line with a tab, the name is what
+/// follows the first one.
+pub fn of(model: &Model, file: Option<&Path>) -> Result<Vec<String>, Failure> {
+    let Some(path) = file else { return Ok(model.labels.clone()) };
     let names = parse(&resolve::text(path, MAX_BYTES)?).map_err(|e| Failure::file(path, e))?;
+    let classes = model.net.classes;
     if names.len() == classes {
         return Ok(names);
     }

@@ -4,7 +4,12 @@
 mod args;
 mod commands;
 mod failure;
+mod labels;
 mod output;
+mod photos;
+mod pipeline;
+mod preprocess;
+mod ranking;
 mod resolve;
 
 use std::process::ExitCode;
@@ -15,7 +20,7 @@ use commands::Outcome;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    match commands::run(args::Cli::parse()) {
+    match commands::dispatch(args::Cli::parse()) {
         Ok(Outcome::Complete) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Err(failure) => {

@@ -10,11 +10,11 @@ use std::{
 ///
 /// # Errors
 /// The first error of `take`, after which no further window is loaded.
-pub fn windows<T: Sync, L: Send, E>(
-    items: &[T],
+pub fn windows<'a, T: Sync, L: Send, E>(
+    items: &'a [T],
     window: usize,
     threads: usize,
-    load: impl Fn(&T) -> L + Sync,
+    load: impl Fn(&'a T) -> L + Sync,
     mut take: impl FnMut(Vec<L>) -> Result<(), E>,
 ) -> Result<(), E> {
     thread::scope(|scope| {
@@ -35,10 +35,10 @@ pub fn windows<T: Sync, L: Send, E>(
 }
 
 /// Loads every item, the n-th on thread `n % threads`.
-fn load_all<T: Sync, L: Send>(
-    items: &[T],
+fn load_all<'a, T: Sync, L: Send>(
+    items: &'a [T],
     threads: usize,
-    load: &(impl Fn(&T) -> L + Sync),
+    load: &(impl Fn(&'a T) -> L + Sync),
 ) -> Vec<L> {
     let share = |first: usize| items.iter().skip(first).step_by(threads).map(load).collect();
     let shares: Vec<Vec<L>> = thread::scope(|scope| {
@@ -80,11 +80,17 @@ mod tests {
         for (count, window, threads) in [(0, 4, 2), (1, 4, 8), (10, 3, 2), (17, 8, 3), (5, 1, 1)] {
             let items: Vec<usize> = (0..count).collect();
             let mut seen = Vec::new();
-            let done = windows(&items, window, threads, |n| n * 2, |loaded| {
-                assert!(loaded.len() <= window);
-                seen.extend(loaded);
-                Ok::<_, ()>(())
-            });
+            let done = windows(
+                &items,
+                window,
+                threads,
+                |n| n * 2,
+                |loaded| {
+                    assert!(loaded.len() <= window);
+                    seen.extend(loaded);
+                    Ok::<_, ()>(())
+                },
+            );
             assert_eq!(done, Ok(()));
             assert_eq!(seen, items.iter().map(|n| n * 2).collect::<Vec<_>>());
         }

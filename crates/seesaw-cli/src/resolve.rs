@@ -1,18 +1,74 @@
-//! From what a user writes as NET to a net.
+//! From what a user writes as NET or FILE to a net and its weights.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use seesaw_arch::{ArchError, Net, zoo};
+use seesaw_format::{Model, load_model};
 
-use crate::{args::ShapeArgs, failure::Failure};
+use crate::{
+    args::{NetArgs, ShapeArgs},
+    failure::{self, Failure},
+};
 
 /// No description of a net is longer; keeps `summary /dev/zero` from filling the memory.
 const MAX_DESCRIPTION: u64 = 1 << 20;
 
+/// What a user means by NET.
+pub enum Source {
+    /// A name of the zoo, or a description.
+    Net(Net),
+    /// A file of weights.
+    Weights(PathBuf),
+}
+
+impl Source {
+    /// A name of the zoo, a TOML file, or any other file, which then should hold weights.
+    pub fn of(name: &str) -> Result<Self, Failure> {
+        let path = Path::new(name);
+        if is_toml(path) {
+            return from_file(path).map(Self::Net);
+        }
+        match zoo::net(name) {
+            Ok(net) => Ok(Self::Net(net)),
+            Err(ArchError::UnknownNet { .. }) if path.exists() || is_path(path) => {
+                Ok(Self::Weights(path.to_owned()))
+            }
+            Err(error) => Err(Failure::new(error)),
+        }
+    }
+}
+
 /// The net of that name, or the one that a TOML file describes.
-pub fn described(name: &str) -> Result<Net, Failure> {
-    let path = Path::new(name);
-    if is_toml(path) { from_file(path) } else { zoo::net(name).map_err(Failure::new) }
+pub fn net(name: &str) -> Result<Net, Failure> {
+    match Source::of(name)? {
+        Source::Net(net) => Ok(net),
+        Source::Weights(path) => Err(Failure::file(&path, "neither a net's name nor a TOML file")),
+    }
+}
+
+/// The weights in a file, with the net that they are of.
+pub fn weights(path: &Path, args: &NetArgs) -> Result<Model, Failure> {
+    let model = load(path, args.net.as_deref().map(net).transpose()?)?;
+    match args.classes {
+        Some(classes) if classes != model.net.classes => {
+            let what = format_args!("weights of {} classes, not {classes}", model.net.classes);
+            Err(Failure::file(path, what).hint("leave `--classes` out: the weights tell"))
+        }
+        _ => Ok(model),
+    }
+}
+
+/// The weights in a file, of `net` if it is given.
+pub fn load(path: &Path, net: Option<Net>) -> Result<Model, Failure> {
+    let model = load_model(path, net).map_err(|error| Failure::format(path, &error))?;
+    if let Some(note) = &model.note {
+        failure::warn(format_args!("{}: {note}", path.display()));
+    }
+    Ok(model)
 }
 
 /// The net with the changes asked for, and the side of its images.
@@ -27,8 +83,15 @@ pub fn reshaped(mut net: Net, shape: &ShapeArgs) -> Result<(Net, usize), Failure
     Ok((net, input_size))
 }
 
+/// Whether `name` is written as a file's and not as a net's.
+fn is_path(name: &Path) -> bool {
+    let known = ["safetensors", "pth", "pt", "tar"];
+    name.components().count() > 1
+        || name.extension().is_some_and(|e| known.iter().any(|k| e.eq_ignore_ascii_case(k)))
+}
+
 /// Whether `path` is named like a description.
-pub fn is_toml(path: &Path) -> bool {
+fn is_toml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
 }
 
@@ -55,5 +118,20 @@ pub fn text(path: &Path, limit: u64) -> Result<String, Failure> {
         }
         Ok(_) => Ok(text),
         Err(error) => Err(Failure::file(path, error)),
+    }
+}
+
+/// Makes sure that `output` is named as what is written there, and is not `input` itself.
+pub fn check_output(output: &Path, input: &Path) -> Result<(), Failure> {
+    if !output.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
+        let what = "the output is a safetensors file; name it so";
+        return Err(Failure::file(output, what).hint("give a name that ends in .safetensors"));
+    }
+    match (output.canonicalize(), input.canonicalize()) {
+        (Ok(output), Ok(input)) if output == input => {
+            Err(Failure::file(&input, "input and output are one file")
+                .hint("write to another name"))
+        }
+        _ => Ok(()),
     }
 }

@@ -1,7 +1,11 @@
 //! The commands, one file each.
 
+mod bench;
 mod completions;
+mod import;
 mod models;
+mod predict;
+mod run;
 mod summary;
 mod tables;
 
@@ -20,13 +24,16 @@ pub enum Outcome {
 }
 
 /// Carries out what the command line asks for.
-pub fn run(cli: Cli) -> Result<Outcome, Failure> {
+pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
     match cli.command {
+        Command::Predict(args) => return predict::run(&args),
         Command::Models(args) => models::run(&args)?,
         Command::Summary(args) => summary::run(&args)?,
         Command::Tables(args) => tables::run(&args)?,
+        Command::Import(args) => import::run(&args)?,
+        Command::Run(args) => run::run(&args)?,
+        Command::Bench(args) => bench::run(&args)?,
         Command::Completions(args) => completions::run(&args)?,
-        _ => return Err(Failure::new("this command is not wired up yet")),
     }
     Ok(Outcome::Complete)
 }

@@ -9,7 +9,7 @@ use crate::{
     args::SummaryArgs,
     failure::Failure,
     output::{self, Align, Table},
-    resolve,
+    resolve::{self, Source},
 };
 
 /// A net and its costs, as `--json` prints them.
@@ -23,7 +23,11 @@ struct Summary {
 }
 
 pub fn run(args: &SummaryArgs) -> Result<(), Failure> {
-    let (net, input_size) = resolve::reshaped(resolve::described(&args.net)?, &args.shape)?;
+    let net = match Source::of(&args.net)? {
+        Source::Net(net) => net,
+        Source::Weights(path) => resolve::load(&path, None)?.net,
+    };
+    let (net, input_size) = resolve::reshaped(net, &args.shape)?;
     if args.toml {
         return description(&Net { input_size, ..net });
     }

@@ -1,0 +1,219 @@
+//! `seesaw bench`: how fast a net runs.
+
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use seesaw_arch::Net;
+use seesaw_engine::{Options, Plan, compile};
+use seesaw_format::NetWeights;
+use seesaw_kernels::peak;
+use serde::Serialize;
+
+use crate::{
+    args::BenchArgs,
+    failure::Failure,
+    output::{self, Align, Table},
+    resolve::{self, Source},
+};
+
+/// How long the net runs before anything is timed: clocks and caches settle.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// What was measured, as `--json` prints it.
+#[derive(Serialize)]
+struct Bench {
+    net: String,
+    input_size: usize,
+    batch: usize,
+    threads: usize,
+    isa: String,
+    runs: usize,
+    madds: u64,
+    median_ms: f64,
+    min_ms: f64,
+    p95_ms: f64,
+    images_per_second: f64,
+    peak_gflops: f64,
+    peak_share: f64,
+    arena_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<Vec<Step>>,
+}
+
+/// A step of the plan, for one image.
+#[derive(Serialize)]
+struct Step {
+    name: String,
+    madds: u64,
+    bytes: u64,
+    median_ms: f64,
+    time_share: f64,
+    peak_share: f64,
+}
+
+pub fn run(args: &BenchArgs) -> Result<(), Failure> {
+    let (net, weights, input_size) = subject(args)?;
+    let options = Options { input_size, batch: args.batch, threads: args.threads, isa: None };
+    let plan = compile(&net, &weights, &options).map_err(Failure::new)?;
+    drop(weights);
+    let bench = measure(args, &net, &plan)?;
+    if args.json { output::json(&bench) } else { print(&bench) }
+}
+
+/// The net, its weights, and the side of its images.
+fn subject(args: &BenchArgs) -> Result<(Net, NetWeights, usize), Failure> {
+    let reshaped = args.shape.classes.is_some() || args.shape.width.is_some();
+    let model = match (Source::of(&args.net)?, &args.weights) {
+        (Source::Net(net), None) => {
+            let (net, input_size) = resolve::reshaped(net, &args.shape)?;
+            let weights = NetWeights::random(&net, 0).map_err(Failure::new)?;
+            return Ok((net, weights, input_size));
+        }
+        (Source::Net(net), Some(path)) => {
+            let (net, _) = resolve::reshaped(net, &args.shape)?;
+            resolve::load(path, Some(net))?
+        }
+        (Source::Weights(path), None) if reshaped => {
+            let what = "weights settle the number of classes and the width";
+            return Err(Failure::file(&path, what).hint("name a net instead of a file of weights"));
+        }
+        (Source::Weights(path), None) => resolve::load(&path, None)?,
+        (Source::Weights(_), Some(_)) => {
+            return Err(Failure::new("NET and `--weights` are both files of weights")
+                .hint("give the file as NET, or a net's name as NET"));
+        }
+    };
+    let input_size = args.shape.input_size.unwrap_or(model.net.input_size);
+    Ok((model.net, model.weights, input_size))
+}
+
+fn measure(args: &BenchArgs, net: &Net, plan: &Plan) -> Result<Bench, Failure> {
+    let madds = net.cost(plan.input_size()).map_err(Failure::new)?.madds * args.batch as u64;
+    let peak_gflops = peak::gflops(plan.isa(), plan.team());
+    let images = images(plan);
+    let mut times = time_runs(plan, &images, args.runs as usize)?;
+    times.sort_by(f64::total_cmp);
+    let median = nearest_rank(&times, 0.5);
+    let peak_share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;
+    let layers = args.layers.then(|| steps(plan, &images, args.runs as usize, peak_share));
+    Ok(Bench {
+        net: net.name.clone(),
+        input_size: plan.input_size(),
+        batch: args.batch,
+        threads: plan.team().threads(),
+        isa: plan.isa().isa().to_string(),
+        runs: times.len(),
+        madds,
+        median_ms: 1e3 * median,
+        min_ms: 1e3 * nearest_rank(&times, 0.0),
+        p95_ms: 1e3 * nearest_rank(&times, 0.95),
+        images_per_second: args.batch as f64 / median,
+        peak_gflops,
+        peak_share: peak_share(madds, median),
+        arena_bytes: plan.arena_bytes(),
+        layers: layers.transpose()?,
+    })
+}
+
+/// A batch of images in which no two pixels near each other are equal.
+fn images(plan: &Plan) -> Vec<f32> {
+    let len = plan.batch() * 3 * plan.input_size() * plan.input_size();
+    (0..len).map(|i| (i * 37 % 255) as f32 / 127.0 - 1.0).collect()
+}
+
+/// Seconds of each run, after a warm-up.
+fn time_runs(plan: &Plan, images: &[f32], runs: usize) -> Result<Vec<f64>, Failure> {
+    let mut logits = vec![0.0; plan.batch() * plan.classes()];
+    let mut time_run = || {
+        let start = Instant::now();
+        plan.run(images, &mut logits).map_err(Failure::new)?;
+        Ok::<_, Failure>(start.elapsed())
+    };
+    let start = Instant::now();
+    while start.elapsed() < WARM_UP {
+        time_run()?;
+    }
+    (0..runs).map(|_| time_run().map(|time| time.as_secs_f64())).collect()
+}
+
+/// The time of which `share` of the sorted times are not longer.
+fn nearest_rank(sorted: &[f64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+fn steps(
+    plan: &Plan,
+    images: &[f32],
+    runs: usize,
+    peak_share: impl Fn(u64, f64) -> f64,
+) -> Result<Vec<Step>, Failure> {
+    let steps = plan.profile(images, runs).map_err(Failure::new)?;
+    let total: f64 = steps.iter().map(|step| step.seconds).sum();
+    let step = |step: seesaw_engine::StepTime| Step {
+        median_ms: 1e3 * step.seconds,
+        time_share: step.seconds / total,
+        peak_share: peak_share(step.madds, step.seconds),
+        name: step.name,
+        madds: step.madds,
+        bytes: step.bytes,
+    };
+    Ok(steps.into_iter().map(step).collect())
+}
+
+fn print(bench: &Bench) -> Result<(), Failure> {
+    let mut out = output::stdout();
+    let Bench { net, input_size, batch, threads, isa, runs, .. } = bench;
+    writeln!(
+        out,
+        "{net}, {input_size} px, batch {batch}, threads {threads}, {isa}, {runs} runs\n"
+    )?;
+    writeln!(out, "median  {:9.3} ms", bench.median_ms)?;
+    writeln!(out, "min     {:9.3} ms", bench.min_ms)?;
+    writeln!(out, "p95     {:9.3} ms", bench.p95_ms)?;
+    writeln!(out, "speed   {:9.1} images/s", bench.images_per_second)?;
+    let share = 100.0 * bench.peak_share;
+    writeln!(out, "peak    {share:9.1} % of {:.1} GFLOP/s", bench.peak_gflops)?;
+    writeln!(out, "arena   {:>12}", output::bytes(bench.arena_bytes as u64))?;
+    if let Some(layers) = &bench.layers {
+        writeln!(out)?;
+        table(layers).write(&mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn table(steps: &[Step]) -> Table<6> {
+    let mut table = Table::new([
+        ("step", Align::Left),
+        ("MAdds", Align::Right),
+        ("memory", Align::Right),
+        ("median ms", Align::Right),
+        ("of time", Align::Right),
+        ("of peak", Align::Right),
+    ]);
+    for step in steps {
+        table.row([
+            step.name.clone(),
+            output::thousands(step.madds),
+            output::bytes(step.bytes),
+            format!("{:.3}", step.median_ms),
+            format!("{:.1}%", 100.0 * step.time_share),
+            format!("{:.1}%", 100.0 * step.peak_share),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest_rank;
+
+    #[test]
+    fn ranks() {
+        let times: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!([0.0, 0.5, 0.95, 1.0].map(|s| nearest_rank(&times, s)), [1.0, 10.0, 19.0, 20.0]);
+        assert_eq!(nearest_rank(&[7.0], 0.95), 7.0);
+    }
+}

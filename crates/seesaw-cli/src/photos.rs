@@ -17,12 +17,15 @@ pub struct Loader {
     memory: RwLock<()>,
 }
 
+/// The most bytes that decoding one photo may take. With a net and its buffers, a process of two
+/// threads stays below 200 MB.
+const MEMORY: u64 = 120 << 20;
+
 impl Loader {
     /// A loader for `threads` threads.
     pub fn new(preprocess: Preprocess, threads: usize) -> Self {
-        let alone = Limits::default();
-        let mut shared = Limits::default();
-        shared.memory /= threads.max(1) as u64;
+        let limits = |memory| Limits { memory, ..Limits::default() };
+        let (alone, shared) = (limits(MEMORY), limits(MEMORY / threads.max(1) as u64));
         Self { preprocess, alone, shared, memory: RwLock::new(()) }
     }
 

@@ -12,10 +12,13 @@ use seesaw_format::{Model, load_model};
 use crate::{
     args::{NetArgs, ShapeArgs},
     failure::{self, Failure},
+    output,
 };
 
 /// No description of a net is longer; keeps `summary /dev/zero` from filling the memory.
 const MAX_DESCRIPTION: u64 = 1 << 20;
+/// The most bytes that a batch of images may take.
+const MAX_IMAGES: u64 = 4 << 30;
 
 /// What a user means by NET.
 pub enum Source {
@@ -134,4 +137,16 @@ pub fn check_output(output: &Path, input: &Path) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Makes sure that a batch of RGB images of `side` pixels takes no absurd amount of memory.
+pub fn check_batch(batch: usize, side: usize) -> Result<(), Failure> {
+    let bytes =
+        [4, 3, side, side].iter().fold(batch, |product, n| product.saturating_mul(*n)) as u64;
+    if bytes <= MAX_IMAGES {
+        return Ok(());
+    }
+    let size = output::bytes(bytes);
+    Err(Failure::new(format_args!("{batch} images of {side} pixels take {size}"))
+        .hint("choose a smaller batch or smaller images"))
 }

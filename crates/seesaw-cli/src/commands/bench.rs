@@ -55,6 +55,7 @@ struct Step {
 
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     let (net, weights, input_size) = subject(args)?;
+    resolve::check_batch(args.batch, input_size)?;
     let options = Options { input_size, batch: args.batch, threads: args.threads, isa: None };
     let plan = compile(&net, &weights, &options).map_err(Failure::new)?;
     drop(weights);

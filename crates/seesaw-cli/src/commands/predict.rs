@@ -39,6 +39,7 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
         threads,
         isa: None,
     };
+    resolve::check_batch(options.batch, options.input_size)?;
     let plan = compile(&model.net, &model.weights, &options).map_err(Failure::new)?;
     drop(model);
     let loader = Loader::new(preprocess, threads);
@@ -164,7 +165,7 @@ impl Printer {
         match (self.failed, missing) {
             (0, 0) => Ok(Outcome::Complete),
             (failed, _) if failed == photos => {
-                Err(Failure::new(format_args!("no photo could be read, of {photos}")))
+                Err(Failure::new(format_args!("none of {photos} photos could be read")))
             }
             (0, _) => Ok(Outcome::SomeFailed),
             (failed, _) => {

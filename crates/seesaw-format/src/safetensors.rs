@@ -8,6 +8,9 @@ use crate::{FormatError, Metadata, Tensor, Tensors};
 
 /// The key of the metadata in the header.
 const KEY: &str = "seesaw";
+/// The longest header that is read or written. Nets of the zoo have some 50 KB, twenty thousand
+/// class names half a megabyte; parsing takes up to 26 times a hostile header's length.
+const MAX_HEADER: u64 = 4 << 20;
 
 /// How numbers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +36,7 @@ pub fn is_safetensors(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`FormatError::Safetensors`] and [`FormatError::Metadata`].
 pub fn read(bytes: &[u8]) -> Result<(Tensors, Option<Metadata>), FormatError> {
+    check_header(bytes)?;
     let bad = |error: safetensors::SafeTensorError| FormatError::Safetensors(error.to_string());
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
     let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
@@ -45,6 +49,16 @@ pub fn read(bytes: &[u8]) -> Result<(Tensors, Option<Metadata>), FormatError> {
         }
     }
     Ok((tensors, metadata))
+}
+
+/// Makes sure that the header, whose length comes first, is one that is worth parsing.
+fn check_header(bytes: &[u8]) -> Result<(), FormatError> {
+    let len = bytes.first_chunk().map_or(0, |len| u64::from_le_bytes(*len));
+    if len > MAX_HEADER {
+        let what = format!("its header has {len} bytes; at most {MAX_HEADER} are allowed");
+        return Err(FormatError::Safetensors(what));
+    }
+    Ok(())
 }
 
 /// The numbers of a tensor; `None` when they are whole numbers.
@@ -74,7 +88,8 @@ fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f3
 /// is there whole or not at all.
 ///
 /// # Errors
-/// [`FormatError::Io`]; what was at `path` is then still there.
+/// [`FormatError::Io`], [`FormatError::Metadata`], and [`FormatError::Safetensors`] when the header
+/// would be too long to be read; what was at `path` is then still there.
 pub fn write(
     path: &Path,
     tensors: &Tensors,
@@ -98,6 +113,7 @@ pub fn write(
         views.push((name, TensorView::new(*dtype, shape.to_vec(), bytes).map_err(bad)?));
     }
     let bytes = safetensors::serialize(views, header).map_err(bad)?;
+    check_header(&bytes)?;
     replace(path, &bytes)
 }
 

@@ -5,7 +5,10 @@ use std::{
     io::{Cursor, Read},
 };
 
-use zip::ZipArchive;
+use zip::{
+    ZipArchive,
+    read::{ArchiveOffset, Config},
+};
 
 use super::{
     input::Input,
@@ -28,7 +31,11 @@ pub(super) struct Contents<'a> {
 /// Reads a zip archive: `NAME/data.pkl`, and a file `NAME/data/KEY` for each storage.
 pub(super) fn read_zip(bytes: &[u8]) -> Result<Contents<'_>, FormatError> {
     let broken = |error: zip::result::ZipError| bad(error.to_string());
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    // PyTorch adds zip64 records that the archive's end does not announce. A reader that searches
+    // for the archive's start miscounts by their 76 bytes, and where the first entry's header is
+    // just as long it finds the second one there and takes it for the first.
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    let mut archive = ZipArchive::with_config(config, Cursor::new(bytes)).map_err(broken)?;
     let is_pickle = |name: &str| name == "data.pkl" || name.ends_with("/data.pkl");
     let pickle = archive
         .file_names()

@@ -28,3 +28,6 @@ for zipped, kind in [(True, "zip"), (False, "old")]:
         cast = OrderedDict((k, v.to(getattr(torch, dtype))) for k, v in state.items() if k != "count")
         save(f"{dtype}-{kind}.pt", cast, zipped)
 save("parameter.pt", {"model": {"a": torch.nn.Parameter(ramp)}}, True)
+# An archive is named after its file, and 21 characters make the header of its first entry as long
+# as the zip64 records at its end.
+save("name-of-21-characters.pth", {"a": ramp}, True)

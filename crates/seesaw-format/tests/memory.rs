@@ -1,0 +1,83 @@
+//! The peak memory of reading hostile files; alone in its process, because the peak is the
+//! process's.
+
+use seesaw_format::{pytorch, safetensors};
+
+const LIMIT_KB: u64 = 195_000;
+
+/// The most memory that this process ever held, where the system says so.
+fn peak_kb() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// A safetensors file that is all header.
+fn native(header: &str) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()
+}
+
+/// A tensor of no numbers in very many dimensions.
+fn dimensions(bytes: usize) -> Vec<u8> {
+    let sizes = "0,".repeat(bytes / 2 - 40);
+    native(&format!(r#"{{"a":{{"dtype":"F32","shape":[{sizes}0],"data_offsets":[0,0]}}}}"#))
+}
+
+/// Very many notes.
+fn notes(bytes: usize) -> Vec<u8> {
+    let notes: Vec<String> = (0..bytes / 12).map(|i| format!(r#""{i:x}":"""#)).collect();
+    native(&format!(r#"{{"__metadata__":{{{}}}}}"#, notes.join(",")))
+}
+
+/// A list that is filled with one value, in the old container.
+fn endless_list(bytes: usize) -> Vec<u8> {
+    let mut file =
+        b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}."
+            .to_vec();
+    file.extend(b"\x80\x02]");
+    let part = [b"(N".to_vec(), b"2".repeat(500_000), b"e".to_vec()].concat();
+    file.extend(part.repeat(bytes / part.len()));
+    file.extend(b".\x80\x02].");
+    file
+}
+
+/// An archive that lists very many entries.
+fn entries(count: u32) -> Vec<u8> {
+    let mut file = b"PK\x03\x04".to_vec();
+    for i in 0..count {
+        file.extend(b"PK\x01\x02\x14\0\x14\0");
+        file.extend([0; 20]);
+        file.extend([4, 0]);
+        file.extend([0; 16]);
+        file.extend(i.to_be_bytes().map(|byte| byte.max(1)));
+    }
+    let len = file.len() as u32 - 4;
+    let count = (count as u16).to_le_bytes();
+    file.extend(b"PK\x05\x06\0\0\0\0");
+    file.extend([count, count].concat());
+    file.extend([len.to_le_bytes(), 4u32.to_le_bytes()].concat());
+    file.extend([0, 0]);
+    file
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
+fn files_of_a_few_megabytes_stay_below_the_limit() {
+    if peak_kb().is_none() {
+        println!("skipped: this system has no /proc/self/status to read the peak memory from");
+        return;
+    }
+    // At the limit of what is parsed, and far above it.
+    assert!(safetensors::read(&dimensions((4 << 20) - 100)).is_ok());
+    assert!(safetensors::read(&notes((4 << 20) - 100)).is_ok());
+    for bytes in [5 << 20, 16 << 20] {
+        let error = safetensors::read(&dimensions(bytes)).unwrap_err().to_string();
+        assert!(error.contains("its header has"), "{error}");
+    }
+    assert!(pytorch::read(&endless_list(16 << 20)).is_err());
+    let error = pytorch::read(&entries(65_000)).unwrap_err().to_string();
+    assert!(error.contains("the archive has no data.pkl"), "{error}");
+    let peak = peak_kb().unwrap();
+    // Far below, the headers would not have been parsed.
+    assert!((60_000..LIMIT_KB).contains(&peak), "{peak} kB");
+}

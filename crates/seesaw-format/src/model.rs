@@ -62,17 +62,23 @@ pub fn load(path: &Path) -> Result<Contents, FormatError> {
 /// As [`load`]; when the net is not recognised, or the tensors are not those of the net.
 pub fn load_model(path: &Path, net: Option<Net>) -> Result<Model, FormatError> {
     let Contents { tensors, metadata } = load(path)?;
-    let classes = classes_of(&tensors);
     let (net, note) = match (net, &metadata) {
-        (Some(net), _) => (net.with_classes(classes.unwrap_or(0)), None),
+        (Some(net), _) => {
+            let classes = classes_of(&tensors).unwrap_or(net.classes);
+            (net.with_classes(classes), None)
+        }
         (None, Some(metadata)) => (metadata.net.clone(), None),
         (None, None) => choose(recognise(&tensors)?, path)?,
     };
     let weights = NetWeights::from_tensors(&net, &tensors)?;
-    let (labels, preprocess, origin) = match metadata {
+    let (mut labels, preprocess, origin) = match metadata {
         Some(m) => (m.labels, m.preprocess, m.origin),
         None => (Vec::new(), None, None),
     };
+    if labels.len() != net.classes {
+        // They belong to the metadata's net, and the caller asked for another one.
+        labels.clear();
+    }
     Ok(Model { net, weights, labels, preprocess, origin, note })
 }
 

@@ -139,6 +139,34 @@ fn weights_of_another_net_say_what_does_not_fit() {
 }
 
 #[test]
+fn a_file_that_contradicts_itself_can_be_read_as_the_net_that_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let (net, weights) = tiny();
+    let path = folder.path().join("tiny.safetensors");
+    let mut tensors = weights.to_tensors(&net).unwrap();
+    let five = Net { classes: 5, ..net.clone() };
+    let linear = NetWeights::random(&five, 1).unwrap().to_tensors(&five).unwrap();
+    for name in ["classifier.0.weight", "classifier.0.bias"] {
+        tensors.insert(name, linear.get(name).unwrap().clone());
+    }
+    safetensors::write(&path, &tensors, Some(&metadata()), Precision::F32).unwrap();
+    assert!(matches!(load_model(&path, None), Err(FormatError::Mismatch { .. })));
+    let model = load_model(&path, Some(net.clone())).unwrap();
+    assert_eq!(
+        (model.net, model.labels),
+        (five, Vec::new()),
+        "three names do not name five classes"
+    );
+    // Without a linear layer it is the net as given that does not fit.
+    for name in ["classifier.0.weight", "classifier.0.bias"] {
+        tensors.remove(name);
+    }
+    safetensors::write(&path, &tensors, None, Precision::F32).unwrap();
+    let error = load_model(&path, Some(net)).unwrap_err().to_string();
+    assert!(error.contains("2 missing (classifier.0.weight, classifier.0.bias)"), "{error}");
+}
+
+#[test]
 fn values_that_cannot_be_weights_are_named() {
     let (net, weights) = tiny();
     for (value, what) in [(f32::NAN, "NaN"), (f32::INFINITY, "infinity"), (-1.0, "negative")] {

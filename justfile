@@ -23,7 +23,7 @@ doc:
 
 # Run the library examples
 examples:
-    for e in crates/seesaw-cli/examples/*.rs; do cargo run --release --example "$(basename "$e" .rs)"; done
+    for e in crates/*/examples/*.rs; do cargo run --release --example "$(basename "$e" .rs)"; done
 
 # Measure a net: just bench seesaw-shuffle-1.0d-imagenet --layers
 bench net *args:

@@ -1,0 +1,14 @@
+//! The native reader on any bytes, and what follows it: recognition and conversion.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use seesaw_format::{NetWeights, recognise, safetensors};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok((tensors, metadata)) = safetensors::read(bytes) {
+        let _ = recognise(&tensors);
+        if let Some(metadata) = metadata {
+            let _ = NetWeights::from_tensors(&metadata.net, &tensors);
+        }
+    }
+});

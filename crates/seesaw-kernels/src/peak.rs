@@ -17,7 +17,7 @@ const SUMS: usize = 12;
 pub fn gflops(token: IsaToken, team: &Team) -> f64 {
     let (burn, lanes): (unsafe fn(f32) -> f32, usize) = match token.isa() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => (burn_avx512, simd::Avx512Wide::LANES),
+        Isa::Avx512 => (burn_avx512, simd::Avx512::LANES),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => (burn_avx2, simd::Avx2::LANES),
         #[cfg(target_arch = "aarch64")]
@@ -70,7 +70,7 @@ macro_rules! burn_fn {
     };
 }
 #[cfg(target_arch = "x86_64")]
-burn_fn!(burn_avx512, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], simd::Avx512Wide);
+burn_fn!(burn_avx512, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], simd::Avx512);
 #[cfg(target_arch = "x86_64")]
 burn_fn!(burn_avx2, #[target_feature(enable = "avx2,fma")], simd::Avx2);
 #[cfg(target_arch = "aarch64")]

@@ -36,11 +36,11 @@ pub(crate) fn rows(token: IsaToken) -> Rows {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{BLOCK, TAPS, Task, rows_fn, simd, sums};
-    use simd::{Avx2, Avx512};
+    use simd::Avx2;
 
-    rows_fn!(avx512_one, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 1, 1, 7: 1 2 3 4 5 6 7);
-    rows_fn!(avx512_two, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 1, 2, 7: 1 2 3 4 5 6 7);
-    rows_fn!(avx512_stride_2, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 1, 7: 1 2 3 4 5 6 7);
+    rows_fn!(avx512_one, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 1, 1, 7: 1 2 3 4 5 6 7);
+    rows_fn!(avx512_two, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 1, 2, 7: 1 2 3 4 5 6 7);
+    rows_fn!(avx512_stride_2, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 2, 1, 7: 1 2 3 4 5 6 7);
     rows_fn!(avx2_one, #[target_feature(enable = "avx2,fma")], Avx2, 1, 1, 4: 1 2 3 4);
     rows_fn!(avx2_two, #[target_feature(enable = "avx2,fma")], Avx2, 1, 2, 4: 1 2 3 4);
     rows_fn!(avx2_stride_2, #[target_feature(enable = "avx2,fma")], Avx2, 2, 1, 4: 1 2 3 4);

@@ -55,15 +55,15 @@ pub(crate) fn planar_stride_2(token: IsaToken) -> Panels {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Source, Target, panel_fn, simd, sums};
-    use simd::{Avx2, Avx512, Avx512Wide};
+    use simd::{Avx2, Avx512};
 
-    panel_fn!(avx512_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512Wide, 2, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    panel_fn!(avx512_x2, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512Wide, 1, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    panel_fn!(avx512_x1, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 1, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    panel_fn!(avx512_planar_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512Wide, 2, 1, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    panel_fn!(avx512_planar_x1, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 1, 1, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    panel_fn!(avx512_stride_2_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512Wide, 2, 2, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    panel_fn!(avx512_stride_2_x1, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 1, 2, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_x2, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 1, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_x1, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 1, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_planar_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 1, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_planar_x1, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 1, 1, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_stride_2_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 2, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_stride_2_x1, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 1, 2, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     panel_fn!(avx2_x2, #[target_feature(enable = "avx2,fma")], Avx2, 2, 8, 6: 1 2 3 4 5 6);
     panel_fn!(avx2_x1, #[target_feature(enable = "avx2,fma")], Avx2, 1, 8, 12: 1 2 3 4 5 6 7 8 9 10 11 12);
     panel_fn!(avx2_planar_x2, #[target_feature(enable = "avx2,fma")], Avx2, 2, 1, 6: 1 2 3 4 5 6);

@@ -1,73 +1,21 @@
-//! AVX-512: 32 registers, of 8 lanes (VL) or of 16.
+//! AVX-512: 32 registers of 16 lanes.
+//!
+//! Where 8 lanes are enough, AVX2's vector serves: compiled with AVX-512 VL it has 32 registers too.
 
 use std::arch::x86_64::{
-    __m256, __m512, __m512d, _mm256_add_ps, _mm256_castpd_ps, _mm256_castps_pd, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_storeu_ps, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps256_ps512,
+    __m512, __m512d, _mm256_castpd_ps, _mm256_castps_pd, _mm256_loadu_ps, _mm256_storeu_ps,
+    _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps256_ps512,
     _mm512_castps512_ps256, _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_insertf64x4,
     _mm512_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 use super::{BLOCK, Vector};
 
-/// One 256-bit register, of which there are 32 here.
-#[derive(Clone, Copy)]
-pub(crate) struct Avx512(__m256);
-
 /// One 512-bit register: two blocks of channels.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512Wide(__m512);
+pub(crate) struct Avx512(__m512);
 
 impl Vector for Avx512 {
-    const BLOCKS: usize = 1;
-
-    #[inline(always)]
-    unsafe fn splat(x: f32) -> Self {
-        // SAFETY: the caller runs where AVX-512 is enabled, which implies AVX2.
-        Self(unsafe { _mm256_set1_ps(x) })
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: AVX-512 is enabled, and the caller vouches for 8 readable values.
-        Self(unsafe { _mm256_loadu_ps(from) })
-    }
-
-    #[inline(always)]
-    unsafe fn load_blocks(from: *const f32, _stride: usize) -> Self {
-        // SAFETY: as for `load`.
-        unsafe { Self::load(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_blocks(self, to: *mut f32, _stride: usize) {
-        // SAFETY: AVX-512 is enabled, and the caller vouches for 8 writable values.
-        unsafe { _mm256_storeu_ps(to, self.0) }
-    }
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: the caller runs where AVX-512 is enabled.
-        Self(unsafe { _mm256_add_ps(self.0, other.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
-        // SAFETY: the caller runs where AVX-512 and FMA are enabled.
-        Self(unsafe { _mm256_fmadd_ps(a.0, b.0, self.0) })
-    }
-
-    #[inline(always)]
-    unsafe fn relu6(self) -> Self {
-        // SAFETY: the caller runs where AVX-512 is enabled. Where one operand is NaN, `max` and
-        // `min` return the second.
-        Self(unsafe {
-            _mm256_min_ps(_mm256_set1_ps(6.0), _mm256_max_ps(_mm256_setzero_ps(), self.0))
-        })
-    }
-}
-
-impl Vector for Avx512Wide {
     const BLOCKS: usize = 2;
 
     #[inline(always)]

@@ -4,6 +4,7 @@ use seesaw_arch::Net;
 
 use crate::{
     BatchNorm, BlockWeights, ConvBn, FormatError, Linear, NetWeights, Tensor, Tensors,
+    error::shown,
     names::{CLASSIFIERS, Entry, Field, Scheme, entries},
 };
 
@@ -46,7 +47,7 @@ impl NetWeights {
             let values = rest.values(entry.place, entry.field).filter(|v| v.len() >= len);
             let Some(values) = values else {
                 let details = format!("`{}` lacks values", entry.name);
-                return Err(FormatError::Mismatch { net: net.name.clone(), details });
+                return Err(FormatError::Mismatch { net: shown(&net.name), details });
             };
             let data = values.drain(..len).collect();
             tensors.insert(entry.name, Tensor { shape: entry.shape, data });
@@ -113,15 +114,14 @@ fn check(net: &Net, entries: &[Entry], tensors: &Tensors) -> Result<(), FormatEr
     if details.is_empty() {
         return Ok(());
     }
-    Err(FormatError::Mismatch { net: net.name.clone(), details: details.join("; ") })
+    Err(FormatError::Mismatch { net: shown(&net.name), details: details.join("; ") })
 }
 
 /// `3 missing (a, b, c)`, with the first few names.
 fn list(kind: &str, names: &[String]) -> String {
-    let shown: Vec<String> =
-        names.iter().take(NAMED).map(|name| name.chars().take(120).collect()).collect();
+    let first: Vec<String> = names.iter().take(NAMED).map(|name| shown(name)).collect();
     let more = if names.len() > NAMED { ", ..." } else { "" };
-    format!("{} {kind} ({}{more})", names.len(), shown.join(", "))
+    format!("{} {kind} ({}{more})", names.len(), first.join(", "))
 }
 
 fn check_values(entry: &Entry, values: &[f32]) -> Result<(), FormatError> {

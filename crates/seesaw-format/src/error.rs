@@ -73,6 +73,20 @@ pub enum FormatError {
     },
 }
 
+/// The most characters of a file's texts that an error shows.
+const MAX_SHOWN: usize = 200;
+
+/// A text of a file as an error may show it: not endless, and without what a terminal would obey.
+pub(crate) fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let mut shown: String = chars.by_ref().take(MAX_SHOWN).map(visible).collect();
+    if chars.next().is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
 impl FormatError {
     /// An input or output error at `path`.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {

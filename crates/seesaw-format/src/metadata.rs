@@ -3,7 +3,7 @@
 use seesaw_arch::Net;
 use serde::{Deserialize, Serialize};
 
-use crate::FormatError;
+use crate::{FormatError, error::shown};
 
 /// The JSON under the key `seesaw` in a safetensors file's header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Metadata {
 
     pub(crate) fn from_json(text: &str) -> Result<Self, FormatError> {
         let metadata: Self =
-            serde_json::from_str(text).map_err(|e| FormatError::Metadata(e.to_string()))?;
+            serde_json::from_str(text).map_err(|e| FormatError::Metadata(shown(&e.to_string())))?;
         if metadata.version > Self::VERSION {
             let what = format!(
                 "version {} is newer than {}; a newer seesaw can read it",
@@ -67,6 +67,11 @@ impl Metadata {
     }
 
     fn validate(&self) -> Result<(), FormatError> {
+        let texts = [&self.net.name].into_iter().chain(&self.labels).chain(&self.origin);
+        if let Some(text) = texts.into_iter().find(|text| text.contains(char::is_control)) {
+            let what = format!("`{}` has control characters", shown(text));
+            return Err(FormatError::Metadata(what));
+        }
         self.net.validate()?;
         let (labels, classes) = (self.labels.len(), self.net.classes);
         if labels != 0 && labels != classes {

@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, io::Write, path::Path};
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 
-use crate::{FormatError, Metadata, Tensor, Tensors};
+use crate::{FormatError, Metadata, Tensor, Tensors, error::shown};
 
 /// The key of the metadata in the header.
 const KEY: &str = "seesaw";
@@ -37,11 +37,10 @@ pub fn is_safetensors(bytes: &[u8]) -> bool {
 /// [`FormatError::Safetensors`] and [`FormatError::Metadata`].
 pub fn read(bytes: &[u8]) -> Result<(Tensors, Option<Metadata>), FormatError> {
     check_header(bytes)?;
-    let bad = |error: safetensors::SafeTensorError| FormatError::Safetensors(error.to_string());
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| bad(&e))?;
     let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
     let metadata = json.map(|json| Metadata::from_json(json)).transpose()?;
-    let file = SafeTensors::deserialize(bytes).map_err(bad)?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| bad(&e))?;
     let mut tensors = Tensors::new();
     for (name, view) in file.iter() {
         if let Some(data) = floats(name, &view)? {
@@ -49,6 +48,10 @@ pub fn read(bytes: &[u8]) -> Result<(Tensors, Option<Metadata>), FormatError> {
         }
     }
     Ok((tensors, metadata))
+}
+
+fn bad(error: &SafeTensorError) -> FormatError {
+    FormatError::Safetensors(shown(&error.to_string()))
 }
 
 /// Makes sure that the header, whose length comes first, is one that is worth parsing.
@@ -73,6 +76,7 @@ fn floats(name: &str, view: &TensorView<'_>) -> Result<Option<Vec<f32>>, FormatE
             return Ok(None);
         }
         other => {
+            let name = shown(name);
             let what = format!("`{name}` holds {other:?} numbers, which are not known here");
             return Err(FormatError::Safetensors(what));
         }
@@ -107,12 +111,11 @@ pub fn write(
             (name, dtype, tensor.shape.as_slice(), bytes)
         })
         .collect();
-    let bad = |error: safetensors::SafeTensorError| FormatError::Safetensors(error.to_string());
     let mut views = Vec::with_capacity(encoded.len());
     for (name, dtype, shape, bytes) in &encoded {
-        views.push((name, TensorView::new(*dtype, shape.to_vec(), bytes).map_err(bad)?));
+        views.push((name, TensorView::new(*dtype, shape.to_vec(), bytes).map_err(|e| bad(&e))?));
     }
-    let bytes = safetensors::serialize(views, header).map_err(bad)?;
+    let bytes = safetensors::serialize(views, header).map_err(|e| bad(&e))?;
     check_header(&bytes)?;
     replace(path, &bytes)
 }

@@ -218,6 +218,24 @@ fn what_is_no_weight_file_is_said_at_once() {
 }
 
 #[test]
+fn texts_that_a_terminal_would_obey_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (net, weights) = tiny();
+    let tensors = weights.to_tensors(&net).unwrap();
+    let path = folder.path().join("tiny.safetensors");
+    let mut named = metadata();
+    named.labels[1] = "dog\x1b[2J".to_owned();
+    let error = safetensors::write(&path, &tensors, Some(&named), Precision::F32).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("`dog\u{fffd}[2J` has control characters"), "{text:?}");
+    let key = serde_json::json!({ "seesaw": r#"{"version":1,"net":{"\u001b[2J":0}}"# });
+    let header = serde_json::json!({ "__metadata__": key }).to_string();
+    let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+    let text = safetensors::read(&file).unwrap_err().to_string();
+    assert!(!text.contains(char::is_control) && text.contains("unknown field"), "{text:?}");
+}
+
+#[test]
 fn a_file_that_cannot_be_replaced_stays_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), Some(&metadata()), Precision::F32);

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use seesaw_format::{FormatError, Precision, load, load_model, pytorch, safetensors};
 
+mod common;
+use common::{hostile, view};
+
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
@@ -37,16 +40,6 @@ fn both_containers_all_types_and_nestings() {
         }
     }
     assert_eq!(load(&golden("parameter.pt")).unwrap().tensors.get("a").unwrap().data, RAMP);
-}
-
-/// A pickle of the old container whose object is `program`.
-fn hostile(program: &[u8]) -> Vec<u8> {
-    let mut file =
-        b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}."
-            .to_vec();
-    file.extend(program);
-    file.extend(b"\x80\x02].");
-    file
 }
 
 #[test]
@@ -101,35 +94,10 @@ fn programs_that_would_fill_the_memory_are_stopped() {
     assert!(pytorch::read(&hostile(&deep.concat())).is_err());
 }
 
-/// A state dict of one tensor with these sizes and strides over a storage of two numbers.
-fn view(offset: u8, shape: &[u8], strides: &[u8], len: u8) -> Vec<u8> {
-    let tuple = |items: &[u8]| {
-        let numbers: Vec<u8> = items.iter().flat_map(|n| [b'K', *n]).collect();
-        [b"(".to_vec(), numbers, b"t".to_vec()].concat()
-    };
-    let program = [
-        b"\x80\x02}X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storage"
-            .to_vec(),
-        b"ctorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu".to_vec(),
-        vec![b'K', len],
-        b"tQ".to_vec(),
-        vec![b'K', offset],
-        tuple(shape),
-        tuple(strides),
-        b"\x89NtRs.".to_vec(),
-    ];
-    let mut file = hostile(&program.concat());
-    file.truncate(file.len() - 4);
-    file.extend(b"\x80\x02]X\x01\x00\x00\x000a.");
-    file.extend(2u64.to_le_bytes());
-    file.extend([1.5f32.to_le_bytes(), 2.5f32.to_le_bytes()].concat());
-    file
-}
-
 #[test]
 fn views_stay_within_their_storage() {
     let read =
-        |offset, shape: &[u8], strides: &[u8]| pytorch::read(&view(offset, shape, strides, 2));
+        |offset, shape: &[u8], strides: &[u8]| pytorch::read(&view("a", offset, shape, strides, 2));
     assert_eq!(read(0, &[2], &[1]).unwrap().get("a").unwrap().data, [1.5, 2.5]);
     assert_eq!(read(1, &[3], &[0]).unwrap().get("a").unwrap().data, [2.5; 3]);
     assert!(read(9, &[0, 3], &[1, 1]).unwrap().get("a").unwrap().data.is_empty());

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::HashMap,
     io::{Cursor, Read},
 };
 
@@ -16,7 +17,7 @@ use super::{
     storage::Storages,
     value::{Id, Value, Values, bad},
 };
-use crate::FormatError;
+use crate::{FormatError, error::shown};
 
 /// The first value in an old file.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -67,8 +68,7 @@ fn entry(
     name: &str,
     budget: &mut u64,
 ) -> Result<Vec<u8>, FormatError> {
-    let shown: String = name.chars().take(80).collect();
-    let broken = |error: String| bad(format!("archive entry `{shown}`: {error}"));
+    let broken = |error: String| bad(format!("archive entry `{}`: {error}", shown(name)));
     let file = archive.by_name(name).map_err(|error| broken(error.to_string()))?;
     let mut bytes = Vec::new();
     // One byte more than allowed shows that there are more.
@@ -106,14 +106,16 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Contents<'_>, FormatError> {
     let top = pickle::read(&mut input, &mut values)?;
     let keys = pickle::read(&mut input, &mut values)?;
     let keys = values.items(keys).ok_or_else(|| bad("its list of storages is no list"))?;
+    let mut sizes = HashMap::new();
+    for value in values.iter() {
+        if let Value::Storage(storage) = value {
+            sizes.insert(storage.key.as_str(), storage.element.size());
+        }
+    }
     let mut storages = Storages::new();
     for key in keys {
         let key = values.text(*key).ok_or_else(|| bad("a storage's key is no text"))?;
-        let size = values.iter().find_map(|value| match value {
-            Value::Storage(storage) if storage.key == key => Some(storage.element.size()),
-            _ => None,
-        });
-        let size = size.ok_or_else(|| bad("a storage belongs to no tensor"))?;
+        let size = *sizes.get(key).ok_or_else(|| bad("a storage belongs to no tensor"))?;
         let len =
             input.length(8)?.checked_mul(size).ok_or_else(|| bad("a storage is too large"))?;
         storages.insert(key.to_owned(), Cow::Borrowed(input.take(len)?));

@@ -14,6 +14,8 @@ use value::{Id, Value, Values, bad};
 
 use crate::{FormatError, Tensors};
 
+/// The longest name of a tensor; a short file could have a longer one copied again and again.
+const MAX_NAME: usize = 512;
 /// Keys under which checkpoints keep the state dict, in order of preference.
 const NESTED: [&str; 8] = [
     "state_dict",
@@ -47,6 +49,9 @@ pub fn read(bytes: &[u8]) -> Result<Tensors, FormatError> {
     let mut tensors = Tensors::new();
     for (name, id) in entries {
         let Value::Tensor(view) = values.get(id) else { continue };
+        if name.len() > MAX_NAME {
+            return Err(bad(format!("a tensor's name has {} bytes", name.len())));
+        }
         let name = if all_in_module { &name["module.".len()..] } else { name };
         if let Some(tensor) = storage::tensor(view, storages, &mut budget)? {
             tensors.insert(name, tensor);
@@ -55,20 +60,18 @@ pub fn read(bytes: &[u8]) -> Result<Tensors, FormatError> {
     Ok(tensors)
 }
 
-/// The names and values of the state dict: the dictionary at the top, or in one of its entries,
-/// that has tensors in it.
+/// The names and values of the state dict: the dictionary that has tensors in it, in one of the
+/// entries of the top one or itself the top one.
+///
+/// Entries come first: checkpoints have tensors beside the state dict, as the best accuracy.
 fn state_dict(values: &Values, top: Id) -> Option<Vec<(&str, Id)>> {
     let entries = values.dict(top)?;
-    let tensors = named_tensors(values, entries);
-    if !tensors.is_empty() {
-        return Some(tensors);
-    }
-    let nested = |key: &&str| {
+    let nested = NESTED.iter().filter_map(|key| {
         let (_, id) = entries.iter().find(|(name, _)| values.text(*name) == Some(key))?;
-        let tensors = named_tensors(values, values.dict(*id)?);
-        (!tensors.is_empty()).then_some(tensors)
-    };
-    NESTED.iter().find_map(nested)
+        values.dict(*id)
+    });
+    let mut tensors = nested.chain([entries]).map(|entries| named_tensors(values, entries));
+    tensors.find(|tensors| !tensors.is_empty())
 }
 
 /// The tensors of a dictionary.

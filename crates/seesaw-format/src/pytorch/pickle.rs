@@ -10,7 +10,7 @@ use super::{
     input::{Input, text},
     value::{Global, Id, Storage, TensorRef, Value, Values, bad},
 };
-use crate::FormatError;
+use crate::{FormatError, error::shown};
 
 /// The most values on the stack, marks included.
 const MAX_STACK: usize = 1 << 20;
@@ -203,8 +203,10 @@ impl Machine<'_> {
 
     fn extend(&mut self, items: Vec<Id>) -> Result<bool, FormatError> {
         let list = self.top()?;
+        self.values.charge(items.len())?;
         match self.values.get_mut(list) {
             Some(Value::List(list)) => list.extend(items),
+            Some(Value::Other) => {}
             _ => return Err(bad("it appends to something that is no list")),
         }
         Ok(true)
@@ -213,7 +215,9 @@ impl Machine<'_> {
     fn set(&mut self, items: &[Id]) -> Result<bool, FormatError> {
         let (pairs, rest) = items.as_chunks::<2>();
         let dict = self.top()?;
+        self.values.charge(pairs.len())?;
         match self.values.get_mut(dict) {
+            Some(Value::Other) => {}
             Some(Value::Dict(entries)) if rest.is_empty() => {
                 entries.extend(pairs.iter().map(|[key, value]| (*key, *value)));
             }
@@ -290,11 +294,11 @@ impl Machine<'_> {
                 let value = self.reduce(function, arguments)?;
                 self.push(value)
             }
-            // The attributes of an OrderedDict: a version number for each layer.
+            // Attributes: those of an OrderedDict are a version number for each layer.
             b'b' => {
                 self.pop()?;
                 match self.values.get(self.top()?) {
-                    Value::Dict(_) => Ok(true),
+                    Value::Dict(_) | Value::Other => Ok(true),
                     _ => Err(FormatError::Refused("__setstate__".to_owned())),
                 }
             }
@@ -306,9 +310,16 @@ impl Machine<'_> {
             b'i' => {
                 let (module, name) = (input.line()?, input.line()?);
                 Global::named(module, name)?;
-                Err(FormatError::Refused(format!("{module}.{name}()")))
+                Err(FormatError::Refused(shown(&format!("{module}.{name}()"))))
             }
-            b'o' | 0x81 | 0x92 => Err(FormatError::Refused("a class".to_owned())),
+            0x81 => {
+                let (_, class) = (self.pop()?, self.pop()?);
+                match self.values.get(class) {
+                    Value::Global(Global::Inert) => self.push(Value::Other),
+                    _ => Err(FormatError::Refused("a class".to_owned())),
+                }
+            }
+            b'o' | 0x92 => Err(FormatError::Refused("a class".to_owned())),
             0x82..=0x84 => Err(FormatError::Refused("an extension".to_owned())),
             b'P' => Err(bad("a storage is named by a line of text")),
             _ => Ok(false),
@@ -322,6 +333,7 @@ impl Machine<'_> {
         };
         let arguments = self.values.items(arguments).unwrap_or_default();
         let value = match (global, arguments) {
+            (Global::Inert, _) => Some(Value::Other),
             (Global::OrderedDict, []) => Some(Value::Dict(Vec::new())),
             (Global::OrderedDict, [pairs]) => self.pairs(*pairs).map(Value::Dict),
             (Global::Size, [sizes]) => {
@@ -349,8 +361,14 @@ impl Machine<'_> {
 
     /// The storage that a persistent id describes: `("storage", type, key, device, elements)`.
     fn storage(&self, id: Id) -> Option<Storage> {
-        let [kind, element, key, _, len, view @ ..] = self.values.items(id)? else { return None };
-        let no_view = view.iter().all(|v| *self.values.get(*v) == Value::None);
+        let (fields, view) = self.values.items(id)?.split_at_checked(5)?;
+        let [kind, element, key, _, len] = fields else { return None };
+        // Old files have one more field: which part of another storage this one is.
+        let no_view = match view {
+            [] => true,
+            [view] => *self.values.get(*view) == Value::None,
+            _ => false,
+        };
         let Value::Global(Global::StorageOf(element)) = *self.values.get(*element) else {
             return None;
         };
@@ -367,9 +385,7 @@ impl Machine<'_> {
         let (shape, strides) = (self.values.counts(shape)?, self.values.counts(strides)?);
         let offset = self.values.count(offset)?;
         let storage = storage.clone();
-        // More dimensions than any tensor has would only cost memory.
-        let fits = shape.len() == strides.len() && shape.len() <= 8;
-        fits.then_some(TensorRef { storage, offset, shape, strides })
+        (shape.len() == strides.len()).then_some(TensorRef { storage, offset, shape, strides })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a pickle can make here: plain data, storages and tensors.
 
-use crate::FormatError;
+use crate::{FormatError, error::shown};
 
 /// A value's number in [`Values`]. Values refer to each other by number, so that sharing costs
 /// nothing and dropping deep nests needs no recursion.
@@ -11,13 +11,16 @@ const MAX_VALUES: usize = 1 << 18;
 /// The most items that values may be made with: what a short program could copy again and again.
 const MAX_ITEMS: usize = 1 << 22;
 
+/// More dimensions than any tensor has would only cost memory and time.
+const MAX_DIMENSIONS: usize = 8;
+
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     None,
     Bool(bool),
     Int(i64),
-    /// Numbers and bytes that no tensor needs.
+    /// What no tensor needs: broken numbers, bytes, and objects of [`Global::Inert`].
     Other,
     Text(String),
     Tuple(Vec<Id>),
@@ -36,6 +39,9 @@ pub(super) enum Global {
     RebuildTensor,
     RebuildParameter,
     StorageOf(Element),
+    /// What training scripts save beside the weights. Its objects are made of nothing and tell
+    /// nothing.
+    Inert,
 }
 
 /// The type of a storage's elements.
@@ -79,7 +85,9 @@ impl Global {
             ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
                 return Ok(Self::RebuildTensor);
             }
-            ("torch._utils", "_rebuild_parameter") => return Ok(Self::RebuildParameter),
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
+                return Ok(Self::RebuildParameter);
+            }
             ("torch", "DoubleStorage") => F64,
             ("torch", "FloatStorage") => F32,
             ("torch", "HalfStorage") => F16,
@@ -88,12 +96,35 @@ impl Global {
             ("torch", "IntStorage") => Whole(4),
             ("torch", "ShortStorage") => Whole(2),
             ("torch", "CharStorage" | "ByteStorage" | "BoolStorage") => Whole(1),
+            _ if is_inert(module, name) => return Ok(Self::Inert),
             _ => {
                 let whole = format!("{module}.{name}");
-                return Err(FormatError::Refused(whole.chars().take(120).collect()));
+                return Err(FormatError::Refused(shown(&whole)));
             }
         };
         Ok(Self::StorageOf(element))
+    }
+}
+
+/// Whether this names a class, or a function that makes a number or an array: accuracies, options
+/// and the state of schedules, which stand in checkpoints beside the weights.
+fn is_inert(module: &str, name: &str) -> bool {
+    match module {
+        "numpy" => matches!(name, "dtype" | "ndarray"),
+        "numpy.core.multiarray" | "numpy._core.multiarray" => {
+            matches!(name, "scalar" | "_reconstruct")
+        }
+        "_codecs" => name == "encode",
+        "__builtin__" | "builtins" => {
+            matches!(name, "set" | "frozenset" | "complex" | "bytearray" | "list" | "dict" | "int")
+        }
+        "collections" => matches!(name, "Counter" | "defaultdict"),
+        "argparse" => name == "Namespace",
+        "pathlib" => matches!(name, "PosixPath" | "PurePosixPath" | "WindowsPath"),
+        "torch" => {
+            matches!(name, "device" | "float32" | "float16" | "bfloat16" | "float64" | "int64")
+        }
+        _ => false,
     }
 }
 
@@ -119,16 +150,22 @@ pub(super) struct Values {
 impl Values {
     /// Adds a value.
     pub fn add(&mut self, value: Value) -> Result<Id, FormatError> {
-        self.items += match &value {
+        self.charge(match &value {
             Value::Tuple(items) | Value::List(items) => items.len(),
             Value::Dict(entries) => entries.len(),
             _ => 0,
-        };
-        if self.all.len() >= MAX_VALUES || self.items > MAX_ITEMS {
-            return Err(bad("it makes more values than any checkpoint of these nets"));
+        })?;
+        if self.all.len() >= MAX_VALUES {
+            return Err(too_many());
         }
         self.all.push(value);
         Ok((self.all.len() - 1) as Id)
+    }
+
+    /// Counts items that a value is made with or that are added to one.
+    pub fn charge(&mut self, items: usize) -> Result<(), FormatError> {
+        self.items += items;
+        if self.items > MAX_ITEMS { Err(too_many()) } else { Ok(()) }
     }
 
     /// The value of that number.
@@ -178,10 +215,15 @@ impl Values {
         }
     }
 
-    /// A tuple of numbers that count something.
+    /// A tuple of numbers that count something, one for each dimension of a tensor.
     pub fn counts(&self, id: Id) -> Option<Vec<usize>> {
-        self.items(id)?.iter().map(|item| self.count(*item)).collect()
+        let items = self.items(id).filter(|items| items.len() <= MAX_DIMENSIONS)?;
+        items.iter().map(|item| self.count(*item)).collect()
     }
+}
+
+fn too_many() -> FormatError {
+    bad("it makes more values than any checkpoint of these nets")
 }
 
 /// An error of a damaged or unknown pickle.

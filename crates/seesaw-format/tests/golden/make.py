@@ -1,8 +1,10 @@
 """Makes the small checkpoints that tests/pytorch.rs reads: python make.py"""
 
-from collections import OrderedDict
-from pathlib import Path
+from argparse import Namespace
+from collections import Counter, OrderedDict, defaultdict
+from pathlib import Path, PurePosixPath
 
+import numpy as np
 import torch
 
 HERE = Path(__file__).parent
@@ -27,6 +29,21 @@ for zipped, kind in [(True, "zip"), (False, "old")]:
     for dtype in ["float16", "bfloat16", "float64"]:
         cast = OrderedDict((k, v.to(getattr(torch, dtype))) for k, v in state.items() if k != "count")
         save(f"{dtype}-{kind}.pt", cast, zipped)
+    training = {
+        "model": {"a": torch.nn.Parameter(ramp)},
+        "best_acc1": torch.tensor(76.5),
+        "rng": torch.zeros(4, dtype=torch.uint8),
+        "best": np.float64(0.75),
+        "losses": np.arange(3.0),
+        "args": Namespace(lr=0.1, out=PurePosixPath("runs"), device=torch.device("cpu"), dtype=torch.float32),
+        "milestones": Counter([3, 6]),
+        "by_class": defaultdict(list, cat=[1]),
+        "seen": {1, 2},
+        "roots": 1 + 2j,
+        "digest": b"\x00\xff",
+        "large": 2**100,
+    }
+    save(f"training-{kind}.pth.tar", training, zipped)
 save("parameter.pt", {"model": {"a": torch.nn.Parameter(ramp)}}, True)
 # An archive is named after its file, and 21 characters make the header of its first entry as long
 # as the zip64 records at its end.

@@ -1,0 +1,76 @@
+//! PyTorch files that mean harm: they end in a clear error, soon, and nothing in them is run.
+
+use std::time::{Duration, Instant};
+
+use seesaw_format::{FormatError, pytorch};
+
+mod common;
+use common::{hostile, text, view};
+
+/// What reading any of these small files may take, even in a debug build on a busy machine; the
+/// work they ask for would take minutes.
+const SOON: Duration = Duration::from_secs(10);
+
+fn soon(bytes: &[u8]) -> Result<usize, FormatError> {
+    let start = Instant::now();
+    let result = pytorch::read(bytes);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    result.map(|tensors| tensors.len())
+}
+
+/// One endless persistent id, used again and again.
+#[test]
+fn persistent_ids_cost_no_more_than_their_bytes() {
+    let mut ids = b"\x80\x02(".to_vec();
+    ids.extend(text("storage"));
+    ids.extend(b"ctorch\nFloatStorage\n");
+    ids.extend([text("0"), text("cpu"), b"K\x02".to_vec(), b"N".repeat(100_000)].concat());
+    ids.extend(b"tq\x000");
+    ids.extend(b"h\x00Q0".repeat(100_000));
+    ids.extend(b"N.");
+    assert!(matches!(soon(&hostile(&ids)), Err(FormatError::Pickle(_))));
+}
+
+/// A list of storages that names the last of very many values, very often.
+#[test]
+fn the_list_of_storages_is_read_in_one_pass() {
+    let mut storages = b"\x80\x02(".to_vec();
+    storages.extend(text("storage"));
+    storages.extend(b"ctorch\nFloatStorage\n");
+    storages.extend([text("0"), text("cpu"), b"K\x00tq\x000".to_vec()].concat());
+    storages.extend(b"N".repeat(200_000));
+    storages.extend(b"h\x00Q.");
+    let mut file = hostile(&storages);
+    file.truncate(file.len() - 4);
+    file.extend([b"\x80\x02](".to_vec(), text("0"), b"q\x00".to_vec()].concat());
+    file.extend(b"h\x00".repeat(200_000));
+    file.extend(b"e.");
+    file.extend([0; 8].repeat(200_001));
+    assert!(soon(&file).is_err());
+}
+
+/// A tensor without numbers, set very often under one endless name.
+#[test]
+fn names_are_not_copied_again_and_again() {
+    let name = "a".repeat(1_000_000);
+    let empty = view(&name, 0, &[0], &[1], 2);
+    let at = empty.windows(4).position(|end| end == b"tRs.").unwrap();
+    let mut file = empty[..at + 2].to_vec();
+    let start = file.windows(6).position(|program| program == b"\x80\x02}X\x40\x42").unwrap();
+    file.splice(start + 3..start + 3, *b"(");
+    let after_name = start + 4 + 5 + name.len();
+    file.splice(after_name..after_name, *b"q\x00");
+    file.extend(b"q\x01");
+    file.extend(b"h\x00h\x01".repeat(250_000));
+    file.extend(b"u");
+    file.extend(&empty[at + 3..]);
+    assert!(matches!(soon(&file), Err(FormatError::Pickle(_))));
+}
+
+#[test]
+fn errors_do_not_carry_what_a_terminal_would_obey() {
+    let error = pytorch::read(&hostile(b"\x80\x02cos\x1b[2J\nsystem\x07\n.")).unwrap_err();
+    assert!(matches!(error, FormatError::Refused(_)));
+    let shown = error.to_string();
+    assert!(!shown.contains(char::is_control) && shown.contains("os"), "{shown:?}");
+}

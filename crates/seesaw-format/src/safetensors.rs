@@ -19,7 +19,7 @@ pub enum Precision {
     #[default]
     F32,
     /// 16-bit matrices and kernels; biases and batch norms, which are few and sensitive, stay
-    /// 32-bit.
+    /// 32-bit, and so does a tensor with a number too large for 16 bits.
     F16,
 }
 
@@ -121,9 +121,9 @@ pub fn write(
 }
 
 fn encode(tensor: &Tensor, precision: Precision) -> (Dtype, Vec<u8>) {
-    if precision == Precision::F16 && tensor.shape.len() > 1 {
-        let bytes = tensor.data.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes());
-        (Dtype::F16, bytes.collect())
+    let halves = || tensor.data.iter().map(|x| half::f16::from_f32(*x));
+    if precision == Precision::F16 && tensor.shape.len() > 1 && halves().all(half::f16::is_finite) {
+        (Dtype::F16, halves().flat_map(half::f16::to_le_bytes).collect())
     } else {
         (Dtype::F32, tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect())
     }

@@ -84,6 +84,19 @@ fn half_precision_rounds_matrices_and_keeps_norms() {
 }
 
 #[test]
+fn half_precision_makes_no_weight_infinite() {
+    let folder = tempfile::tempdir().unwrap();
+    let (net, mut weights) = tiny();
+    weights.head.weight[0] = 1e5;
+    let path = folder.path().join("large.safetensors");
+    let tensors = weights.to_tensors(&net).unwrap();
+    safetensors::write(&path, &tensors, None, Precision::F16).unwrap();
+    let read = load_model(&path, Some(net)).unwrap().weights;
+    assert_eq!(read.head, weights.head);
+    assert_ne!(read.stem, weights.stem);
+}
+
+#[test]
 fn every_net_of_the_zoo_is_among_its_own_candidates() {
     for net in zoo::all() {
         for classes in [net.classes, 7] {

@@ -3,7 +3,7 @@
 //! Feature maps lie in blocks of 8 channels (see [`layout`]). Every convolution that mixes channels
 //! is one microkernel (`pointwise/kernel.rs`), written over a vector trait (`simd`) and compiled for
 //! each instruction set; which one runs is decided by an [`IsaToken`] when weights are packed.
-//! [`reference`] says in plain loops what each kernel computes.
+//! [`mod@reference`] says in plain loops what each kernel computes.
 //!
 //! This is the only crate with `unsafe`; its public functions are safe and check their slices.
 

@@ -1,5 +1,6 @@
 //! The command `seesaw`.
 #![forbid(unsafe_code)]
+#![allow(rustdoc::broken_intra_doc_links, reason = "help texts are plain text, not links")]
 
 mod args;
 mod commands;

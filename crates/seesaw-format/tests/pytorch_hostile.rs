@@ -1,8 +1,13 @@
 //! PyTorch files that mean harm: they end in a clear error, soon, and nothing in them is run.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Cursor, Read, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use seesaw_format::{FormatError, pytorch};
+use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 mod common;
 use common::{hostile, text, view};
@@ -53,7 +58,7 @@ fn the_list_of_storages_is_read_in_one_pass() {
 #[test]
 fn names_are_not_copied_again_and_again() {
     let name = "a".repeat(1_000_000);
-    let empty = view(&name, 0, &[0], &[1], 2);
+    let empty = view(&name, 0, &[0], &[1]);
     let at = empty.windows(4).position(|end| end == b"tRs.").unwrap();
     let mut file = empty[..at + 2].to_vec();
     let start = file.windows(6).position(|program| program == b"\x80\x02}X\x40\x42").unwrap();
@@ -73,4 +78,31 @@ fn errors_do_not_carry_what_a_terminal_would_obey() {
     assert!(matches!(error, FormatError::Refused(_)));
     let shown = error.to_string();
     assert!(!shown.contains(char::is_control) && shown.contains("os"), "{shown:?}");
+}
+
+/// The golden archive, packed again with deflate, each storage followed by `zeros` bytes.
+fn deflated(zeros: usize) -> Vec<u8> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plain-zip.pth");
+    let mut archive = ZipArchive::new(Cursor::new(std::fs::read(golden).unwrap())).unwrap();
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    let mut packed = ZipWriter::new(Cursor::new(Vec::new()));
+    for i in 0..archive.len() {
+        let mut entry = archive.by_index(i).unwrap();
+        let name = entry.name().unwrap().into_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        if name.contains("/data/") {
+            bytes.resize(bytes.len() + zeros, 0);
+        }
+        packed.start_file(name, options).unwrap();
+        packed.write_all(&bytes).unwrap();
+    }
+    packed.finish().unwrap().into_inner()
+}
+
+#[test]
+fn compressed_entries_are_read_as_far_as_the_file_could_hold_them() {
+    assert_eq!(pytorch::read(&deflated(0)).unwrap().len(), 4);
+    let error = pytorch::read(&deflated(10_000_000)).unwrap_err().to_string();
+    assert!(error.contains("it is too large"), "{error}");
 }

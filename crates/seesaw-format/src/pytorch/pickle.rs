@@ -359,10 +359,11 @@ impl Machine<'_> {
         self.values.items(list)?.iter().map(pair).collect()
     }
 
-    /// The storage that a persistent id describes: `("storage", type, key, device, elements)`.
+    /// The storage that a persistent id describes: `("storage", type, key, device, elements)`. How
+    /// many elements there are the bytes themselves say.
     fn storage(&self, id: Id) -> Option<Storage> {
         let (fields, view) = self.values.items(id)?.split_at_checked(5)?;
-        let [kind, element, key, _, len] = fields else { return None };
+        let [kind, element, key, ..] = fields else { return None };
         // Old files have one more field: which part of another storage this one is.
         let no_view = match view {
             [] => true,
@@ -377,7 +378,7 @@ impl Machine<'_> {
         }
         // Every tensor keeps its storage's key, and real ones are numbers.
         let key = self.values.text(*key).filter(|key| key.len() <= 64)?.to_owned();
-        Some(Storage { key, element, len: self.values.count(*len)? })
+        Some(Storage { key, element })
     }
 
     fn tensor(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Option<TensorRef> {

@@ -60,7 +60,6 @@ pub(super) enum Element {
 pub(super) struct Storage {
     pub key: String,
     pub element: Element,
-    pub len: usize,
 }
 
 /// A view of a storage.

@@ -16,8 +16,8 @@ pub fn text(text: &str) -> Vec<u8> {
 }
 
 /// A state dict of one tensor with these sizes and strides over a storage of two numbers, 1.5 and
-/// 2.5, of which the pickle says that there are `len`.
-pub fn view(name: &str, offset: u8, shape: &[u8], strides: &[u8], len: u8) -> Vec<u8> {
+/// 2.5.
+pub fn view(name: &str, offset: u8, shape: &[u8], strides: &[u8]) -> Vec<u8> {
     let tuple = |items: &[u8]| {
         let numbers: Vec<u8> = items.iter().flat_map(|n| [b'K', *n]).collect();
         [b"(".to_vec(), numbers, b"t".to_vec()].concat()
@@ -30,8 +30,7 @@ pub fn view(name: &str, offset: u8, shape: &[u8], strides: &[u8], len: u8) -> Ve
         b"ctorch\nFloatStorage\n".to_vec(),
         text("0"),
         text("cpu"),
-        vec![b'K', len],
-        b"tQ".to_vec(),
+        b"K\x02tQ".to_vec(),
         vec![b'K', offset],
         tuple(shape),
         tuple(strides),

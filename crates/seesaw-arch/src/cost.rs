@@ -152,7 +152,7 @@ fn pointwise(
     counted(layer(name, kind, input, output), weights)
 }
 
-/// A convolution of `taps` inputs a weight row (dense ones: all channels), 3x3 but for the head.
+/// A convolution whose outputs each read `fan_in` channels, 3x3 but for the head.
 fn convolution(
     name: String,
     kind: LayerKind,

@@ -7,6 +7,8 @@
 //! The text of Seesaw-share v0 is not to be had: its layout here is the simplest that meets all
 //! eight published figures.
 
+use strsim::levenshtein;
+
 use crate::{ArchError, Flow, Groups, Head, Net, Stage, Stem};
 
 /// Expansion, output channels, blocks at depth 1.0, stride at 224 px, stride at 32 px.
@@ -101,9 +103,9 @@ pub fn net(name: &str) -> Result<Net, ArchError> {
         }
     }
     let name: String = name.chars().take(80).collect();
-    let nearest = names().into_iter().min_by_key(|known| distance(known, &name));
+    let nearest = names().into_iter().min_by_key(|known| levenshtein(known, &name));
     let hint = match nearest {
-        Some(known) if distance(&known, &name) <= known.len() / 2 => {
+        Some(known) if levenshtein(&known, &name) <= known.len() / 2 => {
             format!("; did you mean `{known}`?")
         }
         _ => "; `seesaw models` lists them".to_owned(),
@@ -184,21 +186,6 @@ fn stage(family: Family, expansion: usize, input: usize, channels: usize, stride
 /// Groups whose sizes are known to be good.
 fn groups(sizes: &[usize]) -> Groups {
     Groups::new(sizes).unwrap_or_else(|_| Groups::dense())
-}
-
-/// Levenshtein's distance, to guess what a misspelt name meant.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let cost = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use crate::{
     simd::BLOCK,
 };
 
-/// Bytes of expanded map from which on a block runs in bands. Half of a small second-level cache.
+/// Bytes of expanded map from which on a block runs in bands: three quarters of a small second-level
+/// cache, whose rest is for weights and the narrow maps.
 const BANDED_FROM: usize = 384 << 10;
 
 /// Expand, depthwise, project, and the addition of the input.

@@ -1,0 +1,103 @@
+//! What training makes small, with its gradient, and how many answers are right.
+//!
+//! Logits are `[n, classes]`, row-major. Sums are in f64.
+
+mod count;
+mod row;
+
+pub use count::Counts;
+pub(crate) use row::softmax;
+
+use row::Row;
+
+/// What the images of a batch show.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// A class an image.
+    pub labels: &'a [u32],
+    /// For images mixed of two: the class of the other one, and the share of `labels`.
+    pub mixed: Option<(&'a [u32], &'a [f32])>,
+}
+
+impl<'a> Targets<'a> {
+    /// Images that show one class each.
+    pub fn plain(labels: &'a [u32]) -> Self {
+        Self { labels, mixed: None }
+    }
+
+    /// The classes of an image and their shares, which add up to 1.
+    fn of(&self, image: usize) -> [(usize, f64); 2] {
+        let label = self.labels[image] as usize;
+        match self.mixed {
+            None => [(label, 1.0), (label, 0.0)],
+            Some((others, shares)) => {
+                let share = f64::from(shares[image]);
+                [(label, share), (others[image] as usize, 1.0 - share)]
+            }
+        }
+    }
+
+    /// The class of which an image has most.
+    fn dominant(&self, image: usize) -> usize {
+        let [first, second] = self.of(image);
+        if first.1 >= second.1 { first.0 } else { second.0 }
+    }
+}
+
+/// What another net, the teacher, says of the same images.
+#[derive(Debug, Clone, Copy)]
+pub struct Teacher<'a> {
+    /// Its logits, `[n, classes]`.
+    pub logits: &'a [f32],
+    /// Both nets' logits are divided by it before they are compared.
+    pub temperature: f64,
+    /// Share of the teacher in the loss; the rest is cross entropy.
+    pub share: f64,
+}
+
+/// Cross entropy with smoothed labels, and distillation where there is a teacher (Hinton et al.,
+/// arXiv 1503.02531): `(1 - share) CE + share T^2 KL(teacher / T || student / T)`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Loss {
+    /// Share of a label that is spread evenly over all classes.
+    pub smoothing: f64,
+}
+
+impl Loss {
+    /// The mean loss over the batch; its gradient with respect to the logits goes into `gradient`,
+    /// which has their length.
+    ///
+    /// # Panics
+    /// When a slice has another length than the shapes say, or a label is not a class.
+    pub fn run(
+        &self,
+        logits: &[f32],
+        classes: usize,
+        targets: &Targets<'_>,
+        teacher: Option<&Teacher<'_>>,
+        gradient: &mut [f32],
+    ) -> f64 {
+        let images = targets.labels.len();
+        assert_eq!(logits.len(), images * classes, "logits of as many images as labels");
+        assert_eq!(gradient.len(), logits.len(), "a gradient for each logit");
+        let mut row = Row::new(classes);
+        let mut sum = 0.0;
+        let rows = logits.chunks_exact(classes).zip(gradient.chunks_exact_mut(classes));
+        for (image, (logits, gradient)) in rows.enumerate() {
+            row.set(logits);
+            let share = teacher.map_or(0.0, |teacher| teacher.share);
+            sum +=
+                (1.0 - share) * row.cross_entropy(targets.of(image), self.smoothing, 1.0 - share);
+            if let Some(teacher) = teacher {
+                let said = &teacher.logits[image * classes..][..classes];
+                sum += share * row.distillation(said, teacher.temperature, share);
+            }
+            let scaled = row.gradient.iter().map(|g| (g / images as f64) as f32);
+            gradient.iter_mut().zip(scaled).for_each(|(to, from)| *to = from);
+        }
+        sum / images as f64
+    }
+}
+
+#[cfg(test)]
+mod tests;

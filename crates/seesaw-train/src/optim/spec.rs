@@ -1,0 +1,86 @@
+//! Which optimizer, and its numbers.
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of optimizers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+    /// Adam with decoupled weight decay.
+    AdamW,
+}
+
+impl OptimizerKind {
+    /// Names of what is remembered of each parameter.
+    pub(super) fn slots(self) -> &'static [&'static str] {
+        match self {
+            Self::Sgd => &["momentum"],
+            Self::AdamW => &["mean", "square"],
+        }
+    }
+}
+
+/// The table `[optimizer]` of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerSpec {
+    /// `sgd` or `adamw`.
+    pub kind: OptimizerKind,
+    /// The learning rate that the schedule scales.
+    pub rate: f64,
+    /// Weight decay: coupled (added to the gradient) for SGD, decoupled for AdamW.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Whether weight decay also reaches the scales and shifts of batch norms and the bias of the
+    /// linear layer.
+    #[serde(default)]
+    pub decay_norms: bool,
+    /// SGD: how much of the last step's direction stays.
+    #[serde(default = "momentum")]
+    pub momentum: f64,
+    /// SGD: look ahead along the momentum (Nesterov).
+    #[serde(default)]
+    pub nesterov: bool,
+    /// AdamW: how much of the running mean of the gradients, and of their squares, stays.
+    #[serde(default = "betas")]
+    pub betas: [f64; 2],
+    /// AdamW: keeps the division from zero.
+    #[serde(default = "epsilon")]
+    pub epsilon: f64,
+    /// Factor of the learning rate from one depth to the next nearer to the input: 1 trains all
+    /// alike, 0.9 trains early layers less.
+    #[serde(default = "one")]
+    pub layer_decay: f64,
+    /// How many depths from the input stay as they are: 0 none, 1 the stem, 2 the first block too,
+    /// and so on. Running statistics of their batch norms still follow the data.
+    #[serde(default)]
+    pub frozen: usize,
+}
+
+impl OptimizerSpec {
+    /// Factor of the learning rate at `depth`, where the linear layer is at `deepest`.
+    pub(super) fn multiplier(&self, depth: usize, deepest: usize) -> f64 {
+        if depth < self.frozen {
+            return 0.0;
+        }
+        self.layer_decay.powf(deepest.saturating_sub(depth) as f64)
+    }
+}
+
+fn momentum() -> f64 {
+    0.9
+}
+
+fn betas() -> [f64; 2] {
+    [0.9, 0.999]
+}
+
+fn epsilon() -> f64 {
+    1e-8
+}
+
+fn one() -> f64 {
+    1.0
+}

@@ -1,0 +1,157 @@
+use std::collections::HashMap;
+
+use super::*;
+use crate::layout::State;
+
+fn spec() -> OptimizerSpec {
+    toml::from_str("kind = 'sgd'\nrate = 0.1\nweight_decay = 0.02\n").unwrap()
+}
+
+fn adamw() -> OptimizerSpec {
+    OptimizerSpec {
+        kind: OptimizerKind::AdamW,
+        betas: [0.8, 0.95],
+        epsilon: 1e-6,
+        decay_norms: true,
+        ..spec()
+    }
+}
+
+/// An optimizer of nine parameters that are treated alike.
+fn nine(spec: OptimizerSpec) -> Optimizer {
+    let segment = Segment { range: 0..9, multiplier: 1.0, weight_decay: spec.weight_decay };
+    let slots = spec.kind.slots().iter().map(|_| vec![0.0; 9]).collect();
+    Optimizer { spec, segments: vec![segment], slots, steps: 0 }
+}
+
+fn five_steps(spec: OptimizerSpec, clip: Option<f64>) -> Vec<f32> {
+    let mut optimizer = nine(spec);
+    let mut p: Vec<f32> = (0..9).map(|i| f64::from(i + 1).sin() as f32).collect();
+    for step in 0..5 {
+        let gradient = |i: i32| {
+            let i = f64::from(i);
+            ((3.0 * f64::from(step) + 0.7 * i).cos() * (1.0 + 0.1 * i)) as f32
+        };
+        let mut g: Vec<f32> = (0..9).map(gradient).collect();
+        if let Some(limit) = clip {
+            let norm = optimizer.norm(&g);
+            Optimizer::clip(&mut g, norm, limit);
+        }
+        optimizer.step(&mut p, &g, 0.1 / f64::from(step + 1));
+    }
+    p
+}
+
+#[test]
+fn steps_are_pytorchs() {
+    let text = include_str!("../../tests/golden/optimizers.json");
+    let golden: HashMap<String, serde_json::Value> = serde_json::from_str(text).unwrap();
+    let cases = [
+        ("sgd", OptimizerSpec { momentum: 0.0, ..spec() }, None),
+        ("momentum", spec(), None),
+        ("nesterov", OptimizerSpec { nesterov: true, ..spec() }, None),
+        ("adamw", adamw(), None),
+        ("clipped", spec(), Some(1.5)),
+    ];
+    for (name, spec, clip) in cases {
+        let expected: Vec<f64> = serde_json::from_value(golden[name].clone()).unwrap();
+        for (i, (ours, theirs)) in five_steps(spec, clip).into_iter().zip(expected).enumerate() {
+            let error = (f64::from(ours) - theirs).abs();
+            assert!(error < 1e-6, "{name} [{i}]: {ours} instead of {theirs}");
+        }
+    }
+}
+
+fn tiny() -> (Layout, State) {
+    let weights = crate::testing::tiny_weights();
+    (Layout::of(&weights), State::from_weights(&weights))
+}
+
+#[test]
+fn norms_and_biases_decay_only_on_request() {
+    let (layout, state) = tiny();
+    for decay_norms in [false, true] {
+        let mut optimizer = Optimizer::new(&OptimizerSpec { decay_norms, ..spec() }, &layout);
+        let mut moved = vec![1.0; state.parameters.len()];
+        optimizer.step(&mut moved, &vec![0.0; state.parameters.len()], 0.1);
+        for entry in layout.entries() {
+            let decays = decay_norms || entry.role == Role::Weight;
+            let expected = if decays { 1.0 - 0.1 * 0.02 } else { 1.0 };
+            assert!(moved[entry.range.clone()].iter().all(|p| (p - expected).abs() < 1e-7));
+        }
+    }
+}
+
+#[test]
+fn frozen_layers_keep_everything() {
+    let (layout, state) = tiny();
+    for kind in [spec(), adamw()] {
+        let spec = OptimizerSpec { frozen: 2, layer_decay: 0.5, ..kind };
+        let mut optimizer = Optimizer::new(&spec, &layout);
+        let mut moved = state.parameters.clone();
+        let mut gradients = vec![0.0; moved.len()];
+        for entry in layout.entries() {
+            gradients[entry.range.clone()].fill(if entry.depth < 2 { f32::NAN } else { 1.0 });
+        }
+        assert!(optimizer.norm(&gradients).is_finite());
+        optimizer.step(&mut moved, &gradients, 0.1);
+        for entry in layout.entries() {
+            let range = entry.range.clone();
+            let same = moved[range.clone()] == state.parameters[range.clone()];
+            assert_eq!(same, entry.depth < 2, "{}", entry.layer);
+            let remembered =
+                optimizer.slots().all(|(_, s)| s[range.clone()].iter().all(|x| *x == 0.0));
+            assert_eq!(remembered, entry.depth < 2, "{}", entry.layer);
+        }
+    }
+}
+
+#[test]
+fn rates_halve_with_each_depth_from_the_end() {
+    let (layout, _) = tiny();
+    let spec = OptimizerSpec { layer_decay: 0.5, momentum: 0.0, weight_decay: 0.0, ..spec() };
+    let mut optimizer = Optimizer::new(&spec, &layout);
+    let mut moved = vec![0.0; layout.parameters()];
+    optimizer.step(&mut moved, &vec![-1.0; layout.parameters()], 1.0);
+    for entry in layout.entries() {
+        let expected = 0.5f32.powi((layout.depth() - entry.depth) as i32);
+        assert!(moved[entry.range.clone()].iter().all(|p| *p == expected), "{}", entry.layer);
+    }
+}
+
+#[test]
+fn restored_optimizers_go_on_alike() {
+    let (layout, state) = tiny();
+    for spec in [spec(), adamw()] {
+        let mut one = Optimizer::new(&spec, &layout);
+        let mut p = state.parameters.clone();
+        let g: Vec<f32> = (0..p.len()).map(|i| (i as f32).sin()).collect();
+        one.step(&mut p, &g, 0.1);
+        let mut two = Optimizer::new(&spec, &layout);
+        two.restore(one.steps(), one.slots().map(|(_, s)| s.to_vec()).collect());
+        let mut q = p.clone();
+        one.step(&mut p, &g, 0.1);
+        two.step(&mut q, &g, 0.1);
+        assert_eq!(p, q);
+    }
+}
+
+#[test]
+fn accumulated_gradients_are_the_mean() {
+    let mut sum = Accumulator::new(2);
+    sum.add(&[1.0, 2.0]);
+    sum.add(&[3.0, -2.0]);
+    assert_eq!(sum.batches(), 2);
+    assert_eq!(sum.mean(), [2.0, 0.0]);
+    sum.add(&[5.0, 6.0]);
+    assert_eq!(sum.mean(), [5.0, 6.0]);
+}
+
+#[test]
+fn short_gradients_are_not_clipped() {
+    let mut gradients = [3.0, 4.0];
+    Optimizer::clip(&mut gradients, 5.0, 6.0);
+    assert_eq!(gradients, [3.0, 4.0]);
+    Optimizer::clip(&mut gradients, 5.0, 1.0);
+    assert!((gradients[0] - 0.6).abs() < 1e-6 && (gradients[1] - 0.8).abs() < 1e-6);
+}

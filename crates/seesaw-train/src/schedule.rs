@@ -1,0 +1,160 @@
+//! How the learning rate changes in the course of a training.
+
+use std::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+/// The shapes of schedules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// Always the same.
+    Constant,
+    /// Half a cosine from the whole rate down to `floor`.
+    Cosine,
+    /// Up from a 25th of the rate until `peak`, then down to a 250,000th, both along cosines
+    /// (Smith and Topin, arXiv 1708.07120; numbers of PyTorch's `OneCycleLR`).
+    OneCycle,
+    /// Times `factor` every `every` epochs.
+    Step,
+    /// Times `factor` at each epoch of `at`.
+    MultiStep,
+    /// Times `factor` each epoch.
+    Exponential,
+}
+
+/// The table `[schedule]` of a recipe. Fields that a kind does not name are not used by it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// `constant`, `cosine`, `one-cycle`, `step`, `multi-step` or `exponential`.
+    pub kind: ScheduleKind,
+    /// Epochs at the start in which the rate climbs in a line from a hundredth; not for
+    /// `one-cycle`, which climbs anyway.
+    #[serde(default)]
+    pub warmup: f64,
+    /// `cosine`: the share of the rate that it ends with.
+    #[serde(default)]
+    pub floor: f64,
+    /// `step`, `multi-step`, `exponential`: what the rate is multiplied with.
+    #[serde(default = "factor")]
+    pub factor: f64,
+    /// `step`: epochs between changes.
+    #[serde(default = "every")]
+    pub every: f64,
+    /// `multi-step`: epochs, counted from 0, that begin with a change.
+    #[serde(default)]
+    pub at: Vec<f64>,
+    /// `one-cycle`: the share of the training at which the rate is highest.
+    #[serde(default = "peak")]
+    pub peak: f64,
+}
+
+/// Where a warm-up starts, as a share of the rate.
+const WARMUP_FROM: f64 = 0.01;
+
+impl Schedule {
+    /// The share of the learning rate at `epoch`, counted from 0 with the part of the epoch that
+    /// is over, of a training of `epochs`.
+    pub fn share(&self, epoch: f64, epochs: f64) -> f64 {
+        let share = match self.kind {
+            ScheduleKind::Constant => 1.0,
+            ScheduleKind::Cosine => {
+                let over = progress(epoch, self.warmup, epochs);
+                self.floor + (1.0 - self.floor) * half_cosine(over)
+            }
+            ScheduleKind::OneCycle => return self.one_cycle(epoch / epochs),
+            ScheduleKind::Step => self.factor.powf((epoch / self.every).floor()),
+            ScheduleKind::MultiStep => {
+                let changes = self.at.iter().filter(|at| **at <= epoch).count();
+                self.factor.powf(changes as f64)
+            }
+            ScheduleKind::Exponential => self.factor.powf(epoch.floor()),
+        };
+        if epoch < self.warmup {
+            return share * (WARMUP_FROM + (1.0 - WARMUP_FROM) * epoch / self.warmup);
+        }
+        share
+    }
+
+    fn one_cycle(&self, over: f64) -> f64 {
+        let (first, last) = (1.0 / 25.0, 1.0 / 250_000.0);
+        if over < self.peak {
+            1.0 + (first - 1.0) * half_cosine(over / self.peak)
+        } else {
+            last + (1.0 - last) * half_cosine(progress(over, self.peak, 1.0))
+        }
+    }
+}
+
+/// How far `at` is from `from` to `to`: 0 to 1.
+fn progress(at: f64, from: f64, to: f64) -> f64 {
+    if to <= from { 1.0 } else { ((at - from) / (to - from)).clamp(0.0, 1.0) }
+}
+
+/// From 1 at 0 to 0 at 1.
+fn half_cosine(over: f64) -> f64 {
+    (1.0 + (PI * over).cos()) / 2.0
+}
+
+fn factor() -> f64 {
+    0.1
+}
+
+fn every() -> f64 {
+    30.0
+}
+
+fn peak() -> f64 {
+    0.3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(text: &str, epoch: f64, epochs: f64) -> f64 {
+        toml::from_str::<Schedule>(text).unwrap().share(epoch, epochs)
+    }
+
+    #[track_caller]
+    fn check(text: &str, epochs: f64, expected: &[(f64, f64)]) {
+        for (epoch, expected) in expected {
+            let share = share(text, *epoch, epochs);
+            assert!((share - expected).abs() < 1e-12, "{share} instead of {expected} at {epoch}");
+        }
+    }
+
+    #[test]
+    fn constant_and_its_warmup() {
+        check("kind = 'constant'", 10.0, &[(0.0, 1.0), (9.9, 1.0)]);
+        let warm = [(0.0, 0.01), (1.0, 0.505), (2.0, 1.0), (5.0, 1.0)];
+        check("kind = 'constant'\nwarmup = 2.0", 10.0, &warm);
+    }
+
+    #[test]
+    fn cosine_falls_from_the_end_of_the_warmup() {
+        let sixth = (1.0 + (PI / 4.0).cos()) / 2.0;
+        let points = [(0.0, 0.01), (2.0, 1.0), (4.0, sixth), (6.0, 0.5), (10.0, 0.0), (11.0, 0.0)];
+        check("kind = 'cosine'\nwarmup = 2.0", 10.0, &points);
+        check("kind = 'cosine'\nfloor = 0.2", 10.0, &[(0.0, 1.0), (5.0, 0.6), (10.0, 0.2)]);
+    }
+
+    #[test]
+    fn one_cycle_climbs_and_falls() {
+        let middle = (1.0 + 1.0 / 25.0) / 2.0;
+        let points = [(0.0, 0.04), (1.5, middle), (3.0, 1.0), (10.0, 4e-6)];
+        check("kind = 'one-cycle'\nwarmup = 5.0", 10.0, &points);
+    }
+
+    #[test]
+    fn steps_change_where_an_epoch_begins() {
+        let points = [(0.0, 1.0), (1.99, 1.0), (2.0, 0.5), (4.0, 0.25)];
+        check("kind = 'step'\nevery = 2.0\nfactor = 0.5", 10.0, &points);
+        let paper = "kind = 'multi-step'\nat = [200.0, 300.0, 350.0]";
+        let points = [(0.0, 1.0), (199.9, 1.0), (200.0, 0.1), (300.0, 0.01), (399.0, 0.001)];
+        check(paper, 400.0, &points);
+        let points = [(0.0, 1.0), (0.9, 1.0), (1.0, 0.98), (3.5, 0.98f64.powi(3))];
+        check("kind = 'exponential'\nfactor = 0.98", 10.0, &points);
+    }
+}

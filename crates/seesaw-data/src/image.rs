@@ -37,6 +37,10 @@ impl RgbImage {
         self.pixels
     }
 
+    pub(crate) fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
     /// Exchanges left and right.
     pub(crate) fn mirror(&mut self) {
         for row in self.pixels.chunks_exact_mut(3 * self.width as usize) {

@@ -1,4 +1,5 @@
-//! Images for Seesaw-Nets: finding photos, decoding them, and preparing them for a net.
+//! Images for Seesaw-Nets: finding photos, decoding them, and preparing them for a net; data sets,
+//! augmentation and batches for training.
 //!
 //! | module | holds |
 //! |---|---|
@@ -6,6 +7,10 @@
 //! | [`decode`] | JPEG, PNG, WebP and BMP to 8-bit RGB, within [limits](decode::Limits) |
 //! | [`resize`] | the resize and the centre crop of torchvision's evaluation |
 //! | [`preprocess`] | what a net wants of its input, and a photo turned into that |
+//! | [`datasets`] | CIFAR, MNIST, class folders and lists, for training and for validation |
+//! | [`augment`] | random crops, flips, colours, erasing and mixing |
+//! | [`loader`] | batches, made ahead in threads, the same whatever their number |
+//! | [`rng`] | random numbers that depend on what they are for |
 //!
 //! ```
 //! use seesaw_data::{Preprocess, decode};
@@ -28,13 +33,20 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod augment;
+pub mod datasets;
 pub mod decode;
 pub mod find;
 mod image;
+pub mod loader;
 pub mod preprocess;
 pub mod resize;
+pub mod rng;
 
+pub use augment::Augment;
+pub use datasets::{DataError, Dataset};
 pub use decode::{Format, ImageError, Limits};
 pub use find::{FindError, find_photos};
 pub use image::RgbImage;
+pub use loader::{Batch, Loader, LoaderOptions};
 pub use preprocess::{Preprocess, PreprocessError};

@@ -1,5 +1,7 @@
 //! What a net wants of its input.
 
+use std::array;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{RgbImage, resize};
@@ -109,17 +111,33 @@ impl Preprocess {
             return Err(mismatch);
         }
         let cut = resize::resize_and_crop(image, self.resize, self.crop).ok_or(mismatch)?;
-        let plane_len = output.len() / 3;
-        for (channel, plane) in output.chunks_exact_mut(plane_len).enumerate() {
-            let (mean, std) = (self.mean[channel], self.std[channel]);
-            let normalised: [f32; 256] =
-                std::array::from_fn(|sample| (sample as f32 / 255.0 - mean) / std);
-            let samples = cut.pixels().iter().skip(channel).step_by(3);
-            for (out, &sample) in plane.iter_mut().zip(samples) {
-                *out = normalised[usize::from(sample)];
-            }
-        }
+        Normaliser::new(self.mean, self.std).write(&cut, output);
         Ok(())
+    }
+}
+
+/// What each sample becomes, by channel.
+#[derive(Debug, Clone)]
+pub(crate) struct Normaliser([[f32; 256]; 3]);
+
+impl Normaliser {
+    pub fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
+        let number = |channel, sample| (sample as f32 / 255.0 - mean[channel]) / std[channel];
+        Self(array::from_fn(|channel| array::from_fn(|sample| number(channel, sample))))
+    }
+
+    /// Writes a picture as planes `[3, height, width]`; `output` holds all of it.
+    pub fn write(&self, image: &RgbImage, output: &mut [f32]) {
+        let plane_len = image.pixels().len() / 3;
+        let (red, rest) = output.split_at_mut(plane_len);
+        let (green, blue) = rest.split_at_mut(plane_len);
+        let planes = red.iter_mut().zip(green).zip(blue);
+        let [reds, greens, blues] = &self.0;
+        for (((red, green), blue), pixel) in planes.zip(image.pixels().chunks_exact(3)) {
+            *red = reds[usize::from(pixel[0])];
+            *green = greens[usize::from(pixel[1])];
+            *blue = blues[usize::from(pixel[2])];
+        }
     }
 }
 

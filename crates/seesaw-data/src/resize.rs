@@ -5,7 +5,7 @@
 //! two passes run in the other order and with shorter fixed-point weights.
 
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
+    FilterType, IntoImageViewMut, PixelType, ResizeAlg, ResizeOptions, Resizer,
     images::{CroppedImageMut, Image, ImageRef},
 };
 
@@ -28,16 +28,37 @@ pub fn resize_and_crop(image: &RgbImage, resize: u32, crop: u32) -> Option<RgbIm
     let across = Axis::new(image.width(), short, resize, crop);
     let down = Axis::new(image.height(), short, resize, crop);
 
-    let source =
-        ImageRef::new(image.width(), image.height(), image.pixels(), PixelType::U8x3).ok()?;
     let mut target = Image::new(crop, crop, PixelType::U8x3);
     let mut shown =
         CroppedImageMut::new(&mut target, across.target, down.target, across.len, down.len).ok()?;
+    let region = [across.source, down.source, across.source_len, down.source_len];
+    scale(image, region, &mut shown)?;
+    RgbImage::new(crop, crop, target.into_vec())
+}
+
+/// Scales a part of a picture (left, top, width and height) to a square of `size`, with the filter
+/// of [`resize_and_crop`]; what lies around the part has no influence. Nothing where the part is
+/// empty or not in the picture, or `size` is 0 or more than [`MAX_SIDE`].
+pub(crate) fn resize_region(image: &RgbImage, region: [u32; 4], size: u32) -> Option<RgbImage> {
+    if !(1..=MAX_SIDE).contains(&size) {
+        return None;
+    }
+    let mut target = Image::new(size, size, PixelType::U8x3);
+    scale(image, region.map(f64::from), &mut target)?;
+    RgbImage::new(size, size, target.into_vec())
+}
+
+fn scale(
+    image: &RgbImage,
+    [left, top, width, height]: [f64; 4],
+    target: &mut impl IntoImageViewMut,
+) -> Option<()> {
+    let source =
+        ImageRef::new(image.width(), image.height(), image.pixels(), PixelType::U8x3).ok()?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(across.source, down.source, across.source_len, down.source_len);
-    Resizer::new().resize(&source, &mut shown, &options).ok()?;
-    RgbImage::new(crop, crop, target.into_vec())
+        .crop(left, top, width, height);
+    Resizer::new().resize(&source, target, &options).ok()
 }
 
 /// What is computed along one side of the picture.

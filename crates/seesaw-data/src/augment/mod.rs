@@ -1,0 +1,211 @@
+//! Random changes to training images.
+//!
+//! [`Augment`] is plain data, as a recipe writes it. Its default changes nothing: a centre crop, as
+//! in validation. What happens to an image depends on its own [`Rng`] alone, in this order: crop,
+//! flip, [trivial augment](Augment::trivial), [colour jitter](Augment::jitter), normalisation,
+//! random erasing, cutout; then images of a batch are mixed.
+
+mod colour;
+mod crop;
+mod erase;
+mod mix;
+mod trivial;
+
+use serde::{Deserialize, Serialize};
+
+pub use mix::Mixed;
+pub(crate) use mix::mix;
+
+use crate::{RgbImage, resize, rng::Rng};
+
+/// How a square is cut from an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Crop {
+    /// The shorter side is scaled, and the centre cut: no chance in it.
+    #[default]
+    Centre,
+    /// A rectangle of random area and shape is scaled to the square: torchvision's
+    /// `RandomResizedCrop`.
+    Resized,
+    /// The image is scaled until its shorter side is that of the square, and its centre cut; then
+    /// it is padded, and a square cut from a random place: torchvision's `RandomCrop`.
+    Padded,
+}
+
+/// What lies around an image that is padded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// Black.
+    #[default]
+    Zero,
+    /// The image mirrored, its edge not repeated.
+    Reflect,
+}
+
+/// The range of random changes of colour: torchvision's `ColorJitter`, in random order. 0 is none.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Jitter {
+    /// Brightness is multiplied by 1 plus or minus up to this.
+    pub brightness: f64,
+    /// Distance from the mean grey of the image, likewise.
+    pub contrast: f64,
+    /// Distance of each pixel from its grey, likewise.
+    pub saturation: f64,
+    /// The hue is turned by up to this share of the circle either way, at most 0.5.
+    pub hue: f64,
+}
+
+/// Which random changes are made to training images, and how strong they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augment {
+    /// How the input is cut from an image.
+    pub crop: Crop,
+    /// Smallest and largest area of a [`Crop::Resized`], as a share of the image's.
+    pub scale: [f64; 2],
+    /// Smallest and largest width of a [`Crop::Resized`], as a multiple of its height.
+    pub ratio: [f64; 2],
+    /// Pixels that [`Crop::Padded`] adds on each side.
+    pub padding: u32,
+    /// What [`Crop::Padded`] adds.
+    pub padding_mode: Padding,
+    /// Whether half of the images are mirrored.
+    pub flip: bool,
+    /// Colour jitter.
+    pub jitter: Jitter,
+    /// One random operation of random strength: TrivialAugment, wide (Müller and Hutter, 2021).
+    pub trivial: bool,
+    /// The probability that a rectangle is erased (Zhong et al., 2017): 2 to 33 % of the area, its
+    /// sides 0.3 to 3.3 of each other. What is erased takes the mean of the data.
+    pub erasing: f64,
+    /// Side in pixels of a square that is erased around a random place, as far as it lies in the
+    /// image (DeVries and Taylor, 2017); 0 for none.
+    pub cutout: u32,
+    /// Alpha of mixup (Zhang et al., 2017): two images are blended; 0 for none, at most 4.
+    pub mixup: f64,
+    /// Alpha of cutmix (Yun et al., 2019): a rectangle of another image is pasted; 0 for none, at
+    /// most 4. With mixup, each has half of the images.
+    pub cutmix: f64,
+    /// The share of images that are mixed, where `mixup` or `cutmix` is more than 0.
+    pub mix_probability: f64,
+}
+
+impl Default for Augment {
+    fn default() -> Self {
+        Self {
+            crop: Crop::Centre,
+            scale: [0.08, 1.0],
+            ratio: [3.0 / 4.0, 4.0 / 3.0],
+            padding: 4,
+            padding_mode: Padding::Zero,
+            flip: false,
+            jitter: Jitter::default(),
+            trivial: false,
+            erasing: 0.0,
+            cutout: 0,
+            mixup: 0.0,
+            cutmix: 0.0,
+            mix_probability: 1.0,
+        }
+    }
+}
+
+/// A setting out of its range.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("augment: `{field}` is {value}, and must be {rule}")]
+pub struct AugmentError {
+    /// The setting.
+    pub field: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What it must be.
+    pub rule: &'static str,
+}
+
+impl Augment {
+    /// Checks values that came from a file.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub fn validate(&self) -> Result<(), AugmentError> {
+        let ([small, large], [narrow, wide]) = (self.scale, self.ratio);
+        let Jitter { brightness, contrast, saturation, hue } = self.jitter;
+        let range = |field, [low, high]: [f64; 2], largest: f64, rule| {
+            let valid = 0.0 < low && low <= high && high <= largest;
+            (field, format!("[{low}, {high}]"), valid, rule)
+        };
+        let number = |field, value: f64, largest: f64, rule| {
+            (field, value.to_string(), (0.0..=largest).contains(&value), rule)
+        };
+        let pixels = |field, value: u32| {
+            let rule = "at most 4096";
+            (field, value.to_string(), value <= resize::MAX_SIDE, rule)
+        };
+        let checks = [
+            range("scale", [small, large], 1.0, "two rising numbers above 0, at most 1"),
+            range("ratio", [narrow, wide], 100.0, "two rising numbers above 0, at most 100"),
+            pixels("padding", self.padding),
+            number("jitter.brightness", brightness, 1.0, "from 0 to 1"),
+            number("jitter.contrast", contrast, 1.0, "from 0 to 1"),
+            number("jitter.saturation", saturation, 1.0, "from 0 to 1"),
+            number("jitter.hue", hue, 0.5, "from 0 to 0.5"),
+            number("erasing", self.erasing, 1.0, "from 0 to 1"),
+            pixels("cutout", self.cutout),
+            number("mixup", self.mixup, 4.0, "from 0 to 4"),
+            number("cutmix", self.cutmix, 4.0, "from 0 to 4"),
+            number("mix_probability", self.mix_probability, 1.0, "from 0 to 1"),
+        ];
+        match checks.into_iter().find(|&(_, _, valid, _)| !valid) {
+            Some((field, value, _, rule)) => Err(AugmentError { field, value, rule }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether images of a batch are mixed.
+    pub fn mixes(&self) -> bool {
+        self.mix_probability > 0.0 && (self.mixup > 0.0 || self.cutmix > 0.0)
+    }
+
+    /// The square of `size` pixels that a net sees of an image, before it is normalised; `resize`
+    /// is the shorter side before a [`Crop::Centre`]. Nothing where a size is 0 or more than
+    /// [`resize::MAX_SIDE`].
+    pub fn picture(
+        &self,
+        image: &RgbImage,
+        resize: u32,
+        size: u32,
+        rng: &mut Rng,
+    ) -> Option<RgbImage> {
+        let mut picture = match self.crop {
+            Crop::Centre => resize::resize_and_crop(image, resize, size)?,
+            Crop::Resized => crop::resized(image, self.scale, self.ratio, size, rng)?,
+            Crop::Padded => crop::padded(image, self.padding, self.padding_mode, size, rng)?,
+        };
+        if self.flip && rng.chance(0.5) {
+            picture.mirror();
+        }
+        if self.trivial {
+            picture = trivial::apply(picture, rng);
+        }
+        if self.jitter != Jitter::default() {
+            colour::jitter(&mut picture, &self.jitter, rng);
+        }
+        Some(picture)
+    }
+
+    /// Erases from a normalised picture, planes `[3, size, size]`.
+    pub fn erase(&self, planes: &mut [f32], size: usize, rng: &mut Rng) {
+        if self.erasing > 0.0 && rng.chance(self.erasing) {
+            erase::random(planes, size, rng);
+        }
+        if self.cutout > 0 {
+            erase::cutout(planes, size, self.cutout as usize, rng);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

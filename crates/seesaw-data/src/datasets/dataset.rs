@@ -1,0 +1,235 @@
+//! Images with labels, decoded when they are wanted.
+
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use super::DataError;
+use crate::{Limits, RgbImage, decode};
+
+/// Images with labels. They are numbered from 0, in the order of files or names.
+#[derive(Debug)]
+pub struct Dataset {
+    classes: Arc<[String]>,
+    items: Vec<Item>,
+    limits: Limits,
+    cache: Arc<Cache>,
+}
+
+/// One image.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// The folder that `name` is relative to.
+    root: Arc<Path>,
+    /// The file.
+    name: PathBuf,
+    /// The number of the image in the file, where it holds several.
+    record: Option<u32>,
+    pub label: u32,
+    image: OnceLock<RgbImage>,
+}
+
+impl Item {
+    pub fn file(root: &Arc<Path>, name: PathBuf, label: u32) -> Self {
+        Self { root: Arc::clone(root), name, record: None, label, image: OnceLock::new() }
+    }
+
+    /// The image with number `record` of the file `name`.
+    pub fn record(root: &Arc<Path>, name: &str, record: u32, label: u32, image: RgbImage) -> Self {
+        let record = Some(record);
+        Self { root: Arc::clone(root), name: name.into(), record, label, image: image.into() }
+    }
+
+    /// What tells the image from others, wherever the data set lies.
+    pub fn key(&self) -> (&Path, u32) {
+        (&self.name, self.record.unwrap_or(0))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.root.join(&self.name)
+    }
+}
+
+/// How many bytes of decoded images there may be, and are.
+#[derive(Debug)]
+pub(super) struct Cache {
+    budget: u64,
+    used: AtomicU64,
+}
+
+impl Cache {
+    pub fn new(budget: u64) -> Self {
+        Self { budget, used: AtomicU64::new(0) }
+    }
+
+    fn admits(&self, bytes: u64) -> bool {
+        let grow = |used: u64| used.checked_add(bytes).filter(|&used| used <= self.budget);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_ok()
+    }
+}
+
+/// What [`Dataset::verify`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Images that are left.
+    pub kept: usize,
+    /// Images that were left out, and why, in their order.
+    pub broken: Vec<(PathBuf, String)>,
+}
+
+impl Dataset {
+    pub(super) fn new(
+        classes: Arc<[String]>,
+        items: Vec<Item>,
+        limits: Limits,
+        cache: Arc<Cache>,
+    ) -> Self {
+        Self { classes, items, limits, cache }
+    }
+
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The names of the classes, in the order of the labels.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The label of an image: an index into [`classes`](Self::classes).
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`].
+    pub fn label(&self, index: usize) -> Result<u32, DataError> {
+        Ok(self.item(index)?.label)
+    }
+
+    /// The file of an image.
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`].
+    pub fn path(&self, index: usize) -> Result<PathBuf, DataError> {
+        Ok(self.item(index)?.path())
+    }
+
+    /// The file of an image, and its number in it where the file holds several, for people.
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`].
+    pub fn name(&self, index: usize) -> Result<String, DataError> {
+        let item = self.item(index)?;
+        let path = item.path();
+        Ok(match item.record {
+            Some(record) => format!("{}[{record}]", path.display()),
+            None => path.display().to_string(),
+        })
+    }
+
+    /// Images of each class, in the order of the labels.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for item in &self.items {
+            counts[item.label as usize] += 1;
+        }
+        counts
+    }
+
+    /// An image, from memory or decoded; it is kept where the budget admits it.
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`] and [`DataError::Image`].
+    pub fn image(&self, index: usize) -> Result<Cow<'_, RgbImage>, DataError> {
+        let item = self.item(index)?;
+        if let Some(image) = item.image.get() {
+            return Ok(Cow::Borrowed(image));
+        }
+        let path = item.path();
+        let image = match decode::open(&path, &self.limits) {
+            Ok(image) => image,
+            Err(source) => return Err(DataError::Image { path, source }),
+        };
+        if self.cache.admits(image.pixels().len() as u64) {
+            // Two threads that come together decode, and count, the same image twice; the budget
+            // then keeps a little less than it may.
+            return Ok(Cow::Borrowed(item.image.get_or_init(|| image)));
+        }
+        Ok(Cow::Owned(image))
+    }
+
+    /// Decodes every image once in `threads` threads, keeps what the budget admits in memory, and
+    /// leaves out those that cannot be decoded. `progress` hears how many are done, in no order.
+    ///
+    /// # Errors
+    /// [`DataError::NoneLeft`] where there were images and all of them are broken.
+    pub fn verify(
+        &mut self,
+        threads: usize,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Report, DataError> {
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let broken = Mutex::new(vec![]);
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= self.items.len() {
+                    return;
+                }
+                if let Err(error) = self.image(index) {
+                    let reason = match error {
+                        DataError::Image { source, .. } => source.to_string(),
+                        other => other.to_string(),
+                    };
+                    broken.lock().unwrap_or_else(|e| e.into_inner()).push((index, reason));
+                }
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..threads.min(self.items.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut broken = broken.into_inner().unwrap_or_else(|e| e.into_inner());
+        broken.sort_unstable();
+        self.leave_out(broken)
+    }
+
+    fn leave_out(&mut self, broken: Vec<(usize, String)>) -> Result<Report, DataError> {
+        let named: Vec<(PathBuf, String)> = broken
+            .iter()
+            .map(|(index, reason)| (self.items[*index].path(), reason.clone()))
+            .collect();
+        let mut indices = broken.iter().map(|&(index, _)| index).peekable();
+        let mut index = 0;
+        self.items.retain(|_| {
+            let keep = indices.next_if_eq(&index).is_none();
+            index += 1;
+            keep
+        });
+        match named.first() {
+            Some((first, reason)) if self.items.is_empty() => Err(DataError::NoneLeft {
+                broken: named.len(),
+                first: first.clone(),
+                reason: reason.clone(),
+            }),
+            _ => Ok(Report { kept: self.items.len(), broken: named }),
+        }
+    }
+
+    fn item(&self, index: usize) -> Result<&Item, DataError> {
+        self.items.get(index).ok_or(DataError::OutOfRange { index, len: self.items.len() })
+    }
+}

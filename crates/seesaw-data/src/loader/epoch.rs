@@ -1,0 +1,189 @@
+//! The batches of one epoch, from threads that run ahead.
+
+use std::{
+    collections::BTreeMap,
+    panic,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use super::{Batch, LoadError, Shared};
+
+/// The batches of an epoch, in order. After an error there are no more.
+///
+/// Dropping it ends its threads, after at most one image each.
+#[derive(Debug)]
+pub struct Epoch {
+    work: Arc<Work>,
+    workers: Vec<JoinHandle<()>>,
+    next: usize,
+    end: usize,
+}
+
+#[derive(Debug)]
+struct Work {
+    shared: Arc<Shared>,
+    epoch: u64,
+    order: Vec<u32>,
+    stop: AtomicBool,
+    queue: Mutex<Queue>,
+    /// Told of every change of the queue.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Queue {
+    /// The batch that is made next.
+    claimed: usize,
+    /// One past the last batch that may be claimed now, and at all.
+    allowed: usize,
+    end: usize,
+    ready: BTreeMap<usize, Result<Batch, LoadError>>,
+}
+
+impl Epoch {
+    pub(super) fn start(shared: Arc<Shared>, epoch: u64, first: usize, end: usize) -> Self {
+        let (workers, ahead) = (shared.options.workers, shared.options.ahead);
+        let order = shared.order(epoch);
+        let allowed = first.saturating_add(ahead);
+        let queue = Mutex::new(Queue { claimed: first, allowed, end, ready: BTreeMap::new() });
+        let stop = AtomicBool::new(false);
+        let work = Work { shared, epoch, order, stop, queue, changed: Condvar::new() };
+        let work = Arc::new(work);
+        let worker = |_| {
+            let work = Arc::clone(&work);
+            thread::spawn(move || work.run())
+        };
+        // No more threads than batches that may be made at a time.
+        let workers = workers.min(ahead).min(end.saturating_sub(first));
+        let workers = (0..workers).map(worker).collect();
+        Self { work, workers, next: first, end }
+    }
+
+    fn stop(&mut self) {
+        self.work.stop.store(true, Ordering::Relaxed);
+        // Whoever waits looks at `stop` under the lock.
+        drop(self.work.queue());
+        self.work.changed.notify_all();
+    }
+}
+
+impl Iterator for Epoch {
+    type Item = Result<Batch, LoadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        let batch = if self.workers.is_empty() {
+            self.work.make(self.next).transpose()
+        } else {
+            self.work.take(self.next)
+        };
+        self.next += 1;
+        if batch.is_none() {
+            // A worker panicked; so does its caller.
+            self.stop();
+            for worker in self.workers.drain(..) {
+                if let Err(reason) = worker.join() {
+                    panic::resume_unwind(reason);
+                }
+            }
+        }
+        if !matches!(batch, Some(Ok(_))) {
+            self.next = self.end;
+            self.stop();
+        }
+        batch
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // An error ends it early.
+        (0, Some(self.end - self.next.min(self.end)))
+    }
+}
+
+impl Drop for Epoch {
+    fn drop(&mut self) {
+        self.stop();
+        for worker in self.workers.drain(..) {
+            // What a worker has to say of its panic, it has said.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Work {
+    /// Makes batches until there are no more.
+    fn run(&self) {
+        let _ends = EndsAll(self);
+        while let Some(number) = self.claim() {
+            let Some(batch) = self.make(number).transpose() else { return };
+            self.queue().ready.insert(number, batch);
+            self.changed.notify_all();
+        }
+    }
+
+    fn make(&self, number: usize) -> Result<Option<Batch>, LoadError> {
+        let len = self.shared.options.batch;
+        let start = number * len;
+        let end = (start + len).min(self.order.len());
+        let stop = || self.stop.load(Ordering::Relaxed);
+        self.shared.batch(self.epoch, &self.order[start..end], stop)
+    }
+
+    /// The number of the next batch to make, when there is room for it.
+    fn claim(&self) -> Option<usize> {
+        let mut queue = self.queue();
+        loop {
+            if self.stop.load(Ordering::Relaxed) || queue.claimed >= queue.end {
+                return None;
+            }
+            if queue.claimed < queue.allowed {
+                queue.claimed += 1;
+                return Some(queue.claimed - 1);
+            }
+            queue = self.wait(queue);
+        }
+    }
+
+    /// A batch that a worker made or is making; nothing where the workers were stopped.
+    fn take(&self, number: usize) -> Option<Result<Batch, LoadError>> {
+        let mut queue = self.queue();
+        loop {
+            if let Some(batch) = queue.ready.remove(&number) {
+                queue.allowed += 1;
+                self.changed.notify_all();
+                return Some(batch);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            queue = self.wait(queue);
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        self.changed.wait(queue).unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Lets nobody wait for a worker that panicked.
+struct EndsAll<'a>(&'a Work);
+
+impl Drop for EndsAll<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop.store(true, Ordering::Relaxed);
+            drop(self.0.queue());
+            self.0.changed.notify_all();
+        }
+    }
+}

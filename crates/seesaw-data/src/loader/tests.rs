@@ -1,0 +1,226 @@
+//! A folder of pictures whose colour says which they are.
+
+use std::{fs, path::Path, time::Instant};
+
+use super::*;
+use crate::{
+    augment::{Crop, Padding},
+    datasets::{OpenOptions, open},
+};
+
+/// A BMP of 24-bit pixels, all of one colour.
+fn bmp(width: u32, height: u32, [r, g, b]: [u8; 3]) -> Vec<u8> {
+    let mut bytes = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+    bytes.extend(width.to_le_bytes());
+    bytes.extend(height.to_le_bytes());
+    bytes.extend(b"\x01\0\x18\0");
+    bytes.extend([0; 24]);
+    // Rows are padded to four bytes.
+    let mut row: Vec<u8> = (0..width).flat_map(|_| [b, g, r]).collect();
+    row.resize(row.len().next_multiple_of(4), 0);
+    bytes.extend(row.repeat(height as usize));
+    bytes
+}
+
+/// Two classes of `each` pictures, 8 by 8, red their number.
+fn dataset(folder: &Path, each: usize) -> Arc<Dataset> {
+    for (label, class) in ["ants", "bees"].iter().enumerate() {
+        let class = folder.join(class);
+        fs::create_dir(&class).unwrap();
+        for n in 0..each {
+            let colour = [(label * each + n) as u8, 128, 255];
+            fs::write(class.join(format!("{n:03}.bmp")), bmp(8, 8, colour)).unwrap();
+        }
+    }
+    let options = OpenOptions { val_split: Some(0.0), ..OpenOptions::default() };
+    Arc::new(open(folder, &options).unwrap().train)
+}
+
+/// Samples come out as they are in the files.
+const PLAIN: Preprocess = Preprocess { resize: 8, crop: 8, mean: [0.0; 3], std: [1.0 / 255.0; 3] };
+
+fn batches(
+    dataset: &Arc<Dataset>,
+    options: &LoaderOptions,
+    epoch: u64,
+    first: usize,
+) -> Vec<Batch> {
+    let loader = Loader::new(Arc::clone(dataset), options.clone()).unwrap();
+    loader.epoch(epoch, first).map(Result::unwrap).collect()
+}
+
+/// Everything at once, so that every random number counts.
+fn busy() -> Augment {
+    Augment {
+        crop: Crop::Padded,
+        padding: 2,
+        padding_mode: Padding::Reflect,
+        flip: true,
+        trivial: true,
+        erasing: 0.5,
+        cutout: 2,
+        mixup: 0.5,
+        cutmix: 1.0,
+        mix_probability: 0.8,
+        ..Augment::default()
+    }
+}
+
+#[test]
+fn evaluation_sees_every_image_once_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 5);
+    let batches = batches(&dataset, &LoaderOptions::evaluate(&PLAIN, 4), 0, 0);
+    assert_eq!(batches.iter().map(Batch::len).collect::<Vec<_>>(), [4, 4, 2]);
+    let all =
+        |part: fn(&Batch) -> &[u32]| batches.iter().flat_map(part).copied().collect::<Vec<_>>();
+    assert_eq!(all(|batch| &batch.indices), (0..10).collect::<Vec<_>>());
+    assert_eq!(all(|batch| &batch.labels), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    for batch in &batches {
+        assert!(batch.mixed.is_none());
+        for (&index, image) in batch.indices.iter().zip(batch.images.chunks_exact(3 * 64)) {
+            for (plane, sample) in image.chunks_exact(64).zip([index as f32, 128.0, 255.0]) {
+                assert!(plane.iter().all(|&found| (found - sample).abs() < 1e-3), "{plane:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn batches_are_the_same_for_any_workers_and_from_any_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 20);
+    let options = LoaderOptions { workers: 0, ..LoaderOptions::train(&PLAIN, 6, busy(), 7) };
+    let expected = batches(&dataset, &options, 3, 0);
+    assert_eq!(expected.len(), 6);
+    for (workers, ahead) in [(1, 1), (2, 3), (5, 16)] {
+        let options = LoaderOptions { workers, ahead, ..options.clone() };
+        for first in [0, 1, 5, 6, 99] {
+            let found = batches(&dataset, &options, 3, first);
+            assert!(found == expected[first.min(6)..], "{workers} workers from {first}");
+        }
+    }
+    assert_ne!(batches(&dataset, &options, 4, 0)[0].indices, expected[0].indices);
+    let other_seed = LoaderOptions { seed: 8, ..options };
+    assert_ne!(batches(&dataset, &other_seed, 3, 0)[0].indices, expected[0].indices);
+}
+
+#[test]
+fn an_images_changes_do_not_depend_on_its_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 20);
+    let augment = Augment { mixup: 0.0, cutmix: 0.0, ..busy() };
+    let options = LoaderOptions::train(&PLAIN, 40, augment, 7);
+    let shuffled = &batches(&dataset, &options, 2, 0)[0];
+    let in_order = &batches(&dataset, &LoaderOptions { shuffle: false, ..options }, 2, 0)[0];
+    assert_ne!(shuffled.indices, in_order.indices);
+    for (image, &index) in shuffled.images.chunks_exact(3 * 64).zip(&shuffled.indices) {
+        assert_eq!(image, &in_order.images[index as usize * 3 * 64..][..3 * 64]);
+    }
+}
+
+#[test]
+fn a_limit_keeps_the_same_images_of_all_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 50);
+    let augment = Augment::default();
+    let options = LoaderOptions { limit: Some(20), ..LoaderOptions::train(&PLAIN, 4, augment, 1) };
+    let indices = |epoch| {
+        let batches = batches(&dataset, &options, epoch, 0);
+        let mut all: Vec<u32> = batches.iter().flat_map(|batch| batch.indices.clone()).collect();
+        all.sort_unstable();
+        all
+    };
+    let kept = indices(0);
+    assert_eq!((kept.len(), &kept), (20, &indices(1)));
+    assert!((5..=15).contains(&kept.iter().filter(|&&index| index < 50).count()), "{kept:?}");
+}
+
+#[test]
+fn mixing_names_the_partner_and_its_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 30);
+    let mean = |plane: &[f32]| plane.iter().sum::<f32>() / plane.len() as f32;
+    for augment in [
+        Augment { mixup: 1.0, ..Augment::default() },
+        Augment { cutmix: 1.0, ..Augment::default() },
+        Augment { mixup: 0.2, cutmix: 1.0, mix_probability: 0.5, ..Augment::default() },
+    ] {
+        let options = LoaderOptions::train(&PLAIN, 10, augment.clone(), 5);
+        let mut own = 0;
+        for batch in batches(&dataset, &options, 0, 0) {
+            let mixed = batch.mixed.as_ref().unwrap();
+            for place in 0..10 {
+                let partner = (place + 1) % 10;
+                assert_eq!(mixed.labels[place], batch.labels[partner]);
+                let share = mixed.share[place];
+                assert!((0.0..=1.0).contains(&share));
+                own += usize::from(share == 1.0);
+                let [a, b] = [place, partner].map(|place| batch.indices[place] as f32);
+                let red = mean(&batch.images[place * 3 * 64..][..64]);
+                let expected = share * a + (1.0 - share) * b;
+                assert!((red - expected).abs() < 1e-3, "{red} for {expected} in {augment:?}");
+            }
+        }
+        let expected = if augment.mix_probability < 1.0 { 15..45 } else { 0..10 };
+        assert!(expected.contains(&own), "{own} of 60 unmixed in {augment:?}");
+    }
+}
+
+#[test]
+fn a_file_that_breaks_ends_the_epoch_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 4);
+    fs::write(folder.path().join("bees/001.bmp"), "no picture").unwrap();
+    for workers in [0, 2] {
+        let options = LoaderOptions { workers, ..LoaderOptions::evaluate(&PLAIN, 2) };
+        let loader = Loader::new(Arc::clone(&dataset), options).unwrap();
+        let mut epoch = loader.epoch(0, 0);
+        assert!(epoch.next().unwrap().is_ok() && epoch.next().unwrap().is_ok());
+        let error = epoch.next().unwrap().unwrap_err().to_string();
+        assert!(error.contains("001.bmp: not a picture"), "{error}");
+        assert!(epoch.next().is_none());
+    }
+}
+
+#[test]
+fn dropping_an_epoch_ends_its_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 100);
+    let options = LoaderOptions { workers: 3, ..LoaderOptions::evaluate(&PLAIN, 5) };
+    let loader = Loader::new(Arc::clone(&dataset), options).unwrap();
+    let start = Instant::now();
+    for taken in 0..3 {
+        let mut epoch = loader.epoch(0, 0);
+        for _ in 0..taken {
+            epoch.next().unwrap().unwrap();
+        }
+        drop(epoch);
+        // The loader and this function hold the data set; a worker would hold the loader's part.
+        assert_eq!(Arc::strong_count(&loader.shared), 1);
+    }
+    assert!(start.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 2);
+    let refused = |change: fn(&mut LoaderOptions)| {
+        let mut options = LoaderOptions::train(&PLAIN, 2, Augment::default(), 0);
+        change(&mut options);
+        Loader::new(Arc::clone(&dataset), options).unwrap_err().to_string()
+    };
+    for (change, part) in [
+        (refused(|o| o.batch = 0), "`batch` is 0"),
+        (refused(|o| o.ahead = 0), "`ahead` is 0"),
+        (refused(|o| o.size = 0), "`crop` is 0"),
+        (refused(|o| o.resize = 1 << 40), "`resize` is 4294967295"),
+        (refused(|o| o.std = [0.0; 3]), "std 0"),
+        (refused(|o| o.batch = 5), "4 images make no batch of 5"),
+        (refused(|o| o.limit = Some(0)), "0 images make no batch"),
+        (refused(|o| o.augment.mixup = -1.0), "`mixup` is -1"),
+    ] {
+        assert!(change.contains(part), "{change}");
+    }
+}

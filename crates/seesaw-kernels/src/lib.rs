@@ -22,6 +22,7 @@ mod simd;
 mod stem;
 #[cfg(test)]
 mod testing;
+pub mod train;
 
 pub use aligned::Aligned;
 pub use block::InvertedResidual;

@@ -146,6 +146,33 @@ impl Team {
             }
         });
     }
+
+    /// Calls `work` once with each item and a scratch that no other call uses meanwhile; a thread
+    /// that is done takes the next item.
+    ///
+    /// # Panics
+    /// When there are fewer scratches than threads, or `work` panics.
+    pub fn run_items<T: Send, S: Send>(
+        &self,
+        items: &mut [T],
+        scratches: &mut [S],
+        work: impl Fn(&mut T, &mut S) + Sync,
+    ) {
+        assert!(scratches.len() >= self.threads(), "a scratch for each thread");
+        let (count, next) = (items.len(), AtomicUsize::new(0));
+        let (items, scratches) = (SendPtr(items.as_mut_ptr()), SendPtr(scratches.as_mut_ptr()));
+        self.run(&|index| {
+            loop {
+                let item = next.fetch_add(1, SeqCst);
+                if item >= count {
+                    return;
+                }
+                // SAFETY: `next` gives each item once, and each index has a scratch of its own,
+                // whose number was checked.
+                unsafe { work(&mut *items.get().add(item), &mut *scratches.get().add(index)) }
+            }
+        });
+    }
 }
 
 impl Drop for Team {
@@ -252,20 +279,27 @@ pub(crate) fn share(total: usize, parts: usize, index: usize) -> Range<usize> {
 }
 
 /// A pointer that threads may share; what they do with it is each use's to justify.
-#[derive(Clone, Copy)]
-pub(crate) struct SendPtr(pub *mut f32);
+pub(crate) struct SendPtr<T = f32>(pub *mut T);
 
-impl SendPtr {
+impl<T> Clone for SendPtr<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for SendPtr<T> {}
+
+impl<T> SendPtr<T> {
     /// The pointer. A method, so that closures capture the wrapper and not the pointer in it.
-    pub fn get(self) -> *mut f32 {
+    pub fn get(self) -> *mut T {
         self.0
     }
 }
 
-// SAFETY: a pointer by itself does nothing.
-unsafe impl Send for SendPtr {}
+// SAFETY: a pointer by itself does nothing, and what it leads to may be handed to other threads.
+unsafe impl<T: Send> Send for SendPtr<T> {}
 // SAFETY: as for `Send`.
-unsafe impl Sync for SendPtr {}
+unsafe impl<T: Send> Sync for SendPtr<T> {}
 
 #[cfg(test)]
 mod tests {
@@ -332,6 +366,19 @@ mod tests {
         });
         assert!(out.iter().enumerate().all(|(i, x)| *x == (i / 4) as f32));
         assert!(Team::new(0).is_err() && Team::new(100_000).is_err());
+    }
+
+    #[test]
+    fn items_are_taken_once_each_with_a_scratch_of_their_own() {
+        let team = Team::new(3).unwrap();
+        let mut items: Vec<usize> = (0..50).collect();
+        let mut scratches = vec![0usize; 3];
+        team.run_items(&mut items, &mut scratches, |item, used| {
+            *item += 100;
+            *used += 1;
+        });
+        assert!(items.iter().enumerate().all(|(i, item)| *item == i + 100));
+        assert_eq!(scratches.iter().sum::<usize>(), 50);
     }
 
     #[test]

@@ -97,3 +97,59 @@ pub fn global_average_pool(x: &[f32], channels: usize) -> Vec<f32> {
     let mean = |plane: &[f32]| plane.iter().map(|x| f64::from(*x)).sum::<f64>() / pixels as f64;
     x.chunks(pixels).map(|plane| mean(plane) as f32).collect()
 }
+
+/// Gradients of [`pointwise`] for `dy`: of its inputs, and for each group of its weights.
+pub fn pointwise_backward(
+    groups: &[Group<'_>],
+    inputs: usize,
+    x: &[f32],
+    dy: &[f32],
+    pixels: usize,
+) -> (Vec<f32>, Vec<Vec<f32>>) {
+    let mut dx = vec![0.0f64; inputs * pixels];
+    let mut weights = Vec::new();
+    for group in groups {
+        let mut gradient = Vec::new();
+        for (row, &o) in group.outputs.iter().enumerate() {
+            for (column, &i) in group.inputs.iter().enumerate() {
+                let weight = f64::from(group.weights[row * group.inputs.len() + column]);
+                let mut sum = 0.0;
+                for p in 0..pixels {
+                    let dy = f64::from(dy[o * pixels + p]);
+                    dx[i * pixels + p] += weight * dy;
+                    sum += dy * f64::from(x[i * pixels + p]);
+                }
+                gradient.push(sum as f32);
+            }
+        }
+        weights.push(gradient);
+    }
+    (dx.into_iter().map(|x| x as f32).collect(), weights)
+}
+
+/// Gradients of [`depthwise`] for `dy`: of its inputs and of its weights.
+pub fn depthwise_backward(
+    weights: &[f32],
+    x: &[f32],
+    dy: &[f32],
+    (rows, cols): (usize, usize),
+    stride: usize,
+) -> (Vec<f32>, Vec<f32>) {
+    let (high, wide) = (shrunk(rows, stride), shrunk(cols, stride));
+    let mut dx = vec![0.0f64; x.len()];
+    let mut dw = vec![0.0f64; weights.len()];
+    for (at, dy) in dy.iter().enumerate() {
+        let (c, oy, ox) = (at / (high * wide), at / wide % high, at % wide);
+        for tap in 0..9 {
+            let row = (oy * stride + tap / 3).wrapping_sub(1);
+            let col = (ox * stride + tap % 3).wrapping_sub(1);
+            if row < rows && col < cols {
+                let input = (c * rows + row) * cols + col;
+                dx[input] += f64::from(weights[c * 9 + tap]) * f64::from(*dy);
+                dw[c * 9 + tap] += f64::from(x[input]) * f64::from(*dy);
+            }
+        }
+    }
+    let narrow = |values: Vec<f64>| values.into_iter().map(|x| x as f32).collect();
+    (narrow(dx), narrow(dw))
+}

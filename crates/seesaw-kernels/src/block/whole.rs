@@ -101,7 +101,9 @@ unsafe fn widen(
                 blocks
             }
         };
-        block.depthwise.run_blocks(blocks, wide, padded, middle, shape.output);
+        let from = wide.add(blocks.start * padded.block_stride);
+        let to = middle.add(blocks.start * shape.output.block_stride);
+        block.depthwise.run_blocks(blocks, from, padded, to, shape.output);
     }
 }
 

@@ -111,15 +111,19 @@ impl Depthwise {
         team.run(&|index| {
             let blocks = share(blocks(self.channels), team.threads(), index);
             // SAFETY: the lengths were checked, and no two threads have a block in common.
-            unsafe { self.run_blocks(blocks, x.as_ptr(), padded, out.get(), plane) };
+            unsafe {
+                let x = x.as_ptr().add(blocks.start * padded.block_stride);
+                let out = out.get().add(blocks.start * plane.block_stride);
+                self.run_blocks(blocks, x, padded, out, plane);
+            }
         });
     }
 
     /// Convolves some blocks of a padded map of geometry `padded` to one of geometry `plane`.
     ///
     /// # Safety
-    /// `x` and `out` must be the maps' first blocks, readable and writable for `blocks`; no other
-    /// thread may write there.
+    /// `x` and `out` must be the first of these blocks, readable and writable for all of them; no
+    /// other thread may write there.
     pub(crate) unsafe fn run_blocks(
         &self,
         blocks: std::ops::Range<usize>,
@@ -136,10 +140,10 @@ impl Depthwise {
             // rows behind them are only taken where two rows are computed, and used there.
             unsafe {
                 let band = Band {
-                    input: x.add(blocks.start * padded.block_stride),
+                    input: x,
                     input_stride: padded.block_stride,
                     rows: std::array::from_fn(|y| (first + y) * padded.row_stride),
-                    output: out.add(blocks.start * plane.block_stride + row * plane.row_stride),
+                    output: out.add(row * plane.row_stride),
                     output_stride: plane.block_stride,
                     cols: plane.cols,
                 };
@@ -147,6 +151,15 @@ impl Depthwise {
             }
             row += count;
         }
+    }
+
+    /// Changes one tap of the channel at `place`.
+    ///
+    /// # Panics
+    /// When there is no such place or tap.
+    pub(crate) fn set_tap(&mut self, place: usize, tap: usize, weight: f32) {
+        assert!(place < self.channels && tap < 9, "tap {tap} of channel {place}");
+        self.taps[place / BLOCK * TAPS + (tap + 1) * BLOCK + place % BLOCK] = weight;
     }
 
     /// Computes `count` output rows of some blocks; `band` begins at the first of them.

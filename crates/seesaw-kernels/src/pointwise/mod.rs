@@ -120,6 +120,16 @@ impl Pointwise {
         });
     }
 
+    /// The packed weights.
+    pub(crate) fn packed(&self) -> &Packed {
+        &self.packed
+    }
+
+    /// The packed weights, whose values may change while their layout stays.
+    pub(crate) fn packed_mut(&mut self) -> &mut Packed {
+        &mut self.packed
+    }
+
     /// A target in a map of geometry `plane` that begins at `data`.
     pub(crate) fn target(&self, data: *mut f32, plane: Plane, residual: Option<&[f32]>) -> Target {
         Target {

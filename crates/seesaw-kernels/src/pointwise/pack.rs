@@ -50,36 +50,63 @@ pub(crate) fn pack(
     let origins = origins(outputs, groups)?;
     let inputs: Vec<Vec<usize>> =
         origins.chunks(BLOCK).map(|block| inputs_of(block, groups)).collect();
-    let mut packed = Packed { panels: Vec::new(), runs: Vec::new(), weights: Aligned::zeros(0) };
-    let mut weights: Vec<f32> = Vec::new();
+    let (mut panels, mut all_runs, mut len) = (Vec::new(), Vec::new(), 0);
     let mut block = 0;
     while block < blocks(outputs) {
         let like = inputs[block..].iter().take_while(|i| **i == inputs[block]).count();
         let fits = widths.iter().find(|(width, _)| *width <= like).or(widths.last());
         let &(width, kernel) = fits.ok_or_else(|| shape("no kernels".to_owned()))?;
-        let first_run = packed.runs.len();
-        packed.runs.extend(runs(&inputs[block]));
-        packed.panels.push(Panel {
+        let first_run = all_runs.len();
+        all_runs.extend(runs(&inputs[block]));
+        let used = inputs[block].len();
+        panels.push(Panel {
             kernel,
             block,
             width,
-            runs: first_run..packed.runs.len(),
-            weights: weights.len(),
-            madds: inputs[block].len() * width * BLOCK,
+            runs: first_run..all_runs.len(),
+            weights: len,
+            madds: used * width * BLOCK,
         });
-        let lanes = block * BLOCK..(block + width) * BLOCK;
-        weights.extend(lanes.clone().map(|o| bias.get(o).copied().unwrap_or(0.0)));
-        for &input in &inputs[block] {
-            let origin = |o| origins.get(o).copied().flatten();
-            weights.extend(lanes.clone().map(|o| weight(origin(o), input, groups)));
-        }
         // Panels begin on a cache line.
-        weights.resize(weights.len().next_multiple_of(16), 0.0);
+        len += ((1 + used) * width * BLOCK).next_multiple_of(16);
         block += width;
     }
-    packed.weights = Aligned::zeros(weights.len());
-    packed.weights.copy_from_slice(&weights);
+    let mut packed = Packed { panels, runs: all_runs, weights: Aligned::zeros(len) };
+    for panel in &packed.panels {
+        let rows = &mut packed.weights[panel.weights..];
+        fill(rows, panel, &inputs[panel.block], &origins, groups, bias);
+    }
     Ok(packed)
+}
+
+/// Writes a panel's row of biases and then a row of weights an input; what is not written is zero.
+fn fill(
+    rows: &mut [f32],
+    panel: &Panel,
+    inputs: &[usize],
+    origins: &[Origin],
+    groups: &[Group<'_>],
+    bias: &[f32],
+) {
+    let (first, lanes) = (panel.block * BLOCK, panel.width * BLOCK);
+    let mut columns: Vec<(usize, usize)> = Vec::new();
+    let mut group_of_columns = None;
+    for (lane, origin) in origins[first..].iter().take(lanes).enumerate() {
+        rows[lane] = bias[first + lane];
+        let Some((g, row)) = *origin else { continue };
+        if group_of_columns != Some(g) {
+            // Both lists ascend, and a group's inputs are among the panel's.
+            let mut places = inputs.iter().enumerate();
+            let place = |input| places.find(|(_, have)| **have == input).map(|(place, _)| place);
+            let group = groups[g].inputs.iter().copied().map(place).enumerate();
+            columns = group.filter_map(|(column, place)| Some((column, place?))).collect();
+            group_of_columns = Some(g);
+        }
+        let row = &groups[g].weights[row * groups[g].inputs.len()..];
+        for &(column, place) in &columns {
+            rows[(1 + place) * lanes + lane] = row[column];
+        }
+    }
 }
 
 pub(super) fn shape(what: String) -> KernelError {
@@ -113,17 +140,6 @@ fn inputs_of(block: &[Origin], groups: &[Group<'_>]) -> Vec<usize> {
     inputs.sort_unstable();
     inputs.dedup();
     inputs
-}
-
-/// The weight between an output and the input at place `input`; 0 where they are not connected.
-fn weight(origin: Origin, input: usize, groups: &[Group<'_>]) -> f32 {
-    let Some((g, row)) = origin else { return 0.0 };
-    let group = &groups[g];
-    // Sorted inputs, which `Pointwise::new` checks.
-    match group.inputs.binary_search(&input) {
-        Ok(column) => group.weights[row * group.inputs.len() + column],
-        Err(_) => 0.0,
-    }
 }
 
 /// Ascending `inputs` as runs that the microkernel can walk.

@@ -1,8 +1,9 @@
 //! AVX2 and FMA: 16 registers of 8 lanes.
 
 use std::arch::x86_64::{
-    __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m256, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_ps, _mm256_and_ps, _mm256_cmp_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_storeu_ps,
 };
 
 use super::Vector;
@@ -56,6 +57,16 @@ impl Vector for Avx2 {
         // return the second.
         Self(unsafe {
             _mm256_min_ps(_mm256_set1_ps(6.0), _mm256_max_ps(_mm256_setzero_ps(), self.0))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn where_relu6_passes(self, x: Self) -> Self {
+        // SAFETY: the caller runs where AVX2 is enabled.
+        Self(unsafe {
+            let above = _mm256_cmp_ps::<_CMP_GT_OQ>(x.0, _mm256_setzero_ps());
+            let below = _mm256_cmp_ps::<_CMP_LT_OQ>(x.0, _mm256_set1_ps(6.0));
+            _mm256_and_ps(self.0, _mm256_and_ps(above, below))
         })
     }
 }

@@ -3,10 +3,11 @@
 //! Where 8 lanes are enough, AVX2's vector serves: compiled with AVX-512 VL it has 32 registers too.
 
 use std::arch::x86_64::{
-    __m512, __m512d, _mm256_castpd_ps, _mm256_castps_pd, _mm256_loadu_ps, _mm256_storeu_ps,
-    _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps256_ps512,
-    _mm512_castps512_ps256, _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_insertf64x4,
-    _mm512_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, __m512d, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_castpd_ps, _mm256_castps_pd, _mm256_loadu_ps,
+    _mm256_storeu_ps, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps256_ps512,
+    _mm512_castps512_ps256, _mm512_cmp_ps_mask, _mm512_extractf64x4_pd, _mm512_fmadd_ps,
+    _mm512_insertf64x4, _mm512_loadu_ps, _mm512_mask_cmp_ps_mask, _mm512_maskz_mov_ps,
+    _mm512_max_ps, _mm512_min_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 use super::{BLOCK, Vector};
@@ -69,6 +70,16 @@ impl Vector for Avx512 {
         // `min` return the second.
         Self(unsafe {
             _mm512_min_ps(_mm512_set1_ps(6.0), _mm512_max_ps(_mm512_setzero_ps(), self.0))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn where_relu6_passes(self, x: Self) -> Self {
+        // SAFETY: the caller runs where AVX-512 is enabled.
+        Self(unsafe {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x.0, _mm512_setzero_ps());
+            let both = _mm512_mask_cmp_ps_mask::<_CMP_LT_OQ>(above, x.0, _mm512_set1_ps(6.0));
+            _mm512_maskz_mov_ps(both, self.0)
         })
     }
 }

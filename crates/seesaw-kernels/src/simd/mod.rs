@@ -48,4 +48,6 @@ pub(crate) trait Vector: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
     /// Lanes clipped to 0..=6; NaN stays NaN, so that a broken net shows.
     unsafe fn relu6(self) -> Self;
+    /// Lanes of `self` where `0 < x < 6`, else 0: what ReLU6 lets through of a gradient.
+    unsafe fn where_relu6_passes(self, x: Self) -> Self;
 }

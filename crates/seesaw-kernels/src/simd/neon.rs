@@ -1,7 +1,8 @@
 //! NEON: 32 registers of 4 lanes, taken in pairs.
 
 use std::arch::aarch64::{
-    float32x4_t, vaddq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vmaxq_f32, vminq_f32, vst1q_f32,
+    float32x4_t, vaddq_f32, vandq_u32, vcgtq_f32, vcltq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32,
+    vmaxq_f32, vminq_f32, vreinterpretq_f32_u32, vreinterpretq_u32_f32, vst1q_f32,
 };
 
 use super::Vector;
@@ -59,5 +60,19 @@ impl Vector for Neon {
         // SAFETY: the caller runs where NEON is enabled. NaN stays NaN.
         let clip = |v| unsafe { vminq_f32(vmaxq_f32(v, vdupq_n_f32(0.0)), vdupq_n_f32(6.0)) };
         Self([clip(self.0[0]), clip(self.0[1])])
+    }
+
+    #[inline(always)]
+    unsafe fn where_relu6_passes(self, x: Self) -> Self {
+        let pass = |g: float32x4_t, x: float32x4_t| {
+            // SAFETY: the caller runs where NEON is enabled.
+            unsafe {
+                let (above, below) =
+                    (vcgtq_f32(x, vdupq_n_f32(0.0)), vcltq_f32(x, vdupq_n_f32(6.0)));
+                let both = vandq_u32(above, below);
+                vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(g), both))
+            }
+        };
+        Self([pass(self.0[0], x.0[0]), pass(self.0[1], x.0[1])])
     }
 }

@@ -48,4 +48,10 @@ impl Vector for Portable {
     unsafe fn relu6(self) -> Self {
         Self(self.0.map(crate::reference::relu6))
     }
+
+    #[inline(always)]
+    unsafe fn where_relu6_passes(self, x: Self) -> Self {
+        let pass = |i: usize| if x.0[i] > 0.0 && x.0[i] < 6.0 { self.0[i] } else { 0.0 };
+        Self(std::array::from_fn(pass))
+    }
 }

@@ -1,0 +1,15 @@
+//! Kernels of training: what inference has, with weights that change, and the ways back.
+//!
+//! They run on one thread and on part of one image each; who trains decides how a batch is shared
+//! out. Maps have the layout of inference ([`crate::layout`]).
+
+mod depthwise;
+mod elementwise;
+mod gradient;
+mod pointwise;
+#[cfg(test)]
+mod tests;
+
+pub use depthwise::DepthwiseTraining;
+pub use elementwise::{Affine, Combination, Elementwise, Lanes, Sums};
+pub use pointwise::{Places, PointwiseTraining, Span, SpanMut};

@@ -1,0 +1,246 @@
+//! Against the references, on every instruction set: exact on whole numbers.
+
+use super::*;
+use crate::{
+    BLOCK,
+    pointwise::Group,
+    reference,
+    testing::{Values, assert_exact, assert_rounded, blocked, on_every_isa, planar},
+};
+
+/// Groups by their input and output places, as lists of numbers.
+type Groups = Vec<(Vec<usize>, Vec<usize>)>;
+
+/// Convolutions with even, uneven, permuted and odd groups.
+fn convolutions() -> Vec<(usize, usize, Groups)> {
+    let dense = |i: usize, o: usize| (i, o, vec![((0..i).collect(), (0..o).collect())]);
+    let shuffled = |n: usize| (0..n).map(|c| (c % (n / 2)) * 2 + c / (n / 2)).collect::<Vec<_>>();
+    let places = shuffled(36);
+    vec![
+        dense(1, 1),
+        dense(27, 32),
+        dense(13, 70),
+        (
+            16,
+            40,
+            vec![((0..4).collect(), (0..10).collect()), ((4..16).collect(), (10..40).collect())],
+        ),
+        // Inputs out of order, as after a shuffle.
+        (
+            36,
+            24,
+            vec![
+                (places[..9].to_vec(), (0..6).collect()),
+                (places[9..].to_vec(), (6..24).collect()),
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn pointwise_forward_and_backward() {
+    on_every_isa(|token, _| {
+        for (inputs, outputs, groups) in convolutions() {
+            for (pixels, first, count) in [(1, 0, 1), (7, 0, 7), (40, 3, 29)] {
+                let mut values = Values::new((inputs * outputs + pixels) as u64);
+                let weights: Vec<Vec<f32>> =
+                    groups.iter().map(|(i, o)| values.integers(i.len() * o.len())).collect();
+                let (x, dy) = (values.integers(inputs * pixels), values.integers(outputs * pixels));
+                let places: Vec<Places<'_>> =
+                    groups.iter().map(|(inputs, outputs)| Places { inputs, outputs }).collect();
+                let mut conv =
+                    PointwiseTraining::new(token, (inputs, outputs), &places, false).unwrap();
+                conv.set(&weights.concat());
+
+                let span = |map: &[f32], channels: usize| -> Vec<f32> {
+                    map.chunks(map.len() / channels)
+                        .flat_map(|plane| plane[first..first + count].to_vec())
+                        .collect()
+                };
+                let (part, gradient) = (span(&x, inputs), span(&dy, outputs));
+                let named: Vec<Group<'_>> = groups
+                    .iter()
+                    .zip(&weights)
+                    .map(|((inputs, outputs), weights)| Group { inputs, outputs, weights })
+                    .collect();
+                let out = reference::pointwise(&named, &vec![0.0; outputs], &part, count);
+                let (dx, dw) =
+                    reference::pointwise_backward(&named, inputs, &part, &gradient, count);
+
+                let (x, dy) = (blocked(&x, inputs), blocked(&dy, outputs));
+                let of = |map| Span { map, pixels, first };
+                let mut got = vec![0.0; dy.len()];
+                conv.forward(of(&x), SpanMut { map: &mut got, pixels, first }, count);
+                assert_exact(&span(&planar(&got, outputs), outputs), &out, "outputs");
+
+                let mut got = vec![0.0; x.len()];
+                let residual = vec![2.0; x.len()];
+                let to = SpanMut { map: &mut got, pixels, first };
+                conv.backward(of(&dy), Some(&residual), to, count);
+                let dx: Vec<f32> = dx.iter().map(|x| x + 2.0).collect();
+                assert_exact(&span(&planar(&got, inputs), inputs), &dx, "inputs' gradient");
+
+                let mut packed = vec![0.0; conv.packed_len()];
+                conv.accumulate(of(&x), of(&dy), &mut packed, count);
+                conv.accumulate(of(&x), of(&dy), &mut packed, count);
+                let mut got = vec![f32::NAN; conv.weights()];
+                conv.unpack(&packed, &mut got);
+                let twice: Vec<f32> = dw.concat().iter().map(|x| 2.0 * x).collect();
+                assert_exact(&got, &twice, "weights' gradient");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_gradient_of_biases_is_a_sum() {
+    on_every_isa(|token, _| {
+        let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..5).collect(), (0..19).collect());
+        let places = [Places { inputs: &inputs, outputs: &outputs }];
+        let mut conv = PointwiseTraining::new(token, (5, 19), &places, true).unwrap();
+        let mut values = Values::new(1);
+        let weights = values.integers(5 * 19 + 19);
+        conv.set(&weights);
+        let (x, dy) = (values.integers(5 * 6), values.integers(19 * 6));
+        let group = Group { inputs: &inputs, outputs: &outputs, weights: &weights[..95] };
+        let expected = reference::pointwise(&[group], &weights[95..], &x, 6);
+        let (x, blocked_dy) = (blocked(&x, 5), blocked(&dy, 19));
+        let mut out = vec![0.0; blocked_dy.len()];
+        let of = |map| Span { map, pixels: 6, first: 0 };
+        conv.forward(of(&x), SpanMut { map: &mut out, pixels: 6, first: 0 }, 6);
+        assert_exact(&planar(&out, 19), &expected, "outputs");
+        let mut packed = vec![0.0; conv.packed_len()];
+        conv.accumulate(of(&x), of(&blocked_dy), &mut packed, 6);
+        let mut gradient = vec![0.0; conv.weights()];
+        conv.unpack(&packed, &mut gradient);
+        let sums: Vec<f32> = dy.chunks(6).map(|plane| plane.iter().sum()).collect();
+        assert_exact(&gradient[95..], &sums, "biases' gradient");
+    });
+}
+
+/// One block of 8 channels with a border of zeros, pixels `step` apart on a map of `size`.
+fn padded(x: &[f32], from: (usize, usize), size: (usize, usize), step: usize) -> Vec<f32> {
+    let mut out = vec![0.0; (size.0 + 2) * (size.1 + 2) * BLOCK];
+    for (i, value) in x.iter().enumerate() {
+        let (c, y, x) = (i / (from.0 * from.1), i / from.1 % from.0, i % from.1);
+        out[((y * step + 1) * (size.1 + 2) + x * step + 1) * BLOCK + c] = *value;
+    }
+    out
+}
+
+#[test]
+fn depthwise_forward_and_backward() {
+    on_every_isa(|token, _| {
+        for (rows, cols) in [(1, 1), (2, 3), (7, 7), (5, 12), (16, 9)] {
+            for stride in [1, 2] {
+                let mut values = Values::new((rows * cols + stride) as u64);
+                let places: Vec<usize> = (0..16).map(|c| c * 3 % 16).collect();
+                let weights = values.integers(9 * 16);
+                let mut conv = DepthwiseTraining::new(token, 16, stride).unwrap();
+                conv.set(&weights, &places);
+                // The weights of the second block, in the order of its places.
+                let ours: Vec<f32> = (8..16)
+                    .map(|place| places.iter().position(|p| *p == place).unwrap())
+                    .flat_map(|c| weights[c * 9..][..9].to_vec())
+                    .collect();
+                let size = (rows, cols);
+                let small = (rows.div_ceil(stride), cols.div_ceil(stride));
+                let x = values.integers(BLOCK * rows * cols);
+                let dy = values.integers(BLOCK * small.0 * small.1);
+                let out = reference::depthwise(&ours, &[0.0; BLOCK], &x, size, stride);
+                let (dx, dw) = reference::depthwise_backward(&ours, &x, &dy, size, stride);
+
+                let (x, dy) = (padded(&x, size, size, 1), padded(&dy, small, size, stride));
+                let mut got = vec![0.0; small.0 * small.1 * BLOCK];
+                conv.forward(1, &x, size, &mut got);
+                assert_exact(&planar(&got, BLOCK), &out, "outputs");
+                let mut got = vec![0.0; rows * cols * BLOCK];
+                conv.backward(1, &dy, size, &mut got);
+                assert_exact(&planar(&got, BLOCK), &dx, "inputs' gradient");
+                let mut taps = vec![0.0; 9 * BLOCK];
+                conv.accumulate(&x, &dy, size, &mut taps);
+                assert_exact(&planar(&taps, BLOCK), &dw, "weights' gradient");
+            }
+        }
+    });
+}
+
+#[test]
+fn elementwise_loops() {
+    on_every_isa(|token, _| {
+        let loops = Elementwise::new(token);
+        for pixels in [1, 5, 300] {
+            let mut values = Values::new(pixels as u64);
+            let mut lanes = || -> Lanes { values.reals(BLOCK).try_into().unwrap() };
+            let (scale, shift, mean) = (lanes().map(|s| s * 8.0), lanes(), lanes());
+            let (raw, gradient) = (values.reals(pixels * BLOCK), values.reals(pixels * BLOCK));
+            for relu6 in [false, true] {
+                let by = Affine { scale, shift, relu6 };
+                let activated = |i: usize| {
+                    let a = scale[i % BLOCK] * raw[i] + shift[i % BLOCK];
+                    if relu6 { reference::relu6(a) } else { a }
+                };
+                let expected: Vec<f32> =
+                    (0..raw.len()).map(|i| activated(i) + gradient[i]).collect();
+                for step in [1, 2] {
+                    let mut out = vec![9.0; (2 * pixels - 1) * BLOCK];
+                    loops.affine(&raw, &by, Some(&gradient), &mut out, step);
+                    let spread: Vec<f32> =
+                        out.chunks(BLOCK).step_by(step).take(pixels).flatten().copied().collect();
+                    assert_rounded(&spread, &expected, 8, "affine");
+                    if step == 2 {
+                        assert!(out.chunks(BLOCK).skip(1).step_by(2).flatten().all(|x| *x == 9.0));
+                    }
+                }
+                let mut masked = gradient.clone();
+                let mut sums = [[1.0; BLOCK]; 2];
+                loops.mask_and_sum(&mut masked, &raw, &by, &mean, &mut sums);
+                let mut expected = [[1.0f64; BLOCK]; 2];
+                for (i, got) in masked.iter().enumerate() {
+                    let passes = !relu6 || (activated(i) > 0.0 && activated(i) < 6.0);
+                    let g = if passes { gradient[i] } else { 0.0 };
+                    assert_eq!(*got, g, "mask at {i}");
+                    expected[0][i % BLOCK] += f64::from(g);
+                    expected[1][i % BLOCK] += f64::from(g) * f64::from(raw[i] - mean[i % BLOCK]);
+                }
+                assert_sums(&sums, &expected, pixels);
+            }
+            let by = Combination { of_gradient: scale, of_raw: shift, constant: mean };
+            let mut out = vec![0.0; raw.len()];
+            loops.combine(&gradient, &raw, &by, &mut out, 1);
+            let expected: Vec<f32> = (0..raw.len())
+                .map(|i| (i, i % BLOCK))
+                .map(|(i, lane)| gradient[i] * scale[lane] + raw[i] * shift[lane] + mean[lane])
+                .collect();
+            assert_rounded(&out, &expected, 8, "combination");
+
+            let mut sums = [[0.0; BLOCK]; 2];
+            loops.moments(&raw, &mut sums);
+            let mut expected = [[0.0f64; BLOCK]; 2];
+            for (i, x) in raw.iter().enumerate() {
+                expected[0][i % BLOCK] += f64::from(*x);
+                expected[1][i % BLOCK] += f64::from(*x) * f64::from(*x);
+            }
+            assert_sums(&sums, &expected, pixels);
+        }
+    });
+}
+
+/// Sums of numbers up to 2, a hundred or so at a time in f32.
+fn assert_sums(got: &Sums, expected: &Sums, pixels: usize) {
+    for (got, expected) in got.iter().flatten().zip(expected.iter().flatten()) {
+        let bound = f64::from(f32::EPSILON) * 2.0 * (pixels as f64 + 1.0);
+        assert!((got - expected).abs() <= bound, "{got} instead of {expected}");
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused() {
+    let token = crate::IsaToken::best();
+    assert!(DepthwiseTraining::new(token, 8, 3).is_err());
+    let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..5000).collect(), (0..5000).collect());
+    let places = [Places { inputs: &inputs, outputs: &outputs }];
+    assert!(PointwiseTraining::new(token, (5000, 5000), &places, false).is_err());
+    let missing = [Places { inputs: &[0], outputs: &[0] }];
+    assert!(PointwiseTraining::new(token, (1, 2), &missing, false).is_err());
+}

@@ -8,6 +8,7 @@
 //! | [`resize`] | the resize and the centre crop of torchvision's evaluation |
 //! | [`preprocess`] | what a net wants of its input, and a photo turned into that |
 //! | [`datasets`] | CIFAR, MNIST, class folders and lists, for training and for validation |
+//! | [`download`] | CIFAR-10 from its official place |
 //! | [`augment`] | random crops, flips, colours, erasing and mixing |
 //! | [`loader`] | batches, made ahead in threads, the same whatever their number |
 //! | [`rng`] | random numbers that depend on what they are for |
@@ -36,6 +37,7 @@
 pub mod augment;
 pub mod datasets;
 pub mod decode;
+pub mod download;
 pub mod find;
 mod image;
 pub mod loader;

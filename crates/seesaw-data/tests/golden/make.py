@@ -4,6 +4,8 @@
 decode/       small files of every kind that is read
 decode.json   what Pillow makes of each: exif_transpose, then convert("RGB")
 resize.json   what torchvision's Resize and CenterCrop make of pictures that a formula gives
+augment.png   what torchvision's operations of TrivialAugmentWide make of its first picture, one
+              below the other, in the order of augment.json
 """
 
 import io
@@ -15,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 from torchvision import transforms
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.autoaugment import _apply_op
 
 HERE = Path(__file__).parent
 FILES = HERE / "decode"
@@ -200,6 +204,23 @@ def resized():
     return out
 
 
+def augmented():
+    """Strengths as torchvision's tables have them; its names of the operations."""
+    operations = [
+        ("Identity", 0), ("ShearX", 0.33), ("ShearX", -0.99), ("ShearY", 0.66), ("TranslateX", 5),
+        ("TranslateX", -9), ("TranslateY", 3), ("Rotate", 31.5), ("Rotate", -135), ("Brightness", 0.66),
+        ("Brightness", -0.5), ("Color", 0.99), ("Color", -0.99), ("Contrast", 0.7), ("Contrast", -0.7),
+        ("Sharpness", 0.99), ("Sharpness", -0.8), ("Posterize", 2), ("Posterize", 8), ("Posterize", 5),
+        ("Solarize", 127.5), ("Solarize", 0), ("Solarize", 255), ("AutoContrast", 0), ("Equalize", 0),
+    ]  # fmt: skip
+    y, x, c = np.mgrid[0:18, 0:23, 0:3]
+    picture = Image.fromarray((40 + (x * 5 + y * (c + 3)) % 120 + (x * y * 7 + c) % 11).astype(np.uint8))
+    nearest = InterpolationMode.NEAREST
+    pictures = [np.asarray(_apply_op(picture, *operation, nearest, None)) for operation in operations]
+    Image.fromarray(np.concatenate(pictures)).save(HERE / "augment.png", optimize=True)
+    return operations
+
+
 def write(name, lines):
     (HERE / name).write_text(lines + "\n")
 
@@ -211,3 +232,4 @@ if __name__ == "__main__":
     rows = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in decoded().items()]
     write("decode.json", "{\n" + ",\n".join(rows) + "\n}")
     write("resize.json", "[\n" + ",\n".join(map(json.dumps, resized())) + "\n]")
+    write("augment.json", "[\n" + ",\n".join(map(json.dumps, augmented())) + "\n]")

@@ -1,0 +1,311 @@
+//! An inverted residual in training.
+
+use std::ops::Range;
+
+use seesaw_arch::Block;
+use seesaw_kernels::{
+    IsaToken, KernelError,
+    train::{DepthwiseTraining, PointwiseTraining},
+};
+
+use super::{
+    backward::{self, Behind},
+    forward::{self, Raw, Source},
+    norm::Norm,
+    parts::Context,
+    shape::{Middle, Size, behind, map_len, places},
+};
+use crate::layout::{Layout, State};
+
+/// Outputs of a convolution, and its batch norm.
+#[derive(Debug, Clone)]
+pub(super) struct Stage {
+    pub raw: Vec<f32>,
+    pub norm: Norm,
+}
+
+impl Stage {
+    pub fn new(norm: Norm) -> Self {
+        Self { raw: Vec::new(), norm }
+    }
+
+    pub fn as_raw(&self) -> Raw<'_> {
+        Raw { map: &self.raw, norm: &self.norm }
+    }
+
+    pub fn behind<'a>(&'a self, gradient: &'a [f32]) -> Behind<'a> {
+        Behind { gradient, raw: &self.raw, norm: &self.norm }
+    }
+}
+
+/// A pointwise convolution and where its weights lie among the parameters.
+#[derive(Debug, Clone)]
+pub(super) struct Weighted<T> {
+    pub conv: T,
+    pub weights: Range<usize>,
+}
+
+/// Hands out the layout's tensors in order.
+pub(super) struct Tensors<'a> {
+    entries: std::slice::Iter<'a, crate::layout::Entry>,
+    statistics: usize,
+}
+
+impl<'a> Tensors<'a> {
+    pub fn new(layout: &'a Layout) -> Self {
+        Self { entries: layout.entries().iter(), statistics: 0 }
+    }
+
+    /// The next tensor's place.
+    pub fn next(&mut self) -> Range<usize> {
+        self.entries.next().map_or(0..0, |entry| entry.range.clone())
+    }
+
+    /// The batch norm that comes next, of channels at `places`.
+    pub fn norm(&mut self, places: Vec<usize>, relu6: bool) -> Norm {
+        let (gamma, _beta) = (self.next(), self.next());
+        let first = self.statistics;
+        self.statistics += 2 * places.len();
+        Norm::new(places, gamma.start, first, relu6)
+    }
+}
+
+/// A block, and what a step keeps of it for the way back.
+#[derive(Debug)]
+pub(super) struct TrainBlock {
+    pub shape: Block,
+    pub size: Size,
+    pub expand: Option<(Weighted<PointwiseTraining>, Stage)>,
+    pub depthwise: Weighted<DepthwiseTraining>,
+    /// The place of each depthwise channel.
+    pub places: Vec<usize>,
+    pub middle: Stage,
+    pub project: Weighted<PointwiseTraining>,
+}
+
+/// Buffers that every block uses in turn on the way back.
+#[derive(Debug, Default)]
+pub(super) struct Gradients {
+    /// Of a block's output, and then of its input.
+    pub narrow: [Vec<f32>; 2],
+    /// Of the depthwise convolution's outputs and inputs.
+    pub wide: [Vec<f32>; 2],
+    /// Of weights in packed order, one after another for each part of a batch.
+    pub packed: Vec<f32>,
+}
+
+impl TrainBlock {
+    /// The block on maps of `size`, and the batch norm behind it.
+    pub fn new(
+        token: IsaToken,
+        block: &Block,
+        size: Size,
+        tensors: &mut Tensors<'_>,
+    ) -> Result<(Self, Stage), KernelError> {
+        let middle = Middle::new(block);
+        let inputs: Vec<usize> = (0..block.input).collect();
+        let expand = match &block.expand {
+            None => None,
+            Some(groups) => {
+                let groups = places(groups, &inputs, &middle.before);
+                let channels = (block.input, block.expanded);
+                let conv = PointwiseTraining::new(token, channels, &groups, false)?;
+                let weights = tensors.next();
+                let norm = tensors.norm(middle.before.clone(), block.activate_expand);
+                Some((Weighted { conv, weights }, Stage::new(norm)))
+            }
+        };
+        let conv = DepthwiseTraining::new(token, block.expanded, block.stride)?;
+        let depthwise = Weighted { conv, weights: tensors.next() };
+        let depthwise_norm = tensors.norm(middle.after.clone(), true);
+        let outputs = block.output_flow.destinations(block.output);
+        let groups = places(&block.project, &middle.after, &outputs);
+        let channels = (block.expanded, block.output);
+        let conv = PointwiseTraining::new(token, channels, &groups, false)?;
+        let project = Weighted { conv, weights: tensors.next() };
+        let norm = tensors.norm(outputs.clone(), false);
+        let new = Self {
+            shape: block.clone(),
+            size,
+            expand,
+            depthwise,
+            places: middle.after,
+            middle: Stage::new(depthwise_norm),
+            project,
+        };
+        Ok((new, Stage::new(norm)))
+    }
+
+    /// Of the outputs.
+    pub fn out(&self) -> Size {
+        behind(self.size, self.shape.stride)
+    }
+
+    /// Makes room for a batch.
+    pub fn fit(&mut self, images: usize) {
+        if let Some((_, stage)) = &mut self.expand {
+            stage.raw.resize(images * map_len(self.shape.expanded, self.size), 0.0);
+        }
+        let out = map_len(self.shape.expanded, self.out());
+        self.middle.raw.resize(images * out, 0.0);
+    }
+
+    /// f32 of an image's expanded map.
+    pub fn wide_len(&self) -> usize {
+        map_len(self.shape.expanded, self.size)
+    }
+
+    /// Runs the block on what `front` normalises, `residual` added, which goes to `kept`.
+    pub fn forward(
+        &mut self,
+        context: &mut Context<'_>,
+        state: &mut State,
+        front: &Stage,
+        residual: Option<&[f32]>,
+        kept: &mut [f32],
+        out: &mut Stage,
+    ) {
+        let (input, expanded) = (self.shape.input, self.shape.expanded);
+        let count = |size: Size, images: usize| images * size.0 * size.1;
+        let images = context.images;
+        let source = match &mut self.expand {
+            Some((expand, stage)) => {
+                let channels = (input, expanded);
+                let (conv, raw, size) = (&expand.conv, front.as_raw(), self.size);
+                let map = &mut stage.raw;
+                let sums = forward::pointwise(
+                    context,
+                    conv,
+                    channels,
+                    size,
+                    raw,
+                    residual,
+                    Some(kept),
+                    map,
+                );
+                stage.norm.observe(&sums, count(size, images), state);
+                Source::Raw(stage.as_raw())
+            }
+            None => {
+                forward::normalise(context, input, self.size, front.as_raw(), residual, kept);
+                Source::Kept(kept)
+            }
+        };
+        let (conv, map) = (&self.depthwise.conv, &mut self.middle.raw);
+        let sums = forward::depthwise(context, conv, expanded, self.size, source, map);
+        let size = behind(self.size, self.shape.stride);
+        self.middle.norm.observe(&sums, count(size, images), state);
+
+        let channels = (expanded, self.shape.output);
+        let (conv, raw) = (&self.project.conv, self.middle.as_raw());
+        let map = &mut out.raw;
+        let sums = forward::pointwise(context, conv, channels, size, raw, None, None, map);
+        out.norm.observe(&sums, count(size, images), state);
+    }
+
+    /// The way back: `work.narrow[0]` is the gradient behind `out`, and then behind `front`.
+    pub fn backward(
+        &mut self,
+        context: &mut Context<'_>,
+        parameters: &[f32],
+        front: &mut Stage,
+        kept: &[f32],
+        out: &Stage,
+        work: &mut Gradients,
+        gradients: &mut [f32],
+    ) {
+        let (size, small, images) = (self.size, self.out(), context.images);
+        let (input, expanded, output) = (self.shape.input, self.shape.expanded, self.shape.output);
+        let [dz, dx] = &mut work.narrow;
+        let [behind_depthwise, behind_expand] = &mut work.wide;
+        let packed = &mut work.packed;
+        let dz = &mut dz[..images * map_len(output, small)];
+        let dx = &mut dx[..images * map_len(input, size)];
+        let middle_gradient = &mut behind_depthwise[..images * map_len(expanded, small)];
+        let count = |size: Size| images * size.0 * size.1;
+
+        let raw = self.middle.as_raw();
+        let (conv, behind) = (&self.project.conv, out.behind(dz));
+        let sums = backward::pointwise(
+            context,
+            conv,
+            (expanded, output),
+            small,
+            behind,
+            Source::Raw(raw),
+            raw,
+            None,
+            middle_gradient,
+            packed,
+        );
+        conv.unpack(&packed[..conv.packed_len()], &mut gradients[self.project.weights.clone()]);
+        self.middle.norm.observe_backward(&sums, count(small), parameters, gradients);
+
+        let residual = self.shape.is_residual().then_some(&*dz);
+        let (conv, behind) = (&self.depthwise.conv, self.middle.behind(middle_gradient));
+        match &mut self.expand {
+            None => {
+                let sums = backward::depthwise(
+                    context,
+                    conv,
+                    expanded,
+                    size,
+                    behind,
+                    Source::Kept(kept),
+                    front.as_raw(),
+                    residual,
+                    dx,
+                    packed,
+                );
+                front.norm.observe_backward(&sums, count(size), parameters, gradients);
+                unpack_taps(packed, &self.places, &mut gradients[self.depthwise.weights.clone()]);
+            }
+            Some((expand, stage)) => {
+                let wide = &mut behind_expand[..images * map_len(expanded, size)];
+                let raw = stage.as_raw();
+                let sums = backward::depthwise(
+                    context,
+                    conv,
+                    expanded,
+                    size,
+                    behind,
+                    Source::Raw(raw),
+                    raw,
+                    None,
+                    wide,
+                    packed,
+                );
+                stage.norm.observe_backward(&sums, count(size), parameters, gradients);
+                unpack_taps(packed, &self.places, &mut gradients[self.depthwise.weights.clone()]);
+
+                let (conv, behind) = (&expand.conv, stage.behind(wide));
+                let sums = backward::pointwise(
+                    context,
+                    conv,
+                    (input, expanded),
+                    size,
+                    behind,
+                    Source::Kept(kept),
+                    front.as_raw(),
+                    residual,
+                    dx,
+                    packed,
+                );
+                front.norm.observe_backward(&sums, count(size), parameters, gradients);
+                let weights = &mut gradients[expand.weights.clone()];
+                conv.unpack(&packed[..conv.packed_len()], weights);
+            }
+        }
+        work.narrow.swap(0, 1);
+    }
+}
+
+/// Writes gradients of taps, `[blocks][9][8]`, into the order of the weights.
+fn unpack_taps(taps: &[f32], places: &[usize], gradient: &mut [f32]) {
+    use seesaw_kernels::BLOCK;
+    for (weights, place) in gradient.chunks_exact_mut(9).zip(places) {
+        for (tap, weight) in weights.iter_mut().enumerate() {
+            *weight = taps[(place / BLOCK * 9 + tap) * BLOCK + place % BLOCK];
+        }
+    }
+}

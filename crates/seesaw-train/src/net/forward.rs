@@ -1,0 +1,194 @@
+//! The ways forward: each pass reads a map once, normalises it where it reads it, and takes the sums
+//! of what it writes.
+
+use seesaw_kernels::{
+    BLOCK,
+    layout::blocks,
+    train::{DepthwiseTraining, PointwiseTraining, Span, SpanMut, Sums},
+};
+
+use super::{
+    norm::Norm,
+    parts::{Context, split, split_mut, total},
+    shape::{Size, behind, map_len},
+};
+
+/// The outputs of a convolution and the batch norm behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Raw<'a> {
+    /// `[images][blocks][pixels][8]`.
+    pub map: &'a [f32],
+    pub norm: &'a Norm,
+}
+
+/// f32 of a strip's maps that should stay in the second cache.
+const STRIP: usize = 64 * 1024;
+
+/// Pixels of a strip of a map with `channels` channels read and written.
+pub(super) fn strip(pixels: usize, channels: usize) -> usize {
+    let fits = (STRIP / channels.max(1)).clamp(16, pixels.max(16));
+    // Strips of nearly one size, in whole tiles of pixels where there are several.
+    let strips = pixels.div_ceil(fits);
+    pixels.div_ceil(strips).next_multiple_of(2).min(pixels)
+}
+
+/// A pointwise convolution of a normalised map.
+///
+/// The normalised map, with `residual` added, goes to `kept` if it is wanted.
+pub(super) fn pointwise(
+    context: &mut Context<'_>,
+    conv: &PointwiseTraining,
+    (inputs, outputs): (usize, usize),
+    size: Size,
+    input: Raw<'_>,
+    residual: Option<&[f32]>,
+    kept: Option<&mut [f32]>,
+    out: &mut [f32],
+) -> Vec<Sums> {
+    struct Item<'a> {
+        raw: &'a [f32],
+        residual: Option<&'a [f32]>,
+        kept: Option<&'a mut [f32]>,
+        out: &'a mut [f32],
+        sums: Vec<Sums>,
+    }
+    let (part, pixels, loops) = (context.part(), size.0 * size.1, context.loops);
+    let (in_len, out_len) = (map_len(inputs, size), map_len(outputs, size));
+    let mut kept = kept.map(|map| split_mut(map, part, in_len));
+    let mut residual = residual.map(|map| split(map, part, in_len));
+    let mut items: Vec<Item<'_>> = split(input.map, part, in_len)
+        .zip(split_mut(out, part, out_len))
+        .map(|(raw, out)| Item {
+            raw,
+            residual: residual.as_mut().and_then(Iterator::next),
+            kept: kept.as_mut().and_then(Iterator::next),
+            out,
+            sums: vec![[[0.0; BLOCK]; 2]; blocks(outputs)],
+        })
+        .collect();
+    let step = strip(pixels, inputs + outputs);
+    context.run(&mut items, |item, scratch| {
+        for image in 0..item.raw.len() / in_len {
+            let raw = &item.raw[image * in_len..][..in_len];
+            let residual = item.residual.map(|map| &map[image * in_len..][..in_len]);
+            let mut kept = item.kept.as_mut().map(|map| &mut map[image * in_len..][..in_len]);
+            let out = &mut item.out[image * out_len..][..out_len];
+            for first in (0..pixels).step_by(step) {
+                let count = step.min(pixels - first);
+                let (buffer, _) = scratch.pair(map_len(inputs, (1, count)), 0);
+                let (map, all, at) = match &mut kept {
+                    Some(map) => (&mut **map, pixels, first),
+                    None => (buffer, count, 0),
+                };
+                for (block, by) in input.norm.affine.iter().enumerate() {
+                    let from = (block * pixels + first) * BLOCK;
+                    let raw = &raw[from..][..count * BLOCK];
+                    let residual = residual.map(|map| &map[from..]);
+                    loops.affine(raw, by, residual, &mut map[(block * all + at) * BLOCK..], 1);
+                }
+                let x = Span { map, pixels: all, first: at };
+                conv.forward(x, SpanMut { map: out, pixels, first }, count);
+                for (block, sums) in item.sums.iter_mut().enumerate() {
+                    let from = (block * pixels + first) * BLOCK;
+                    loops.moments(&out[from..][..count * BLOCK], sums);
+                }
+            }
+        }
+    });
+    total(items.iter().map(|item| &item.sums))
+}
+
+/// Normalises a map.
+pub(super) fn normalise(
+    context: &mut Context<'_>,
+    channels: usize,
+    size: Size,
+    input: Raw<'_>,
+    residual: Option<&[f32]>,
+    out: &mut [f32],
+) {
+    let (part, len, loops) = (context.part(), map_len(channels, size), context.loops);
+    let plane = size.0 * size.1 * BLOCK;
+    let mut residual = residual.map(|map| split(map, part, len));
+    let mut items: Vec<_> = split(input.map, part, len)
+        .zip(split_mut(out, part, len))
+        .map(|(raw, out)| (raw, residual.as_mut().and_then(Iterator::next), out))
+        .collect();
+    context.run(&mut items, |(raw, residual, out), _| {
+        let planes = raw.chunks_exact(plane).zip(out.chunks_exact_mut(plane));
+        for (i, (raw, out)) in planes.enumerate() {
+            let residual = residual.map(|map| &map[i * plane..]);
+            loops.affine(raw, &input.norm.affine[i % blocks(channels)], residual, out, 1);
+        }
+    });
+}
+
+/// What a depthwise convolution reads.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// A map that is normalised on the way.
+    Raw(Raw<'a>),
+    /// A map as it is.
+    Kept(&'a [f32]),
+}
+
+impl<'a> Source<'a> {
+    pub fn map(self) -> &'a [f32] {
+        match self {
+            Source::Raw(raw) => raw.map,
+            Source::Kept(map) => map,
+        }
+    }
+
+    /// Writes block `block` of an image's plane into a plane with a border, which is left alone.
+    pub fn pad(
+        self,
+        context: &seesaw_kernels::train::Elementwise,
+        block: usize,
+        plane: &[f32],
+        cols: usize,
+        padded: &mut [f32],
+    ) {
+        let width = (cols + 2) * BLOCK;
+        let rows = plane.chunks_exact(cols * BLOCK).zip(padded[width..].chunks_exact_mut(width));
+        for (row, padded) in rows {
+            match self {
+                Source::Raw(raw) => {
+                    context.affine(row, &raw.norm.affine[block], None, &mut padded[BLOCK..], 1);
+                }
+                Source::Kept(_) => padded[BLOCK..][..row.len()].copy_from_slice(row),
+            }
+        }
+    }
+}
+
+/// A depthwise convolution.
+pub(super) fn depthwise(
+    context: &mut Context<'_>,
+    conv: &DepthwiseTraining,
+    channels: usize,
+    size: Size,
+    input: Source<'_>,
+    out: &mut [f32],
+) -> Vec<Sums> {
+    let small = behind(size, conv.stride());
+    let (in_len, out_len) = (map_len(channels, size), map_len(channels, small));
+    let (part, loops) = (context.part(), context.loops);
+    let mut items: Vec<_> = split(input.map(), part, in_len)
+        .zip(split_mut(out, part, out_len))
+        .map(|(map, out)| (map, out, vec![[[0.0; BLOCK]; 2]; blocks(channels)]))
+        .collect();
+    let (plane, small_plane) = (size.0 * size.1 * BLOCK, small.0 * small.1 * BLOCK);
+    context.run(&mut items, |(map, out, sums), scratch| {
+        let (padded, _) = scratch.pair((size.0 + 2) * (size.1 + 2) * BLOCK, 0);
+        padded.fill(0.0);
+        let planes = map.chunks_exact(plane).zip(out.chunks_exact_mut(small_plane));
+        for (i, (map, out)) in planes.enumerate() {
+            let block = i % blocks(channels);
+            input.pad(&loops, block, map, size.1, padded);
+            conv.forward(block, padded, size, out);
+            loops.moments(out, &mut sums[block]);
+        }
+    });
+    total(items.iter().map(|(.., sums)| sums))
+}

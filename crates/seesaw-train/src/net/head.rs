@@ -1,0 +1,147 @@
+//! The end of a net: global average pool, dropout and the linear layer, around the loss.
+
+use seesaw_kernels::{
+    BLOCK,
+    layout::{block_channels, blocks, planar_channels},
+    train::{PointwiseTraining, Span, SpanMut, Sums},
+};
+
+use super::{
+    forward::Raw,
+    parts::{Context, split, split_mut, total},
+    shape::{Size, map_len},
+};
+
+/// The means over the pixels of a normalised map, `[images][blocks * 8]`.
+pub(super) fn pool(
+    context: &mut Context<'_>,
+    channels: usize,
+    size: Size,
+    input: Raw<'_>,
+    out: &mut [f32],
+) {
+    let (part, pixels, loops) = (context.part(), size.0 * size.1, context.loops);
+    let mut items: Vec<_> = split(input.map, part, map_len(channels, size))
+        .zip(split_mut(out, part, blocks(channels) * BLOCK))
+        .collect();
+    context.run(&mut items, |(map, out), scratch| {
+        let (plane, _) = scratch.pair(pixels * BLOCK, 0);
+        let planes = map.chunks_exact(pixels * BLOCK).zip(out.chunks_exact_mut(BLOCK));
+        for (i, (raw, means)) in planes.enumerate() {
+            loops.affine(raw, &input.norm.affine[i % blocks(channels)], None, plane, 1);
+            let mut sums = [[0.0; BLOCK]; 2];
+            loops.moments(plane, &mut sums);
+            for (mean, sum) in means.iter_mut().zip(sums[0]) {
+                *mean = (sum / pixels as f64) as f32;
+            }
+        }
+    });
+}
+
+/// The way back through the pool: spreads `gradient`, `[images][blocks * 8]`, over the pixels of
+/// `dx` where ReLU6 lets it through.
+pub(super) fn spread(
+    context: &mut Context<'_>,
+    channels: usize,
+    size: Size,
+    front: Raw<'_>,
+    gradient: &[f32],
+    dx: &mut [f32],
+) -> Vec<Sums> {
+    let (part, pixels, loops) = (context.part(), size.0 * size.1, context.loops);
+    let len = map_len(channels, size);
+    let mut items: Vec<_> = split(front.map, part, len)
+        .zip(split(gradient, part, blocks(channels) * BLOCK))
+        .zip(split_mut(dx, part, len))
+        .map(|(read, dx)| (read, dx, vec![[[0.0; BLOCK]; 2]; blocks(channels)]))
+        .collect();
+    context.run(&mut items, |((map, gradient), dx, sums), _| {
+        let planes = map.chunks_exact(pixels * BLOCK).zip(dx.chunks_exact_mut(pixels * BLOCK));
+        for (i, ((raw, dx), gradient)) in planes.zip(gradient.chunks_exact(BLOCK)).enumerate() {
+            let mut share = [0.0; BLOCK];
+            for (share, gradient) in share.iter_mut().zip(gradient) {
+                *share = gradient / pixels as f32;
+            }
+            for pixel in dx.chunks_exact_mut(BLOCK) {
+                pixel.copy_from_slice(&share);
+            }
+            let (block, norm) = (i % blocks(channels), front.norm);
+            loops.mask_and_sum(dx, raw, &norm.affine[block], &norm.mean[block], &mut sums[block]);
+        }
+    });
+    total(items.iter().map(|(.., sums)| sums))
+}
+
+/// Which features a step drops: each with probability `rate`, and what is left is scaled up.
+///
+/// A pure function of its arguments: a hash decides about each feature.
+pub(super) fn dropout(rate: f32, seed: u64, len: usize) -> Vec<f32> {
+    let keep = 1.0 / (1.0 - rate);
+    let draw = |i: u64| {
+        // splitmix64's finaliser.
+        let mut z = seed.wrapping_add((i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u32 << 24) as f32
+    };
+    (0..len as u64).map(|i| if draw(i) < rate { 0.0 } else { keep }).collect()
+}
+
+/// The linear layer around `loss`, which gets logits `[images][classes]` and writes their gradient;
+/// features and their gradient are `[images][blocks * 8]`, `packed` gets that of the weights.
+pub(super) fn linear(
+    conv: &PointwiseTraining,
+    (inputs, classes): (usize, usize),
+    features: &mut [f32],
+    packed: &mut [f32],
+    loss: impl FnOnce(&[f32], &mut [f32]) -> f64,
+) -> f64 {
+    let width = blocks(inputs) * BLOCK;
+    let images = features.len() / width;
+    let x = exchange(features, images, width / BLOCK);
+    let of = |map| Span { map, pixels: images, first: 0 };
+    let mut out = vec![0.0; blocks(classes) * images * BLOCK];
+    conv.forward(of(&x), SpanMut { map: &mut out, pixels: images, first: 0 }, images);
+
+    let mut planar = vec![0.0; classes * images];
+    planar_channels(&out, classes, &mut planar);
+    let logits = transpose(&planar, classes, images);
+    let mut gradient = vec![0.0; logits.len()];
+    let value = loss(&logits, &mut gradient);
+    block_channels(&transpose(&gradient, images, classes), classes, &mut out);
+
+    packed.fill(0.0);
+    conv.accumulate(of(&x), of(&out), packed, images);
+    let mut dx = vec![0.0; x.len()];
+    conv.backward(of(&out), None, SpanMut { map: &mut dx, pixels: images, first: 0 }, images);
+    features.copy_from_slice(&exchange(&dx, width / BLOCK, images));
+    value
+}
+
+/// `[rows][columns][8]` to `[columns][rows][8]`.
+fn exchange(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let at = |column: usize, row: usize| &x[(row * columns + column) * BLOCK..][..BLOCK];
+    (0..columns).flat_map(|c| (0..rows).flat_map(move |r| at(c, r))).copied().collect()
+}
+
+/// `[rows][columns]` to `[columns][rows]`.
+fn transpose(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropout_keeps_the_mean_and_repeats_itself() {
+        let mask = dropout(0.25, 7, 100_000);
+        assert_eq!(mask, dropout(0.25, 7, 100_000));
+        assert_ne!(mask, dropout(0.25, 8, 100_000));
+        let kept = mask.iter().filter(|m| **m > 0.0).count();
+        // Five standard deviations of a binomial draw.
+        assert!((kept as f64 - 75_000.0).abs() < 5.0 * (100_000.0f64 * 0.25 * 0.75).sqrt());
+        assert!(mask.iter().all(|m| *m == 0.0 || (*m - 4.0 / 3.0).abs() < 1e-6));
+        assert!(dropout(0.0, 1, 100).iter().all(|m| *m == 1.0));
+    }
+}

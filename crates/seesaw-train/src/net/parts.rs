@@ -1,0 +1,111 @@
+//! A batch in parts that threads work on.
+//!
+//! How a batch is cut depends on its size alone, and what the parts found out is added up in their
+//! order: that is why results do not depend on the number of threads.
+
+use seesaw_kernels::{
+    BLOCK, Team,
+    train::{Elementwise, Sums},
+};
+
+/// The most parts of a batch.
+const MOST: usize = 8;
+
+/// The fewest images of a part, if the batch has as many.
+const FEWEST: usize = 4;
+
+/// What all passes of a step share.
+pub(super) struct Context<'a> {
+    pub team: &'a Team,
+    pub loops: Elementwise,
+    pub scratches: &'a mut [Scratch],
+    /// Images of the batch.
+    pub images: usize,
+}
+
+/// Images of a part of a batch of `images`; the last part may have fewer.
+fn part(images: usize) -> usize {
+    images.div_ceil(MOST).max(FEWEST)
+}
+
+/// Parts of a batch of `images`.
+pub(super) fn parts(images: usize) -> usize {
+    images.div_ceil(part(images))
+}
+
+impl Context<'_> {
+    /// Images of a part; the last may have fewer.
+    pub fn part(&self) -> usize {
+        part(self.images)
+    }
+
+    /// Calls `work` with each item, one a part.
+    pub fn run<T: Send>(&mut self, items: &mut [T], work: impl Fn(&mut T, &mut Scratch) + Sync) {
+        self.team.run_items(items, self.scratches, work);
+    }
+
+    /// Adds the parts' `len` values in `all` up, in their order, into the first `len`.
+    pub fn reduce(&mut self, all: &mut [f32], len: usize) {
+        const RANGE: usize = 4096;
+        let (sum, rest) = all[..parts(self.images) * len].split_at_mut(len);
+        let rest = &*rest;
+        let mut ranges: Vec<(usize, &mut [f32])> =
+            sum.chunks_mut(RANGE).enumerate().map(|(i, sum)| (i * RANGE, sum)).collect();
+        self.run(&mut ranges, |(first, sum), _| {
+            for part in rest.chunks_exact(len) {
+                for (sum, value) in sum.iter_mut().zip(&part[*first..]) {
+                    *sum += value;
+                }
+            }
+        });
+    }
+}
+
+/// The parts' images of a batch of maps, `len` values an image.
+pub(super) fn split(map: &[f32], part: usize, len: usize) -> impl Iterator<Item = &[f32]> {
+    map.chunks(part * len)
+}
+
+/// As [`split`], to be written.
+pub(super) fn split_mut(
+    map: &mut [f32],
+    part: usize,
+    len: usize,
+) -> impl Iterator<Item = &mut [f32]> {
+    map.chunks_mut(part * len)
+}
+
+/// Adds the parts' sums up in their order.
+pub(super) fn total<'a>(parts: impl IntoIterator<Item = &'a Vec<Sums>>) -> Vec<Sums> {
+    let mut total: Vec<Sums> = Vec::new();
+    for part in parts {
+        if total.is_empty() {
+            total = vec![[[0.0; BLOCK]; 2]; part.len()];
+        }
+        for (sum, value) in
+            total.iter_mut().flatten().flatten().zip(part.iter().flatten().flatten())
+        {
+            *sum += value;
+        }
+    }
+    total
+}
+
+/// Buffers of one thread that grow to what is asked of them.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+impl Scratch {
+    /// Two buffers with whatever they hold.
+    pub fn pair(&mut self, first: usize, second: usize) -> (&mut [f32], &mut [f32]) {
+        for (buffer, len) in [(&mut self.first, first), (&mut self.second, second)] {
+            if buffer.len() < len {
+                buffer.resize(len, 0.0);
+            }
+        }
+        (&mut self.first[..first], &mut self.second[..second])
+    }
+}

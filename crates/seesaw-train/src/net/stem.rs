@@ -1,0 +1,133 @@
+//! The stem as a pointwise convolution of windows.
+//!
+//! Each output pixel's 27 inputs are laid side by side, a strip at a time; from there on it is a
+//! convolution like the others. It is about a hundredth of a net's work.
+
+use seesaw_kernels::{
+    BLOCK,
+    layout::blocks,
+    train::{PointwiseTraining, Span, SpanMut, Sums},
+};
+
+use super::{
+    backward::Behind,
+    forward::strip,
+    parts::{Context, split, split_mut, total},
+    shape::{Size, behind, map_len},
+};
+
+/// Inputs of an output: three colours of a 3x3 window.
+pub(super) const WINDOW: usize = 27;
+
+/// What is known about the stem besides its weights.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StemShape {
+    /// Of the images.
+    pub size: Size,
+    pub stride: usize,
+    pub outputs: usize,
+}
+
+impl StemShape {
+    /// Of the outputs.
+    pub fn out(&self) -> Size {
+        behind(self.size, self.stride)
+    }
+
+    fn image_len(&self) -> usize {
+        3 * self.size.0 * self.size.1
+    }
+
+    /// Lays the windows of `count` output pixels from `first` on side by side, as
+    /// `[blocks][count][8]`.
+    fn windows(&self, image: &[f32], first: usize, count: usize, out: &mut [f32]) {
+        let ((rows, cols), (_, width)) = (self.size, self.out());
+        out.fill(0.0);
+        for pixel in 0..count {
+            let (oy, ox) = ((first + pixel) / width, (first + pixel) % width);
+            for input in 0..WINDOW {
+                let (colour, tap) = (input / 9, input % 9);
+                let row = (oy * self.stride + tap / 3).wrapping_sub(1);
+                let col = (ox * self.stride + tap % 3).wrapping_sub(1);
+                if row < rows && col < cols {
+                    out[(input / BLOCK * count + pixel) * BLOCK + input % BLOCK] =
+                        image[(colour * rows + row) * cols + col];
+                }
+            }
+        }
+    }
+}
+
+/// The stem's convolution of `[images][3][rows][cols]`.
+pub(super) fn forward(
+    context: &mut Context<'_>,
+    conv: &PointwiseTraining,
+    shape: StemShape,
+    images: &[f32],
+    out: &mut [f32],
+) -> Vec<Sums> {
+    let (part, loops) = (context.part(), context.loops);
+    let (size, len) = (shape.out(), map_len(shape.outputs, shape.out()));
+    let pixels = size.0 * size.1;
+    let mut items: Vec<_> = split(images, part, shape.image_len())
+        .zip(split_mut(out, part, len))
+        .map(|(images, out)| (images, out, vec![[[0.0; BLOCK]; 2]; blocks(shape.outputs)]))
+        .collect();
+    let step = strip(pixels, WINDOW + shape.outputs);
+    context.run(&mut items, |(images, out, sums), scratch| {
+        let maps = images.chunks_exact(shape.image_len()).zip(out.chunks_exact_mut(len));
+        for (image, out) in maps {
+            for first in (0..pixels).step_by(step) {
+                let count = step.min(pixels - first);
+                let (x, _) = scratch.pair(map_len(WINDOW, (1, count)), 0);
+                shape.windows(image, first, count, x);
+                let x = Span { map: x, pixels: count, first: 0 };
+                conv.forward(x, SpanMut { map: out, pixels, first }, count);
+            }
+            for (plane, sums) in out.chunks_exact(pixels * BLOCK).zip(sums.iter_mut()) {
+                loops.moments(plane, sums);
+            }
+        }
+    });
+    total(items.iter().map(|(.., sums)| sums))
+}
+
+/// The gradient of the stem's weights, left in the first `packed_len` values of `packed`.
+pub(super) fn backward(
+    context: &mut Context<'_>,
+    conv: &PointwiseTraining,
+    shape: StemShape,
+    behind: Behind<'_>,
+    images: &[f32],
+    packed: &mut [f32],
+) {
+    let (part, loops) = (context.part(), context.loops);
+    let (size, len) = (shape.out(), map_len(shape.outputs, shape.out()));
+    let pixels = size.0 * size.1;
+    let maps = split(behind.gradient, part, len).zip(split(behind.raw, part, len));
+    let mut items: Vec<_> = split(images, part, shape.image_len())
+        .zip(maps)
+        .zip(packed.chunks_mut(conv.packed_len()))
+        .collect();
+    let step = strip(pixels, WINDOW + shape.outputs);
+    context.run(&mut items, |((images, (gradient, raw)), packed), scratch| {
+        packed.fill(0.0);
+        let maps = gradient.chunks_exact(len).zip(raw.chunks_exact(len));
+        for (image, (gradient, raw)) in images.chunks_exact(shape.image_len()).zip(maps) {
+            for first in (0..pixels).step_by(step) {
+                let count = step.min(pixels - first);
+                let (x, dy) =
+                    scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
+                shape.windows(image, first, count, x);
+                for (block, by) in behind.norm.combination.iter().enumerate() {
+                    let range = (block * pixels + first) * BLOCK..;
+                    let gradient = &gradient[range.clone()][..count * BLOCK];
+                    loops.combine(gradient, &raw[range], by, &mut dy[block * count * BLOCK..], 1);
+                }
+                let of = |map| Span { map, pixels: count, first: 0 };
+                conv.accumulate(of(x), of(dy), packed, count);
+            }
+        }
+    });
+    context.reduce(packed, conv.packed_len());
+}

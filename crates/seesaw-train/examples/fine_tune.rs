@@ -1,0 +1,49 @@
+//! Trains a net on two classes, then fine-tunes it on two others: a new last layer, early layers
+//! frozen, the others at rates that fall towards the input.
+//!
+//! `cargo run --release --example fine_tune`
+#![allow(clippy::print_stdout)]
+
+mod paint;
+
+use std::error::Error;
+
+use seesaw_arch::Net;
+use seesaw_train::{
+    recipe::Recipe,
+    trainer::{Event, Machine, Start, Trainer},
+};
+
+fn listen(event: Event<'_>) {
+    match event {
+        Event::Note(note) => println!("{note}"),
+        Event::EpochEnds { row, .. } => {
+            println!("epoch {}: {:.1} % right", row.epoch, 100.0 * row.val_top1);
+        }
+        _ => {}
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let place = tempfile::tempdir()?;
+    let folder = |name: &str| place.path().join(name);
+    paint::photos(&folder("colours"), ["blue", "red"], 24, 8)?;
+    paint::photos(&folder("fruit"), ["plum", "apple"], 6, 6)?;
+    let net = Net::from_toml(include_str!("../tests/tiny.toml"))?;
+
+    let mut recipe = Recipe::built_in("photos-modern")?;
+    recipe.set_all(&[("epochs", "6"), ("batch", "8"), ("sizes", "[]"), ("ema.decay", "0.9")])?;
+    let start = Start::new(folder("colours"), net.clone(), recipe, folder("first"));
+    let mut trainer = Trainer::start(&start, Machine::default(), &mut listen)?;
+    trainer.run(&false.into(), &mut listen)?;
+
+    let mut recipe = Recipe::built_in("fine-tune")?;
+    recipe.set_all(&[("epochs", "6"), ("batch", "4"), ("ema.decay", "0.9")])?;
+    recipe.set_all(&[("optimizer.frozen", "2"), ("optimizer.layer_decay", "0.8")])?;
+    let mut start = Start::new(folder("fruit"), net, recipe, folder("second"));
+    start.init = Some(trainer.folder().best());
+    let mut trainer = Trainer::start(&start, Machine::default(), &mut listen)?;
+    trainer.run(&false.into(), &mut listen)?;
+    println!("the best model is in {}", trainer.folder().best().display());
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! How good a net is on a data set.
+
+mod classes;
+mod evaluate;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use crate::loss::{Counts, Targets, softmax};
+
+pub use classes::match_classes;
+pub use evaluate::{Evaluator, compile_evaluator};
+
+/// Bins of the calibration error.
+const BINS: usize = 15;
+
+/// What a net said of the images of a data set, summed up.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    classes: usize,
+    loss: f64,
+    counts: Counts,
+    confusion: Vec<u32>,
+    bins: [Bin; BINS],
+    keep: usize,
+    mistakes: Vec<Mistake>,
+}
+
+/// Images whose highest probability is in the same range.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bin {
+    images: usize,
+    right: usize,
+    confidence: f64,
+}
+
+/// An image that was classified wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Mistake {
+    /// The image's index in the data set.
+    pub index: u32,
+    /// What it shows.
+    pub truth: u32,
+    /// What the net saw.
+    pub predicted: u32,
+    /// The probability that the net gave to that.
+    pub probability: f64,
+    /// The probability that it gave to the truth.
+    pub truth_probability: f64,
+}
+
+/// An [`Evaluation`] in a few numbers, as `--json` writes them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Images.
+    pub images: usize,
+    /// Share of them that were classified right.
+    pub top1: f64,
+    /// Share of them with the right class among the first five.
+    pub top5: f64,
+    /// Mean cross entropy.
+    pub loss: f64,
+    /// Expected calibration error over 15 bins: how far confidence is from being right, on
+    /// average (Guo et al., arXiv 1706.04599).
+    pub calibration_error: f64,
+    /// For each class of the net: its images, and how many of them were classified right.
+    pub per_class: Vec<ClassCounts>,
+}
+
+/// Images of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ClassCounts {
+    /// Images that show the class.
+    pub images: u32,
+    /// How many of them were classified right.
+    pub right: u32,
+}
+
+impl Evaluation {
+    /// An evaluation of no images yet, for a net of so many classes, which is to keep the worst
+    /// `mistakes`.
+    pub fn new(classes: usize, mistakes: usize) -> Self {
+        Self {
+            classes,
+            loss: 0.0,
+            counts: Counts::default(),
+            confusion: vec![0; classes * classes],
+            bins: [Bin::default(); BINS],
+            keep: mistakes,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// Takes in a batch: logits `[n, classes]`, the images' classes, and their indices in the data
+    /// set.
+    ///
+    /// # Panics
+    /// When the lengths do not agree, or a label is not a class.
+    pub fn add(&mut self, logits: &[f32], labels: &[u32], indices: &[u32]) {
+        assert_eq!(logits.len(), labels.len() * self.classes, "logits of as many images as labels");
+        assert_eq!(labels.len(), indices.len(), "an index for each image");
+        self.counts += Counts::of(logits, self.classes, &Targets::plain(labels));
+        let images = logits.chunks_exact(self.classes).zip(labels.iter().zip(indices));
+        for (logits, (label, index)) in images {
+            self.add_image(&softmax(logits), *label, *index);
+        }
+        self.mistakes.sort_by(|a, b| {
+            a.truth_probability.total_cmp(&b.truth_probability).then(a.index.cmp(&b.index))
+        });
+        self.mistakes.truncate(self.keep);
+    }
+
+    fn add_image(&mut self, probabilities: &[f64], truth: u32, index: u32) {
+        // Among equal ones the first.
+        let higher = |best: usize, i: usize| {
+            if probabilities[i] > probabilities[best] { i } else { best }
+        };
+        let predicted = (0..self.classes).fold(0, higher);
+        let (probability, own) = (probabilities[predicted], probabilities[truth as usize]);
+        // Beyond the smallest number it would be infinite; NaN stays.
+        self.loss -= own.clamp(f64::MIN_POSITIVE, 1.0).ln();
+        self.confusion[truth as usize * self.classes + predicted] += 1;
+        let right = predicted == truth as usize;
+        let bin = ((probability * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
+        let bin = &mut self.bins[bin];
+        bin.images += 1;
+        bin.right += usize::from(right);
+        bin.confidence += probability;
+        if !right {
+            let predicted = predicted as u32;
+            let truth_probability = own;
+            self.mistakes.push(Mistake { index, truth, predicted, probability, truth_probability });
+        }
+    }
+
+    /// How many images are classified right.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Mean cross entropy; 0 where there are no images.
+    pub fn loss(&self) -> f64 {
+        self.loss / self.counts.images.max(1) as f64
+    }
+
+    /// Classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// `[classes, classes]`: how many images that show the row's class were taken for the
+    /// column's.
+    pub fn confusion(&self) -> &[u32] {
+        &self.confusion
+    }
+
+    /// The worst mistakes: those where the truth seemed least probable come first.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
+    /// Expected calibration error over 15 bins of equal width.
+    pub fn calibration_error(&self) -> f64 {
+        let gap = |bin: &Bin| (bin.right as f64 - bin.confidence).abs();
+        self.bins.iter().map(gap).sum::<f64>() / self.counts.images.max(1) as f64
+    }
+
+    /// The numbers.
+    pub fn summary(&self) -> Summary {
+        let class = |class: usize| {
+            let row = &self.confusion[class * self.classes..][..self.classes];
+            ClassCounts { images: row.iter().sum(), right: row[class] }
+        };
+        Summary {
+            images: self.counts.images,
+            top1: self.counts.top1_share(),
+            top5: self.counts.top5_share(),
+            loss: self.loss(),
+            calibration_error: self.calibration_error(),
+            per_class: (0..self.classes).map(class).collect(),
+        }
+    }
+}

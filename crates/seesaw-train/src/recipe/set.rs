@@ -1,0 +1,62 @@
+//! Single fields changed by their dotted keys.
+
+use toml::{Table, Value};
+
+use super::{Recipe, RecipeError};
+
+impl Recipe {
+    /// Changes the field of a dotted key, such as `optimizer.rate` or `augment.mixup`. The value is
+    /// TOML; text needs no quotes.
+    ///
+    /// Several changes that only make sense together are set with [`Self::set_all`].
+    ///
+    /// # Errors
+    /// [`RecipeError::Set`] when there is no such field or the value is not one of its kind;
+    /// [`RecipeError::Range`] when the value makes no sense. The recipe is then as it was.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), RecipeError> {
+        self.set_all(&[(key, value)])
+    }
+
+    /// [`Self::set`] for each pair in order; the recipe is checked when all are set.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn set_all(&mut self, changes: &[(&str, &str)]) -> Result<(), RecipeError> {
+        let mut recipe = self.clone();
+        for (key, value) in changes {
+            let why = |why: String| RecipeError::Set {
+                key: (*key).to_owned(),
+                value: (*value).to_owned(),
+                why,
+            };
+            let mut table = Table::try_from(&recipe).map_err(|e| why(e.to_string()))?;
+            put(&mut table, key, parse(value)).map_err(&why)?;
+            recipe = table.try_into().map_err(|e: toml::de::Error| why(e.message().to_owned()))?;
+        }
+        recipe.validate()?;
+        *self = recipe;
+        Ok(())
+    }
+}
+
+/// A TOML value, or else the text itself.
+fn parse(text: &str) -> Value {
+    let read = toml::from_str::<Table>(&format!("value = {text}")).ok();
+    // More than one key would be TOML that the text smuggles in behind a line break.
+    let read = read.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
+    read.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+fn put(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_owned(), value);
+            Ok(())
+        }
+        Some((first, rest)) => match table.get_mut(first) {
+            Some(Value::Table(inner)) => put(inner, rest, value),
+            Some(_) => Err(format!("`{first}` has no fields")),
+            None => Err(format!("there is no table `{first}`")),
+        },
+    }
+}

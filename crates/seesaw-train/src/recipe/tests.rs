@@ -1,0 +1,111 @@
+use super::*;
+
+#[test]
+fn built_in_recipes_are_valid_and_survive_toml() {
+    for name in NAMES {
+        let recipe = Recipe::built_in(name).unwrap();
+        let text = toml::to_string(&recipe).unwrap();
+        assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{name}");
+        assert_eq!(Recipe::load(name).unwrap(), recipe);
+    }
+    let error = Recipe::load("cifar-moderm").unwrap_err().to_string();
+    assert!(error.contains("cifar-moderm") && error.contains("cifar-modern"), "{error}");
+}
+
+#[test]
+fn the_papers_numbers() {
+    let cifar = Recipe::built_in("paper-cifar").unwrap();
+    let rate = |epoch: f64| cifar.optimizer.rate * cifar.schedule.share(epoch, 400.0);
+    let rates = [0.0, 200.0, 300.0, 350.0].map(rate);
+    for (rate, expected) in rates.into_iter().zip([0.1, 0.01, 0.001, 0.0001]) {
+        assert!((rate - expected).abs() < 1e-12);
+    }
+    assert_eq!((cifar.epochs, cifar.batch, cifar.dropout), (400, 64, Some(0.5)));
+    assert_eq!((cifar.optimizer.momentum, cifar.optimizer.weight_decay), (0.9, 1e-4));
+    let imagenet = Recipe::built_in("paper-imagenet").unwrap();
+    assert_eq!((imagenet.batch, imagenet.optimizer.rate), (96, 0.045));
+    assert_eq!((imagenet.schedule.factor, imagenet.optimizer.weight_decay), (0.98, 4e-5));
+}
+
+#[test]
+fn sets_fields_of_every_kind() {
+    let mut recipe = Recipe::built_in("photos-modern").unwrap();
+    for (key, value) in [
+        ("epochs", "3"),
+        ("schedule.warmup", "1"),
+        ("optimizer.rate", "0.5"),
+        ("optimizer.nesterov", "false"),
+        ("schedule.kind", "one-cycle"),
+        ("augment.mixup", "0.2"),
+        ("augment.crop", "padded"),
+        ("dropout", "0.25"),
+        ("sizes", "[{ from_epoch = 0, size = 64, batch = 16 }]"),
+        ("mean", "[0.5, 0.5, 0.5]"),
+    ] {
+        recipe.set(key, value).unwrap_or_else(|e| panic!("{key}: {e}"));
+    }
+    assert_eq!((recipe.epochs, recipe.optimizer.rate, recipe.dropout), (3, 0.5, Some(0.25)));
+    assert!(!recipe.optimizer.nesterov);
+    assert_eq!(recipe.schedule.kind, crate::schedule::ScheduleKind::OneCycle);
+    assert_eq!(recipe.augment.mixup, 0.2);
+    assert_eq!(recipe.phase(2, 224), Phase { size: 64, batch: 16 });
+    assert_eq!(recipe.mean, [0.5; 3]);
+}
+
+#[test]
+fn what_cannot_be_set_says_why_and_changes_nothing() {
+    let before = Recipe::built_in("cifar-modern").unwrap();
+    for (key, value, told) in [
+        ("epoch", "3", "epochs"),
+        ("optimizer.lr", "3", "rate"),
+        ("optimiser.rate", "3", "no table `optimiser`"),
+        ("epochs.x", "3", "no fields"),
+        ("epochs", "many", "many"),
+        ("epochs", "2.5", "2.5"),
+        ("epochs", "0", "1 to 10000"),
+        ("epochs", "3\nbatch = 5", "invalid type"),
+        ("schedule.kind", "sine", "cosine"),
+        ("optimizer.rate", "nan", "above 0"),
+        ("augment.flip", "1", "boolean"),
+        ("augment.erasing", "1.5", "erasing"),
+        ("sizes", "[{ from_epoch = 3, size = 64 }]", "0 at first"),
+        ("sizes", "[{ from_epoch = 0, size = 4 }]", "8 to 4096"),
+        ("schedule.warmup", "60", "less than the epochs"),
+        ("schedule.kind", "multi-step", "rising epochs"),
+        ("std", "[0.0, 1.0, 1.0]", "0.00001"),
+    ] {
+        let mut recipe = before.clone();
+        let error = recipe.set(key, value).unwrap_err().to_string();
+        assert!(error.contains(told), "{key}={value}: {error}");
+        assert_eq!(recipe, before);
+    }
+    let mut recipe = before;
+    recipe.set_all(&[("schedule.kind", "multi-step"), ("schedule.at", "[5, 9]")]).unwrap();
+    assert_eq!(recipe.schedule.at, [5.0, 9.0]);
+}
+
+#[test]
+fn sizes_change_by_epoch() {
+    let recipe = Recipe::built_in("photos-modern").unwrap();
+    let size = |epoch| recipe.phase(epoch, 224).size;
+    assert_eq!([0, 23, 24, 39].map(size), [96, 96, 128, 128]);
+    let preprocess = recipe.preprocess(224);
+    assert_eq!((preprocess.resize, preprocess.crop), (146, 128));
+    let cifar = Recipe::built_in("cifar-modern").unwrap();
+    assert_eq!(cifar.preprocess(32), seesaw_data::Preprocess::cifar());
+}
+
+#[test]
+fn files_are_read_and_misread_with_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml");
+    let text = include_str!("../../../../recipes/fine-tune.toml");
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(Recipe::load(path).unwrap(), Recipe::built_in("fine-tune").unwrap());
+    std::fs::write(path, text.replace("epochs = 10", "epoch = 10")).unwrap();
+    let error = Recipe::load(path).unwrap_err().to_string();
+    assert!(error.contains("epoch = 10") && error.contains("epochs"), "{error}");
+    let error = Recipe::load(folder.path().to_str().unwrap()).unwrap_err();
+    assert!(matches!(error, RecipeError::Io { .. }));
+}

@@ -1,0 +1,94 @@
+//! `config.toml`: what a run is.
+
+use std::path::{Path, PathBuf};
+
+use seesaw_arch::Net;
+use seesaw_data::Preprocess;
+use serde::{Deserialize, Serialize};
+
+use super::replace;
+use crate::{TrainError, recipe::Recipe};
+
+/// Everything that a run is begun with, so that it can be resumed, repeated and understood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How the run was begun.
+    pub run: RunFacts,
+    /// The data set.
+    pub data: DataFacts,
+    /// How validation, and later use, prepare a photo.
+    pub preprocess: Preprocess,
+    /// The recipe with every change that was asked for.
+    pub recipe: Recipe,
+    /// The net, with as many classes as the data have.
+    pub net: Net,
+}
+
+/// How a run was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFacts {
+    /// The version of this crate.
+    pub version: String,
+    /// The instruction set; another one rounds differently.
+    pub isa: String,
+    /// Threads, on which no number depends.
+    pub threads: usize,
+    /// The file of the first weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
+    /// The file of the teacher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<PathBuf>,
+}
+
+/// The data set of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFacts {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What kind of data set it is.
+    pub kind: String,
+    /// Images to train on, when all of them are taken.
+    pub train_images: usize,
+    /// Images that validate.
+    pub val_images: usize,
+    /// How many of the images to train on are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Class names, in the order of the logits.
+    pub classes: Vec<String>,
+}
+
+impl Config {
+    /// Reads a run's configuration.
+    ///
+    /// # Errors
+    /// When there is none, or it is not one.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                let folder = path.parent().unwrap_or(path).display();
+                return TrainError::Setup(format!("{folder} holds no run: no `config.toml`"));
+            }
+            TrainError::io(path)(error)
+        })?;
+        let config: Self = toml::from_str(&text).map_err(|e| TrainError::damaged(path, e))?;
+        config.recipe.validate()?;
+        config.net.validate()?;
+        Ok(config)
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> Result<(), TrainError> {
+        let text = toml::to_string(self).map_err(|e| TrainError::damaged(path, e))?;
+        replace(path, text.as_bytes())
+    }
+
+    /// Preprocessing as model files have it.
+    pub(crate) fn format_preprocess(&self) -> seesaw_format::Preprocess {
+        let Preprocess { resize, crop, mean, std } = self.preprocess;
+        seesaw_format::Preprocess { resize, crop, mean, std }
+    }
+}

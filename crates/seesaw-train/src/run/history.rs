@@ -1,0 +1,70 @@
+//! The log: a line an epoch.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::replace;
+use crate::TrainError;
+
+/// An epoch's line in `log.csv`. Nothing in it depends on how fast the machine was, or on whether
+/// the run was stopped and resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EpochRow {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Steps since the beginning.
+    pub step: u64,
+    /// Side of the training images, in pixels.
+    pub size: usize,
+    /// Images in a batch.
+    pub batch: usize,
+    /// The learning rate of the epoch's last step.
+    pub rate: f64,
+    /// Mean training loss, as the recipe defines it.
+    pub train_loss: f64,
+    /// Share of the training images, as augmented, that were classified right.
+    pub train_top1: f64,
+    /// Mean cross entropy over the validation images.
+    pub val_loss: f64,
+    /// Share of the validation images that were classified right.
+    pub val_top1: f64,
+    /// Share of the validation images with the right class among the first five.
+    pub val_top5: f64,
+    /// Whether no earlier epoch validated better.
+    pub best: bool,
+}
+
+/// The first line of `log.csv`.
+pub const HEADER: &str =
+    "epoch,step,size,batch,rate,train_loss,train_top1,val_loss,val_top1,val_top5,best";
+
+impl EpochRow {
+    /// The line, without its end. Numbers are written so that reading gives them back exactly.
+    pub fn line(&self) -> String {
+        format!(
+            "{},{},{},{},{},{},{},{},{},{},{}",
+            self.epoch,
+            self.step,
+            self.size,
+            self.batch,
+            self.rate,
+            self.train_loss,
+            self.train_top1,
+            self.val_loss,
+            self.val_top1,
+            self.val_top5,
+            u8::from(self.best)
+        )
+    }
+}
+
+/// Writes the whole log. It is short, and written whole it cannot end in half a line.
+pub(crate) fn write_log(path: &Path, rows: &[EpochRow]) -> Result<(), TrainError> {
+    let mut text = format!("{HEADER}\n");
+    for row in rows {
+        text.push_str(&row.line());
+        text.push('\n');
+    }
+    replace(path, text.as_bytes())
+}

@@ -1,0 +1,73 @@
+//! Another model whose logits are learnt from.
+
+use std::path::Path;
+
+use seesaw_engine::{Isa, Options, Plan};
+use seesaw_format::{Model, load_model};
+
+use crate::{TrainError, metrics::match_classes, run::Config};
+
+/// Images that a run of the teacher takes.
+const BATCH: usize = 16;
+
+/// A teacher that fits a run's data.
+#[derive(Debug)]
+pub(super) struct TeacherModel {
+    model: Model,
+    /// For each class of the run, the teacher's logit.
+    columns: Vec<u32>,
+}
+
+/// A teacher compiled for a size of images.
+#[derive(Debug)]
+pub(super) struct TeacherPlan {
+    plan: Plan,
+    columns: Vec<u32>,
+}
+
+impl TeacherModel {
+    pub fn load(path: &Path, config: &Config) -> Result<Self, TrainError> {
+        let model = load_model(path, None)?;
+        let columns = match_classes(&config.data.classes, &model.labels, model.net.classes)
+            .map_err(|e| TrainError::Setup(format!("the teacher {}: {e}", path.display())))?;
+        if let Some(theirs) = &model.preprocess {
+            let ours = &config.preprocess;
+            if (theirs.mean, theirs.std) != (ours.mean, ours.std) {
+                return Err(TrainError::Setup(format!(
+                    "the teacher {} sees images normalised with mean {:?} and std {:?}; the recipe \
+                     must have the same: `--set mean=... --set std=...`",
+                    path.display(),
+                    theirs.mean,
+                    theirs.std
+                )));
+            }
+        }
+        Ok(Self { model, columns })
+    }
+
+    pub fn compile(
+        &self,
+        size: usize,
+        threads: usize,
+        isa: Option<Isa>,
+    ) -> Result<TeacherPlan, TrainError> {
+        let net = &self.model.net;
+        let options = Options { input_size: size, batch: BATCH, threads, isa };
+        let plan = seesaw_engine::compile(net, &self.model.weights, &options)?;
+        Ok(TeacherPlan { plan, columns: self.columns.clone() })
+    }
+}
+
+impl TeacherPlan {
+    /// The teacher's logits for the run's classes, `[n, classes]`.
+    pub fn logits(&self, images: &[f32]) -> Result<Vec<f32>, TrainError> {
+        let size = self.plan.input_size();
+        let mut picked = Vec::new();
+        for images in images.chunks(BATCH * 3 * size * size) {
+            for logits in self.plan.logits(images)?.chunks_exact(self.plan.classes()) {
+                picked.extend(self.columns.iter().map(|column| logits[*column as usize]));
+            }
+        }
+        Ok(picked)
+    }
+}

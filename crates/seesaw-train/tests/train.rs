@@ -1,0 +1,206 @@
+//! Whole trainings of a tiny net, and what can go wrong with them.
+
+mod common;
+
+use common::{Place, machine, paint, recipe, silent, tiny, train};
+use seesaw_data::{Loader, LoaderOptions, Preprocess, datasets};
+use seesaw_format::load_model;
+use seesaw_train::{
+    TrainError,
+    metrics::{compile_evaluator, match_classes},
+    run::Checkpoint,
+    trainer::{Event, Outcome, Start, Trainer},
+};
+
+fn longer(place: &Place, run: &str) -> Start {
+    let mut start = place.start(run);
+    start.recipe.set("epochs", "12").unwrap();
+    start
+}
+
+#[test]
+fn learns_two_colours() {
+    let place = Place::new();
+    let start = longer(&place, "run");
+    let (mut batches, mut epochs, mut validated) = (0, 0, 0);
+    let mut trainer = Trainer::start(&start, machine(2), &mut silent).unwrap();
+    let outcome = trainer.run(&false.into(), &mut |event| match event {
+        Event::Batch { images, .. } => batches += images,
+        Event::EpochEnds { row, .. } => {
+            epochs += 1;
+            assert_eq!(row.epoch, epochs);
+        }
+        Event::Validating { done, total } => validated = total - done,
+        _ => {}
+    });
+    assert_eq!(outcome.unwrap(), Outcome::Finished);
+    // 42 photos make 5 batches of 8, and later 7 of 6.
+    assert_eq!((batches, epochs, validated), (2 * 40 + 10 * 42, 12, 0));
+    let best = trainer.progress().best.unwrap();
+    assert!(best.top1 >= 0.9, "{best:?}");
+    for name in ["log.csv", "timing.csv", "loss.png", "accuracy.svg", "rate.png", "config.toml"] {
+        assert!(trainer.folder().file(name).metadata().unwrap().len() > 0, "{name}");
+    }
+
+    // The model file alone says as much of the photos as the log.
+    let model = load_model(&trainer.folder().best(), None).unwrap();
+    assert_eq!(
+        (model.labels.as_slice(), model.net.input_size),
+        (["blue", "red"].map(str::to_owned).as_slice(), 16)
+    );
+    let val = datasets::open(place.path("data"), &Default::default()).unwrap().val;
+    let classes = match_classes(val.classes(), &model.labels, 2).unwrap();
+    let p = model.preprocess.unwrap();
+    let preprocess = Preprocess { resize: p.resize, crop: p.crop, mean: p.mean, std: p.std };
+    let loader = Loader::new(val.into(), LoaderOptions::evaluate(&preprocess, 5)).unwrap();
+    let evaluator = compile_evaluator(&model.net, &model.weights, 16, 1, None, classes).unwrap();
+    let evaluation = evaluator.run(&loader, 3, &mut |_| {}).unwrap();
+    let summary = evaluation.summary();
+    assert_eq!((summary.images, summary.top1), (16, best.top1));
+    assert!((summary.loss - best.loss).abs() < 1e-6);
+}
+
+#[test]
+fn stops_early_when_nothing_gets_better() {
+    let place = Place::new();
+    let mut start = place.start("run");
+    // With a rate of almost nothing no epoch after the first ones is better.
+    let changes =
+        [("epochs", "60"), ("patience", "2"), ("optimizer.rate", "1e-12"), ("ema.decay", "0")];
+    start.recipe.set_all(&changes).unwrap();
+    start.recipe.set("schedule.warmup", "0").unwrap();
+    let mut trainer = Trainer::start(&start, machine(2), &mut silent).unwrap();
+    assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::StoppedEarly);
+    let progress = trainer.progress();
+    assert_eq!(progress.epoch, progress.best.unwrap().epoch + 2);
+    // It stays over.
+    let mut trainer = Trainer::resume(place.path("run"), machine(1), &mut silent).unwrap();
+    assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::StoppedEarly);
+}
+
+#[test]
+fn a_training_that_diverges_keeps_its_last_good_state() {
+    let place = Place::new();
+    let mut start = place.start("run");
+    let changes = [("optimizer.rate", "1e30"), ("clip", "0"), ("schedule.warmup", "0")];
+    start.recipe.set_all(&changes).unwrap();
+    let error = train(&start, machine(2)).unwrap_err();
+    let told = error.to_string();
+    assert!(matches!(error, TrainError::Diverged { .. }), "{told}");
+    assert!(told.contains("optimizer.rate") && told.contains("1.000e30"), "{told}");
+    let run = seesaw_train::run::RunFolder::new(place.path("run"));
+    let net = Trainer::resume(run.path(), machine(1), &mut silent).unwrap().config().net.clone();
+    let kept = Checkpoint::read(&run.checkpoint(), &net, &start.recipe.optimizer, 0.9).unwrap();
+    assert!(kept.state.parameters.iter().all(|x| x.abs() < 100.0));
+}
+
+#[test]
+fn learns_from_a_teacher_and_from_first_weights() {
+    let place = Place::new();
+    let teacher = train(&longer(&place, "teacher"), machine(2)).unwrap().folder().best();
+
+    let mut start = place.start("student");
+    start.teacher = Some(teacher.clone());
+    let student = train(&start, machine(2)).unwrap();
+    assert!(student.progress().history.iter().all(|row| row.train_loss.is_finite()));
+    start.out = place.path("alone");
+    start.teacher = None;
+    let alone = train(&start, machine(2)).unwrap();
+    let losses =
+        |t: &Trainer| t.progress().history.iter().map(|r| r.train_loss).collect::<Vec<_>>();
+    assert_ne!(losses(&student), losses(&alone));
+
+    // The same classes: the first validation knows them.
+    let changes = [("epochs", "1"), ("optimizer.rate", "1e-9"), ("schedule.warmup", "0")];
+    let mut start = place.start("again");
+    start.recipe.set_all(&changes).unwrap();
+    start.init = Some(teacher.clone());
+    let best = train(&start, machine(2)).unwrap().progress().best.unwrap();
+    assert!(best.top1 >= 0.9, "{best:?}");
+
+    // Other classes: a new last layer, and everything else as it was.
+    paint::photos(&place.path("other"), ["owl", "ape"], 9, 3).unwrap();
+    start.data = place.path("other");
+    start.out = place.path("other-run");
+    let mut notes = Vec::new();
+    let trainer = Trainer::start(&start, machine(1), &mut |event| {
+        if let Event::Note(note) = event {
+            notes.push(note.to_owned());
+        }
+    });
+    assert!(notes.len() == 1 && notes[0].contains("begins anew"), "{notes:?}");
+    let config = trainer.unwrap().config().clone();
+    let begun = Checkpoint::read(
+        &place.path("other-run/checkpoint.safetensors"),
+        &config.net,
+        &config.recipe.optimizer,
+        0.9,
+    );
+    let before = load_model(&teacher, None).unwrap().weights;
+    let before = seesaw_train::layout::State::from_weights(&before);
+    let begun = begun.unwrap().state;
+    let head = 32 * 2 + 2;
+    let trunk = before.parameters.len() - head;
+    assert_eq!(begun.parameters[..trunk], before.parameters[..trunk]);
+    assert_ne!(begun.parameters[trunk..], before.parameters[trunk..]);
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    let place = Place::new();
+    let told = |start: &Start| {
+        let error = Trainer::start(start, machine(1), &mut silent).unwrap_err();
+        error.to_string()
+    };
+    let mut start = place.start("a");
+    start.data = place.path("nowhere");
+    assert!(told(&start).contains("nowhere"), "{}", told(&start));
+
+    let teacher = train(&place.start("teacher"), machine(2)).unwrap().folder().best();
+    assert!(told(&place.start("teacher")).contains("--resume"));
+
+    let mut start = place.start("b");
+    start.teacher = Some(teacher.clone());
+    start.recipe.set("mean", "[0.5, 0.5, 0.5]").unwrap();
+    assert!(told(&start).contains("--set mean="), "{}", told(&start));
+
+    let mut start = place.start("c");
+    start.init = Some(teacher);
+    start.net.stages[0].channels = 16;
+    assert!(told(&start).contains("layers are not those"), "{}", told(&start));
+
+    let error = Trainer::resume(place.path("data"), machine(1), &mut silent).unwrap_err();
+    assert!(error.to_string().contains("holds no run"), "{error}");
+}
+
+#[test]
+fn changed_data_are_noticed_and_broken_photos_left_out() {
+    let place = Place::new();
+    std::fs::write(place.path("data/train/red/broken.png"), b"no photo").unwrap();
+    let mut broken = Vec::new();
+    let mut start = place.start("run");
+    start.recipe.set("epochs", "1").unwrap();
+    start.recipe.set("schedule.warmup", "0").unwrap();
+    let trainer = Trainer::start(&start, machine(2), &mut |event| {
+        if let Event::Broken { path, .. } = event {
+            broken.push(path.to_owned());
+        }
+    });
+    assert_eq!(trainer.unwrap().config().data.train_images, 42);
+    assert!(matches!(broken.as_slice(), [path] if path.ends_with("red/broken.png")), "{broken:?}");
+    std::fs::remove_file(place.path("data/train/red/000.png")).unwrap();
+    let error = Trainer::resume(place.path("run"), machine(1), &mut silent).unwrap_err();
+    assert!(error.to_string().contains("41 images"), "{error}");
+}
+
+#[test]
+fn a_trial_takes_few_images() {
+    let place = Place::new();
+    let mut start = place.start("run");
+    start.limit = Some(6);
+    let trainer = train(&start, machine(2)).unwrap();
+    let row = trainer.progress().history[0];
+    assert_eq!((row.batch, row.step), (6, 1));
+    assert_eq!(recipe().batch, 8);
+    assert_eq!(tiny().classes, trainer.config().net.classes);
+}

@@ -240,29 +240,52 @@ unsafe fn mask<V: Vector>(
 ) {
     // SAFETY: the caller vouches for `pixels` pixels of both maps.
     unsafe {
-        let (scale, shift) = (V::load(by.scale.as_ptr()), V::load(by.shift.as_ptr()));
-        let below = V::load(mean.map(|mean| -mean).as_ptr());
-        let mut sums = [[V::splat(0.0); 2]; CHAINS];
-        let step = |pixel: usize, [sum, products]: &mut [V; 2]| {
-            let at = gradient.add(pixel * BLOCK);
-            let (mut g, y) = (V::load(at), V::load(raw.add(pixel * BLOCK)));
-            if by.relu6 {
-                g = g.where_relu6_passes(shift.mul_add(y, scale));
-                g.store_blocks(at, 0);
-            }
-            *sum = sum.add(g);
-            *products = products.mul_add(g, y.add(below));
+        let constants = Constants {
+            scale: V::load(by.scale.as_ptr()),
+            shift: V::load(by.shift.as_ptr()),
+            below: V::load(mean.map(|mean| -mean).as_ptr()),
         };
+        let mut sums = [[V::splat(0.0); 2]; CHAINS];
         let whole = pixels - pixels % CHAINS;
         for pixel in (0..whole).step_by(CHAINS) {
             for (i, sums) in sums.iter_mut().enumerate() {
-                step(pixel + i, sums);
+                let at = (pixel + i) * BLOCK;
+                mask_pixel(gradient.add(at), raw.add(at), by.relu6, &constants, sums);
             }
         }
         for pixel in whole..pixels {
-            step(pixel, &mut sums[0]);
+            let at = pixel * BLOCK;
+            mask_pixel(gradient.add(at), raw.add(at), by.relu6, &constants, &mut sums[0]);
         }
         collect(&sums, out);
+    }
+}
+
+/// What [`mask_pixel`] needs for every pixel.
+struct Constants<V> {
+    scale: V,
+    shift: V,
+    below: V,
+}
+
+/// One pixel of [`mask`]. Not a closure: those do not inherit the instruction set.
+#[inline(always)]
+unsafe fn mask_pixel<V: Vector>(
+    gradient: *mut f32,
+    raw: *const f32,
+    relu6: bool,
+    constants: &Constants<V>,
+    [sum, products]: &mut [V; 2],
+) {
+    // SAFETY: the caller vouches for the pixel in both maps.
+    unsafe {
+        let (mut g, y) = (V::load(gradient), V::load(raw));
+        if relu6 {
+            g = g.where_relu6_passes(constants.shift.mul_add(y, constants.scale));
+            g.store_blocks(gradient, 0);
+        }
+        *sum = sum.add(g);
+        *products = products.mul_add(g, y.add(constants.below));
     }
 }
 

@@ -5,8 +5,9 @@
 //! two passes run in the other order and with shorter fixed-point weights.
 
 use fast_image_resize::{
-    FilterType, IntoImageViewMut, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{CroppedImageMut, Image, ImageRef},
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedCroppedImageMut, TypedImage, TypedImageRef},
+    pixels::U8x3,
 };
 
 use crate::RgbImage;
@@ -28,12 +29,8 @@ pub fn resize_and_crop(image: &RgbImage, resize: u32, crop: u32) -> Option<RgbIm
     let across = Axis::new(image.width(), short, resize, crop);
     let down = Axis::new(image.height(), short, resize, crop);
 
-    let mut target = Image::new(crop, crop, PixelType::U8x3);
-    let mut shown =
-        CroppedImageMut::new(&mut target, across.target, down.target, across.len, down.len).ok()?;
     let region = [across.source, down.source, across.source_len, down.source_len];
-    scale(image, region, &mut shown)?;
-    RgbImage::new(crop, crop, target.into_vec())
+    scale(image, region, crop, [across.target, down.target, across.len, down.len])
 }
 
 /// Scales a part of a picture (left, top, width and height) to a square of `size`, with the filter
@@ -43,22 +40,22 @@ pub(crate) fn resize_region(image: &RgbImage, region: [u32; 4], size: u32) -> Op
     if !(1..=MAX_SIDE).contains(&size) {
         return None;
     }
-    let mut target = Image::new(size, size, PixelType::U8x3);
-    scale(image, region.map(f64::from), &mut target)?;
-    RgbImage::new(size, size, target.into_vec())
+    scale(image, region.map(f64::from), size, [0, 0, size, size])
 }
 
-fn scale(
-    image: &RgbImage,
-    [left, top, width, height]: [f64; 4],
-    target: &mut impl IntoImageViewMut,
-) -> Option<()> {
+/// Scales a part of a picture to a part of a black square of `size`. The types are spelt out,
+/// because the general functions are compiled for every type of pixel.
+fn scale(image: &RgbImage, from: [f64; 4], size: u32, to: [u32; 4]) -> Option<RgbImage> {
     let source =
-        ImageRef::new(image.width(), image.height(), image.pixels(), PixelType::U8x3).ok()?;
+        TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels()).ok()?;
+    let mut pixels = vec![0; 3 * (size as usize).pow(2)];
+    let target = TypedImage::<U8x3>::from_buffer(size, size, &mut pixels).ok()?;
+    let mut target = TypedCroppedImageMut::new(target, to[0], to[1], to[2], to[3]).ok()?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(left, top, width, height);
-    Resizer::new().resize(&source, target, &options).ok()
+        .crop(from[0], from[1], from[2], from[3]);
+    Resizer::new().resize_typed(&source, &mut target, &options).ok()?;
+    RgbImage::new(size, size, pixels)
 }
 
 /// What is computed along one side of the picture.

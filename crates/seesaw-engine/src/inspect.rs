@@ -1,10 +1,13 @@
 //! Looking into a run: block outputs and the time of each step.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use seesaw_kernels::layout::planar_channels;
+use seesaw_kernels::{PartTimes, layout::planar_channels};
 
 use crate::{EngineError, Plan};
+
+/// The layers of a block in the order of [`PartTimes::take`], as `seesaw_arch` names them.
+const PARTS: [&str; 3] = ["expand", "depthwise", "project"];
 
 /// What a step of the net puts out, in PyTorch's layout.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +32,21 @@ pub struct StepTime {
     pub bytes: u64,
     /// Median of the time for one image, in seconds.
     pub seconds: f64,
+    /// The layers of a block. Their times add up to the block's.
+    pub parts: Vec<PartTime>,
+}
+
+/// What one layer of a block costs, as [`StepTime`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartTime {
+    /// `expand`, `depthwise` or `project`.
+    pub name: String,
+    /// Multiply-adds for one image.
+    pub madds: u64,
+    /// Bytes of weights, input and output.
+    pub bytes: u64,
+    /// The layer's share of the block's time, in seconds.
+    pub seconds: f64,
 }
 
 impl Plan {
@@ -49,7 +67,7 @@ impl Plan {
             })
             .collect();
         for image in images.chunks_exact(self.image_len()) {
-            let pooled = self.inspect_image(image, &mut |step, map| {
+            let pooled = self.inspect_image(image, None, &mut |step, map| {
                 let [c, h, w] = shapes[step];
                 let mut planar = vec![0.0; c * h * w];
                 planar_channels(map, c, &mut planar);
@@ -73,14 +91,16 @@ impl Plan {
         }
         let mut steps = self.step_costs();
         let mut times = vec![Vec::with_capacity(runs); steps.len()];
+        let (clock, mut parts) = (PartTimes::default(), vec![[Duration::ZERO; 3]; steps.len()]);
         let mut logits = vec![0.0; self.classes()];
         for _ in 0..runs.max(1) {
             let mut last = Instant::now();
             let start = last;
-            self.inspect_image(&images[..expected], &mut |step, _| {
+            self.inspect_image(&images[..expected], Some(&clock), &mut |step, _| {
                 let now = Instant::now();
                 times[step].push((now - last).as_secs_f64());
                 last = now;
+                parts[step].iter_mut().zip(clock.take()).for_each(|(sum, part)| *sum += part);
             });
             let trunk = (last - start).as_secs_f64();
             let start = Instant::now();
@@ -91,9 +111,19 @@ impl Plan {
                 times.push(rest.max(0.0));
             }
         }
-        for (step, times) in steps.iter_mut().zip(&mut times) {
+        for ((step, times), mut parts) in steps.iter_mut().zip(&mut times).zip(parts) {
             times.sort_by(f64::total_cmp);
             step.seconds = times[times.len() / 2];
+            if step.parts.iter().all(|part| part.name != PARTS[0]) {
+                // The copy in the place of an expand convolution pads the depthwise one's input.
+                parts = [Duration::ZERO, parts[0] + parts[1], parts[2]];
+            }
+            let total: Duration = parts.iter().sum();
+            for part in &mut step.parts {
+                let place = PARTS.iter().position(|name| *name == part.name);
+                let time = place.map_or(Duration::ZERO, |place| parts[place]);
+                part.seconds = step.seconds * time.as_secs_f64() / total.as_secs_f64();
+            }
         }
         Ok(steps)
     }
@@ -109,23 +139,24 @@ impl Plan {
     fn step_costs(&self) -> Vec<StepTime> {
         let mut steps: Vec<StepTime> = Vec::new();
         for layer in &self.layers {
-            let name = match layer.name.as_str() {
-                "pool" | "linear" => "pool and linear",
-                // `block 3 expand` belongs to `block 3`.
-                name => name.rsplit_once(' ').map_or(name, |(block, _)| block),
+            let (name, part) = match layer.name.as_str() {
+                "pool" | "linear" => ("pool and linear", None),
+                // `block 3 expand` is a part of `block 3`.
+                name => match name.rsplit_once(' ') {
+                    Some((block, part)) => (block, Some(part)),
+                    None => (name, None),
+                },
             };
-            let bytes = layer.bytes + 4 * layer.params as u64;
-            match steps.last_mut().filter(|step| step.name == name) {
-                Some(step) => {
-                    step.madds += layer.madds;
-                    step.bytes += bytes;
-                }
-                None => steps.push(StepTime {
-                    name: name.to_owned(),
-                    madds: layer.madds,
-                    bytes,
-                    seconds: 0.0,
-                }),
+            let (madds, bytes) = (layer.madds, layer.bytes + 4 * layer.params as u64);
+            if steps.last().is_none_or(|step| step.name != name) {
+                let name = name.to_owned();
+                steps.push(StepTime { name, madds: 0, bytes: 0, seconds: 0.0, parts: Vec::new() });
+            }
+            if let Some(step) = steps.last_mut() {
+                step.madds += madds;
+                step.bytes += bytes;
+                let part = part.map(str::to_owned);
+                step.parts.extend(part.map(|name| PartTime { name, madds, bytes, seconds: 0.0 }));
             }
         }
         steps

@@ -25,6 +25,6 @@ mod plan;
 
 pub use compile::{Options, compile};
 pub use error::EngineError;
-pub use inspect::{Feature, StepTime};
+pub use inspect::{Feature, PartTime, StepTime};
 pub use plan::Plan;
 pub use seesaw_kernels::{Isa, IsaToken, Team};

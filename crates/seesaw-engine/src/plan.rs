@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use seesaw_arch::{Layer, Net};
 use seesaw_kernels::{
-    Aligned, BLOCK, InvertedResidual, IsaToken, Pointwise, Stem, Team, global_average_pool,
+    Aligned, BLOCK, InvertedResidual, IsaToken, PartTimes, Pointwise, Stem, Team, global_average_pool,
     layout::{Plane, blocks, planar_channels},
 };
 
@@ -188,22 +188,25 @@ impl Plan {
         let image = |index: usize| &images[index * self.image_len()..][..self.image_len()];
         let len = self.sizes.image(false);
         self.team.run_chunks(whole, channels, &mut arena.work, len, &|index, pooled, work| {
-            self.pool_image(&self.solo, image(index), work, pooled, &mut |_, _| {});
+            self.pool_image(&self.solo, image(index), work, pooled, None, &mut |_, _| {});
         });
         for (index, pooled) in (shared..).zip(rest.chunks_exact_mut(channels)) {
-            self.pool_image(&self.team, image(index), &mut arena.work, pooled, &mut |_, _| {});
+            let work = &mut arena.work;
+            self.pool_image(&self.team, image(index), work, pooled, None, &mut |_, _| {});
         }
     }
 
     /// Runs the trunk and the pool on one image.
     ///
-    /// `visit` sees the map of the stem, of each block and of the head, numbered from 0.
+    /// `visit` sees the map of the stem, of each block and of the head, numbered from 0; `times`
+    /// gathers the times of the blocks' layers.
     pub(crate) fn pool_image(
         &self,
         team: &Team,
         image: &[f32],
         work: &mut [f32],
         pooled: &mut [f32],
+        times: Option<&PartTimes>,
         visit: &mut dyn FnMut(usize, &[f32]),
     ) {
         let Trunk { stem, blocks: trunk, head } = &self.trunk;
@@ -218,7 +221,8 @@ impl Plan {
         for (step, block) in (1..).zip(trunk) {
             let after = block.output_side(side);
             let next = Plane::dense(after, after).len(block.outputs());
-            block.run(team, &from[..len], (side, side), scratch, &mut to[..next]);
+            let out = &mut to[..next];
+            block.run_timed(team, &from[..len], (side, side), scratch, out, times);
             visit(step, &to[..next]);
             (side, len) = (after, next);
             (from, to) = (to, from);
@@ -255,12 +259,13 @@ impl Plan {
     pub(crate) fn inspect_image(
         &self,
         image: &[f32],
+        times: Option<&PartTimes>,
         visit: &mut dyn FnMut(usize, &[f32]),
     ) -> Vec<f32> {
         let mut arena = self.take();
         let channels = blocks(self.linear.inputs()) * BLOCK;
         let pooled = &mut arena.pooled[..channels];
-        self.pool_image(&self.team, image, &mut arena.work, pooled, visit);
+        self.pool_image(&self.team, image, &mut arena.work, pooled, times, visit);
         let mut features = vec![0.0; self.linear.inputs()];
         planar_channels(pooled, self.linear.inputs(), &mut features);
         self.put_back(arena);

@@ -25,7 +25,7 @@ mod testing;
 pub mod train;
 
 pub use aligned::Aligned;
-pub use block::InvertedResidual;
+pub use block::{InvertedResidual, PartTimes};
 pub use depthwise::Depthwise;
 pub use error::KernelError;
 pub use isa::{Isa, IsaToken};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     isa::{Isa, IsaToken},
-    parallel::Team,
+    parallel::{Team, share},
     simd::{self, Vector},
 };
 
@@ -36,6 +36,28 @@ pub fn gflops(token: IsaToken, team: &Team) -> f64 {
     }
     let operations = 2 * ROUNDS * SUMS * lanes * team.threads();
     operations as f64 / best.as_nanos() as f64
+}
+
+/// Measures how fast `team` reads from memory what is in no cache, in GB/s: best of several passes
+/// over 64 MiB a thread.
+pub fn memory_gbps(team: &Team) -> f64 {
+    let buffer = vec![1.0f32; (64 << 20) / size_of::<f32>() * team.threads()];
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let start = Instant::now();
+        team.run(&|index| {
+            let mine = &buffer[share(buffer.len(), team.threads(), index)];
+            let mut sums = [0.0f32; 32];
+            for line in mine.as_chunks().0 {
+                for (sum, value) in sums.iter_mut().zip(line as &[f32; 32]) {
+                    *sum += value;
+                }
+            }
+            std::hint::black_box(sums);
+        });
+        best = best.min(start.elapsed());
+    }
+    (buffer.len() * size_of::<f32>()) as f64 / best.as_nanos() as f64
 }
 
 /// A dozen independent sums, enough to hide the latency of two multiply-adds a cycle.
@@ -80,6 +102,12 @@ burn_fn!(burn_portable, , simd::Portable);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_slower_than_light() {
+        let speed = memory_gbps(&Team::new(2).unwrap());
+        assert!(speed > 0.05 && speed < 10_000.0, "{speed}");
+    }
 
     #[test]
     fn every_isa_here_has_a_peak() {

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{InvertedResidual, Shape, copy_rows};
+use super::{
+    InvertedResidual, PartTimes, Shape, copy_rows,
+    parts::{Part, Stopwatch},
+};
 use crate::{
     depthwise::Band,
     layout::Plane,
@@ -38,6 +41,7 @@ pub(super) fn run(
     shape: Shape,
     scratch: &mut [f32],
     out: &mut [f32],
+    times: Option<&PartTimes>,
 ) {
     let len = scratch_len(block, shape);
     let (scratch, out) = (SendPtr(scratch.as_mut_ptr()), SendPtr(out.as_mut_ptr()));
@@ -48,7 +52,7 @@ pub(super) fn run(
             let scratch = scratch.get().add(index * len);
             let scratch = std::slice::from_raw_parts_mut(scratch, len);
             let bands = share(bands, team.threads(), index);
-            run_bands(block, x, shape, scratch, out.get(), bands);
+            run_bands(block, x, shape, scratch, out.get(), bands, Stopwatch::new(times));
         }
     });
 }
@@ -64,6 +68,7 @@ unsafe fn run_bands(
     scratch: &mut [f32],
     out: *mut f32,
     bands: Range<usize>,
+    mut stopwatch: Stopwatch<'_>,
 ) {
     let (ring_plane, band_plane) = (ring(shape), band(block, shape));
     let (ring, middle) = scratch.split_at_mut(block.wide_blocks() * ring_plane.block_stride);
@@ -78,6 +83,7 @@ unsafe fn run_bands(
         let count = height.min(shape.output.rows - row);
         let end = ((row + count - 1) * stride + 2).min(shape.input.rows);
         expand_rows(block, x, shape, ring, next..end);
+        stopwatch.lap(Part::Expand);
         next = end;
         // SAFETY: `ring` and `middle` are this thread's; `run_panels` writes the band's pixels.
         unsafe {
@@ -93,11 +99,13 @@ unsafe fn run_bands(
                 cols: band_plane.cols,
             };
             block.depthwise.run_band(0..block.wide_blocks(), task, count);
+            stopwatch.lap(Part::Depthwise);
             let (panels, first) = (block.project.panels(), row * shape.output.cols);
             let (middle, stride) = (middle.as_ptr(), band_plane.block_stride);
             let pixels = count * shape.output.cols;
             block.project.run_panels(panels, middle, stride, target, first, pixels);
         }
+        stopwatch.lap(Part::Project);
     }
 }
 

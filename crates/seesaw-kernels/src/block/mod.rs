@@ -7,9 +7,12 @@
 //! longer loops and the threads equal shares.
 
 mod banded;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod whole;
+
+pub use parts::PartTimes;
 
 use crate::{
     Depthwise, Pointwise,
@@ -107,14 +110,30 @@ impl InvertedResidual {
         scratch: &mut [f32],
         out: &mut [f32],
     ) {
+        self.run_timed(team, x, size, scratch, out, None);
+    }
+
+    /// As [`Self::run`], adding the time of the three layers to `times`.
+    ///
+    /// # Panics
+    /// As [`Self::run`].
+    pub fn run_timed(
+        &self,
+        team: &Team,
+        x: &[f32],
+        size: (usize, usize),
+        scratch: &mut [f32],
+        out: &mut [f32],
+        times: Option<&PartTimes>,
+    ) {
         let shape = self.shape(size);
         assert_eq!(x.len(), shape.input.len(self.inputs()), "input of {} channels", self.inputs());
         assert_eq!(out.len(), shape.output.len(self.outputs()), "output");
         assert!(scratch.len() >= self.scratch_len(size, team.threads()), "scratch");
         if shape.banded {
-            banded::run(self, team, x, shape, scratch, out);
+            banded::run(self, team, x, shape, scratch, out, times);
         } else {
-            whole::run(self, team, x, shape, scratch, out);
+            whole::run(self, team, x, shape, scratch, out, times);
         }
     }
 

@@ -92,7 +92,7 @@ fn run(
     let x = blocked(x, block.inputs());
     let mut out = vec![f32::NAN; layout::blocks(block.outputs()) * shape.output.pixels() * BLOCK];
     let run = if bands { banded::run } else { whole::run };
-    run(block, team, &x, shape, &mut scratch, &mut out);
+    run(block, team, &x, shape, &mut scratch, &mut out, None);
     planar(&out, block.outputs())
 }
 

@@ -1,6 +1,9 @@
 //! A block on a map that fits the cache: one step after the other.
 
-use super::{InvertedResidual, Shape, copy_rows};
+use super::{
+    InvertedResidual, PartTimes, Shape, copy_rows,
+    parts::{Part, Stopwatch},
+};
 use crate::{
     layout::Plane,
     parallel::{SendPtr, Team, share},
@@ -29,6 +32,7 @@ pub(super) fn run(
     shape: Shape,
     scratch: &mut [f32],
     out: &mut [f32],
+    times: Option<&PartTimes>,
 ) {
     let padded = padded(shape);
     let blocks = block.wide_blocks();
@@ -38,13 +42,17 @@ pub(super) fn run(
     // waits for the other.
     team.run(&|index| {
         // SAFETY: scratch holds both maps, and no two threads have an expanded block in common.
-        unsafe { widen(block, team.threads(), index, x, shape, wide.get(), middle_ptr.get()) };
+        unsafe {
+            let maps = (wide.get(), middle_ptr.get());
+            widen(block, team.threads(), index, x, shape, maps, Stopwatch::new(times));
+        }
     });
     let pixels = shape.output.pixels();
     let residual = block.residual.then_some(x);
     let out = SendPtr(out.as_mut_ptr());
     let middle = &*middle;
     team.run(&|index| {
+        let mut stopwatch = Stopwatch::new(times);
         let part = share(pixels, team.threads(), index);
         let target = block.project.target(out.get(), shape.output, residual);
         // SAFETY: the maps have their shapes' lengths, and no two threads have a pixel in common.
@@ -60,21 +68,22 @@ pub(super) fn run(
                 part.len(),
             );
         }
+        stopwatch.lap(Part::Project);
     });
 }
 
 /// Expands one thread's share of the channels and convolves it depthwise.
 ///
 /// # Safety
-/// `wide` and `middle` must be the two maps of the scratch.
+/// `maps` must be the scratch's two: the expanded one and the depthwise output.
 unsafe fn widen(
     block: &InvertedResidual,
     threads: usize,
     index: usize,
     x: &[f32],
     shape: Shape,
-    wide: *mut f32,
-    middle: *mut f32,
+    (wide, middle): (*mut f32, *mut f32),
+    mut stopwatch: Stopwatch<'_>,
 ) {
     let padded = padded(shape);
     let inside = padded.row_stride + BLOCK;
@@ -101,10 +110,12 @@ unsafe fn widen(
                 blocks
             }
         };
+        stopwatch.lap(Part::Expand);
         let from = wide.add(blocks.start * padded.block_stride);
         let to = middle.add(blocks.start * shape.output.block_stride);
         block.depthwise.run_blocks(blocks, from, padded, to, shape.output);
     }
+    stopwatch.lap(Part::Depthwise);
 }
 
 /// Writes zeros around the image in some blocks of a padded map.

@@ -47,12 +47,15 @@ pub struct Model {
 /// # Errors
 /// When it cannot be read, is neither, or is damaged.
 pub fn load(path: &Path) -> Result<Contents, FormatError> {
-    let bytes = read_file(path)?;
-    if safetensors::is_safetensors(&bytes) {
-        let (tensors, metadata) = safetensors::read(&bytes)?;
+    contents(&read_file(path)?)
+}
+
+fn contents(bytes: &[u8]) -> Result<Contents, FormatError> {
+    if safetensors::is_safetensors(bytes) {
+        let (tensors, metadata) = safetensors::read(bytes)?;
         return Ok(Contents { tensors, metadata });
     }
-    Ok(Contents { tensors: pytorch::read(&bytes)?, metadata: None })
+    Ok(Contents { tensors: pytorch::read(bytes)?, metadata: None })
 }
 
 /// Reads a file of weights as a model. `net` says which net it is where the file does not; its
@@ -61,7 +64,22 @@ pub fn load(path: &Path) -> Result<Contents, FormatError> {
 /// # Errors
 /// As [`load`]; when the net is not recognised, or the tensors are not those of the net.
 pub fn load_model(path: &Path, net: Option<Net>) -> Result<Model, FormatError> {
-    let Contents { tensors, metadata } = load(path)?;
+    model(load(path)?, net, path)
+}
+
+impl Model {
+    /// Reads a model from the bytes of a file, such as one that a program carries in itself.
+    ///
+    /// # Errors
+    /// As [`load_model`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
+        model(contents(bytes)?, None, Path::new(""))
+    }
+}
+
+/// The model of a file called `path`.
+fn model(contents: Contents, net: Option<Net>, path: &Path) -> Result<Model, FormatError> {
+    let Contents { tensors, metadata } = contents;
     let (net, note) = match (net, &metadata) {
         (Some(net), _) => {
             let classes = classes_of(&tensors).unwrap_or(net.classes);

@@ -204,10 +204,10 @@ impl Dataset {
         });
         let mut broken = broken.into_inner().unwrap_or_else(|e| e.into_inner());
         broken.sort_unstable();
-        self.leave_out(broken)
+        self.leave_out(&broken)
     }
 
-    fn leave_out(&mut self, broken: Vec<(usize, String)>) -> Result<Report, DataError> {
+    fn leave_out(&mut self, broken: &[(usize, String)]) -> Result<Report, DataError> {
         let named: Vec<(PathBuf, String)> = broken
             .iter()
             .map(|(index, reason)| (self.items[*index].path(), reason.clone()))

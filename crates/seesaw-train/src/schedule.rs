@@ -29,8 +29,8 @@ pub enum ScheduleKind {
 pub struct Schedule {
     /// `constant`, `cosine`, `one-cycle`, `step`, `multi-step` or `exponential`.
     pub kind: ScheduleKind,
-    /// Epochs at the start in which the rate climbs in a line from a hundredth; not for
-    /// `one-cycle`, which climbs anyway.
+    /// Epochs at the start, at most half of the training, in which the rate climbs in a line from
+    /// a hundredth; not for `one-cycle`, which climbs anyway.
     #[serde(default)]
     pub warmup: f64,
     /// `cosine`: the share of the rate that it ends with.
@@ -57,10 +57,11 @@ impl Schedule {
     /// The share of the learning rate at `epoch`, counted from 0 with the part of the epoch that
     /// is over, of a training of `epochs`.
     pub fn share(&self, epoch: f64, epochs: f64) -> f64 {
+        let warmup = self.warmup.min(epochs / 2.0);
         let share = match self.kind {
             ScheduleKind::Constant => 1.0,
             ScheduleKind::Cosine => {
-                let over = progress(epoch, self.warmup, epochs);
+                let over = progress(epoch, warmup, epochs);
                 self.floor + (1.0 - self.floor) * half_cosine(over)
             }
             ScheduleKind::OneCycle => return self.one_cycle(epoch / epochs),
@@ -71,8 +72,8 @@ impl Schedule {
             }
             ScheduleKind::Exponential => self.factor.powf(epoch.floor()),
         };
-        if epoch < self.warmup {
-            return share * (WARMUP_FROM + (1.0 - WARMUP_FROM) * epoch / self.warmup);
+        if epoch < warmup {
+            return share * (WARMUP_FROM + (1.0 - WARMUP_FROM) * epoch / warmup);
         }
         share
     }
@@ -89,7 +90,7 @@ impl Schedule {
 
 /// How far `at` is from `from` to `to`: 0 to 1.
 fn progress(at: f64, from: f64, to: f64) -> f64 {
-    if to <= from { 1.0 } else { ((at - from) / (to - from)).clamp(0.0, 1.0) }
+    ((at - from) / (to - from)).clamp(0.0, 1.0)
 }
 
 /// From 1 at 0 to 0 at 1.
@@ -137,6 +138,9 @@ mod tests {
         let sixth = (1.0 + (PI / 4.0).cos()) / 2.0;
         let points = [(0.0, 0.01), (2.0, 1.0), (4.0, sixth), (6.0, 0.5), (10.0, 0.0), (11.0, 0.0)];
         check("kind = 'cosine'\nwarmup = 2.0", 10.0, &points);
+        // Of a training of one epoch, a warm-up of two takes the first half.
+        let points = [(0.0, 0.01), (0.5, 1.0), (0.75, 0.5)];
+        check("kind = 'cosine'\nwarmup = 2.0", 1.0, &points);
         check("kind = 'cosine'\nfloor = 0.2", 10.0, &[(0.0, 1.0), (5.0, 0.6), (10.0, 0.2)]);
     }
 

@@ -18,7 +18,7 @@ use crate::{TrainError, run::replace};
 
 pub use curves::{Curves, Line, training_curves};
 pub use matrix::Confusion;
-pub use sheet::{Tile, write_sheet};
+pub use sheet::{Tile, mistake_tiles, write_sheet};
 
 /// The name of the built-in font.
 pub(crate) const FONT: &str = "sans-serif";

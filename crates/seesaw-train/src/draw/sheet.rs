@@ -6,10 +6,10 @@ use plotters::{
     prelude::{BitMapBackend, IntoDrawingArea, Text},
     style::{BLACK, IntoFont, RED, TextStyle},
 };
-use seesaw_data::{RgbImage, resize::resize_and_crop};
+use seesaw_data::{Dataset, RgbImage, resize::resize_and_crop};
 
 use super::{FONT, encode_png, shortened, use_built_in_font};
-use crate::{TrainError, run::replace};
+use crate::{TrainError, metrics::Mistake, run::replace};
 
 /// Pixels of a photo's sides.
 const SIDE: usize = 144;
@@ -31,6 +31,26 @@ pub struct Tile {
     pub truth: String,
     /// The second line, in red, such as what the net saw.
     pub predicted: String,
+}
+
+/// The photos of mistakes, with what they show and what the net saw.
+///
+/// # Errors
+/// When a photo cannot be had.
+pub fn mistake_tiles(
+    dataset: &Dataset,
+    mistakes: &[Mistake],
+    names: &[String],
+) -> Result<Vec<Tile>, TrainError> {
+    let name = |class: u32| names.get(class as usize).map_or("?", String::as_str);
+    let tile = |mistake: &Mistake| {
+        Ok(Tile {
+            photo: dataset.image(mistake.index as usize)?.into_owned(),
+            truth: name(mistake.truth).to_owned(),
+            predicted: format!("{:.0} % {}", 100.0 * mistake.probability, name(mistake.predicted)),
+        })
+    };
+    mistakes.iter().map(tile).collect()
 }
 
 /// Writes photos as a PNG sheet.

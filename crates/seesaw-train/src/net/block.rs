@@ -75,6 +75,8 @@ impl<'a> Tensors<'a> {
 pub(super) struct TrainBlock {
     pub shape: Block,
     pub size: Size,
+    /// Number of its first convolution among the net's.
+    first_layer: usize,
     pub expand: Option<(Weighted<PointwiseTraining>, Stage)>,
     pub depthwise: Weighted<DepthwiseTraining>,
     /// The place of each depthwise channel.
@@ -95,11 +97,13 @@ pub(super) struct Gradients {
 }
 
 impl TrainBlock {
-    /// The block on maps of `size`, and the batch norm behind it.
+    /// The block on maps of `size`, and the batch norm behind it; its first convolution is number
+    /// `first_layer` of the net's.
     pub fn new(
         token: IsaToken,
         block: &Block,
         size: Size,
+        first_layer: usize,
         tensors: &mut Tensors<'_>,
     ) -> Result<(Self, Stage), KernelError> {
         let middle = Middle::new(block);
@@ -127,6 +131,7 @@ impl TrainBlock {
         let new = Self {
             shape: block.clone(),
             size,
+            first_layer,
             expand,
             depthwise,
             places: middle.after,
@@ -139,6 +144,11 @@ impl TrainBlock {
     /// Of the outputs.
     pub fn out(&self) -> Size {
         behind(self.size, self.shape.stride)
+    }
+
+    /// Number of the project convolution among the net's.
+    pub fn project_layer(&self) -> usize {
+        self.first_layer + if self.expand.is_some() { 2 } else { 1 }
     }
 
     /// Makes room for a batch.
@@ -167,7 +177,7 @@ impl TrainBlock {
     ) {
         let (input, expanded) = (self.shape.input, self.shape.expanded);
         let count = |size: Size, images: usize| images * size.0 * size.1;
-        let images = context.images;
+        let (images, project_layer) = (context.images, self.project_layer());
         let source = match &mut self.expand {
             Some((expand, stage)) => {
                 let channels = (input, expanded);
@@ -184,6 +194,7 @@ impl TrainBlock {
                     map,
                 );
                 stage.norm.observe(&sums, count(size, images), state);
+                context.clock.forward(self.first_layer);
                 Source::Raw(stage.as_raw())
             }
             None => {
@@ -195,12 +206,14 @@ impl TrainBlock {
         let sums = forward::depthwise(context, conv, expanded, self.size, source, map);
         let size = behind(self.size, self.shape.stride);
         self.middle.norm.observe(&sums, count(size, images), state);
+        context.clock.forward(project_layer - 1);
 
         let channels = (expanded, self.shape.output);
         let (conv, raw) = (&self.project.conv, self.middle.as_raw());
         let map = &mut out.raw;
         let sums = forward::pointwise(context, conv, channels, size, raw, None, None, map);
         out.norm.observe(&sums, count(size, images), state);
+        context.clock.forward(project_layer);
     }
 
     /// The way back: `work.narrow[0]` is the gradient behind `out`, and then behind `front`.
@@ -215,6 +228,7 @@ impl TrainBlock {
         gradients: &mut [f32],
     ) {
         let (size, small, images) = (self.size, self.out(), context.images);
+        let project_layer = self.project_layer();
         let (input, expanded, output) = (self.shape.input, self.shape.expanded, self.shape.output);
         let [dz, dx] = &mut work.narrow;
         let [behind_depthwise, behind_expand] = &mut work.wide;
@@ -240,6 +254,7 @@ impl TrainBlock {
         );
         conv.unpack(&packed[..conv.packed_len()], &mut gradients[self.project.weights.clone()]);
         self.middle.norm.observe_backward(&sums, count(small), parameters, gradients);
+        context.clock.backward(project_layer);
 
         let residual = self.shape.is_residual().then_some(&*dz);
         let (conv, behind) = (&self.depthwise.conv, self.middle.behind(middle_gradient));
@@ -259,6 +274,7 @@ impl TrainBlock {
                 );
                 front.norm.observe_backward(&sums, count(size), parameters, gradients);
                 unpack_taps(packed, &self.places, &mut gradients[self.depthwise.weights.clone()]);
+                context.clock.backward(project_layer - 1);
             }
             Some((expand, stage)) => {
                 let wide = &mut behind_expand[..images * map_len(expanded, size)];
@@ -277,6 +293,7 @@ impl TrainBlock {
                 );
                 stage.norm.observe_backward(&sums, count(size), parameters, gradients);
                 unpack_taps(packed, &self.places, &mut gradients[self.depthwise.weights.clone()]);
+                context.clock.backward(project_layer - 1);
 
                 let (conv, behind) = (&expand.conv, stage.behind(wide));
                 let sums = backward::pointwise(
@@ -294,6 +311,7 @@ impl TrainBlock {
                 front.norm.observe_backward(&sums, count(size), parameters, gradients);
                 let weights = &mut gradients[expand.weights.clone()];
                 conv.unpack(&packed[..conv.packed_len()], weights);
+                context.clock.backward(self.first_layer);
             }
         }
         work.narrow.swap(0, 1);

@@ -6,6 +6,7 @@
 
 mod backward;
 mod block;
+mod clock;
 mod forward;
 mod head;
 mod norm;
@@ -16,6 +17,8 @@ mod stem;
 mod tests;
 
 use block::{Gradients, Stage, Tensors, TrainBlock, Weighted};
+use clock::Clock;
+pub use clock::LayerTime;
 use parts::{Context, Scratch};
 use seesaw_arch::Net;
 use seesaw_kernels::{
@@ -54,6 +57,7 @@ pub struct TrainNet {
     team: Team,
     loops: Elementwise,
     scratches: Vec<Scratch>,
+    clock: Clock,
     stem: Weighted<PointwiseTraining>,
     stem_shape: StemShape,
     blocks: Vec<TrainBlock>,
@@ -97,8 +101,10 @@ impl TrainNet {
         let mut stages = vec![Stage::new(norm)];
         let mut size = stem_shape.out();
         let mut blocks = Vec::new();
+        let mut layer = 1;
         for block in net.blocks() {
-            let (block, stage) = TrainBlock::new(token, &block, size, &mut tensors)?;
+            let (block, stage) = TrainBlock::new(token, &block, size, layer, &mut tensors)?;
+            layer = block.project_layer() + 1;
             size = block.out();
             blocks.push(block);
             stages.push(stage);
@@ -117,6 +123,7 @@ impl TrainNet {
             team: Team::new(options.threads)?,
             loops: Elementwise::new(token),
             scratches,
+            clock: Clock::new(&layout),
             stem,
             stem_shape,
             blocks,
@@ -140,6 +147,11 @@ impl TrainNet {
     /// What the net was prepared with.
     pub fn options(&self) -> &NetOptions {
         &self.options
+    }
+
+    /// The time that all steps so far have spent in each layer.
+    pub fn times(&self) -> &[LayerTime] {
+        &self.clock.times
     }
 
     /// Sets the probability that a step drops an input of the linear layer, instead of the net's.
@@ -174,6 +186,7 @@ impl TrainNet {
     ) -> Result<f64, TrainError> {
         let count = self.check(state, images, gradients)?;
         self.fit(count);
+        self.clock.start();
         self.load(&state.parameters);
         self.forward(state, images, count);
         let value = self.end(&state.parameters, count, dropout_seed, loss, gradients);
@@ -271,10 +284,12 @@ impl TrainNet {
         let (size, trunk) = self.head_input();
         let head_channels = self.head_channels;
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
-        let context = &mut Context { team, loops, scratches, images: count };
+        let clock = &mut self.clock;
+        let context = &mut Context { team, loops, scratches, clock, images: count };
         let (first, shape) = (&mut self.stages[0], self.stem_shape);
         let sums = stem::forward(context, &self.stem.conv, shape, images, &mut first.raw);
         first.norm.observe(&sums, count * shape.out().0 * shape.out().1, state);
+        context.clock.forward(0);
 
         let mut residual = false;
         for (i, block) in self.blocks.iter_mut().enumerate() {
@@ -293,6 +308,8 @@ impl TrainNet {
         let (kept, out) = (Some(&mut kept[0][..]), &mut stage.raw);
         let sums = forward::pointwise(context, conv, channels, size, raw, skip, kept, out);
         stage.norm.observe(&sums, count * size.0 * size.1, state);
+        let head = context.clock.times.len() - 2;
+        context.clock.forward(head);
     }
 
     /// Pool, dropout, linear layer and loss, forward and back, and the gradient behind the head's
@@ -308,7 +325,8 @@ impl TrainNet {
         let (size, _) = self.head_input();
         let channels = self.head_channels;
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
-        let context = &mut Context { team, loops, scratches, images: count };
+        let clock = &mut self.clock;
+        let context = &mut Context { team, loops, scratches, clock, images: count };
         let mut features = vec![0.0; count * blocks(channels) * BLOCK];
         head::pool(context, channels, size, self.head_stage.as_raw(), &mut features);
         let mask = head::dropout(self.dropout, dropout_seed, features.len());
@@ -322,6 +340,8 @@ impl TrainNet {
         conv.unpack(packed, &mut gradients[self.classifier.weights.clone()]);
         drop(&mut features);
 
+        let classifier = context.clock.times.len() - 1;
+        context.clock.backward(classifier);
         let wide = &mut self.work.wide[0][..count * map_len(channels, size)];
         let raw = self.head_stage.as_raw();
         let sums = head::spread(context, channels, size, raw, &features, wide);
@@ -340,7 +360,8 @@ impl TrainNet {
     ) {
         let (size, trunk) = self.head_input();
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
-        let context = &mut Context { team, loops, scratches, images: count };
+        let clock = &mut self.clock;
+        let context = &mut Context { team, loops, scratches, clock, images: count };
         let (work, last) = (&mut self.work, self.blocks.len());
         let wide = &work.wide[0][..count * map_len(self.head_channels, size)];
         let (conv, channels) = (&self.head.conv, (trunk, self.head_channels));
@@ -360,6 +381,8 @@ impl TrainNet {
         let pixels = count * size.0 * size.1;
         self.stages[last].norm.observe_backward(&sums, pixels, parameters, gradients);
         conv.unpack(&work.packed[..conv.packed_len()], &mut gradients[self.head.weights.clone()]);
+        let head = context.clock.times.len() - 2;
+        context.clock.backward(head);
 
         for (i, block) in self.blocks.iter_mut().enumerate().rev() {
             let (fronts, outs) = self.stages.split_at_mut(i + 1);
@@ -372,6 +395,7 @@ impl TrainNet {
         let (conv, behind) = (&self.stem.conv, self.stages[0].behind(dz));
         stem::backward(context, conv, shape, behind, images, &mut work.packed);
         conv.unpack(&work.packed[..conv.packed_len()], &mut gradients[self.stem.weights.clone()]);
+        context.clock.backward(0);
     }
 }
 

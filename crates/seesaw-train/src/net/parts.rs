@@ -8,6 +8,8 @@ use seesaw_kernels::{
     train::{Elementwise, Sums},
 };
 
+use super::clock::Clock;
+
 /// The most parts of a batch.
 const MOST: usize = 8;
 
@@ -19,6 +21,7 @@ pub(super) struct Context<'a> {
     pub team: &'a Team,
     pub loops: Elementwise,
     pub scratches: &'a mut [Scratch],
+    pub clock: &'a mut Clock,
     /// Images of the batch.
     pub images: usize,
 }

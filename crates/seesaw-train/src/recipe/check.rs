@@ -53,9 +53,7 @@ impl Recipe {
 
     fn check_schedule(&self) -> Result<(), RecipeError> {
         let s = &self.schedule;
-        let epochs = self.epochs as f64;
-        let rule = "0 or more and less than the epochs";
-        number("schedule.warmup", s.warmup, |x| (0.0..epochs).contains(&x), rule)?;
+        number("schedule.warmup", s.warmup, |x| (0.0..=1e4).contains(&x), "from 0 to 10000")?;
         number("schedule.floor", s.floor, share, "from 0 to 1")?;
         number("schedule.factor", s.factor, |x| positive(x) && x <= 1.0, "above 0, at most 1")?;
         number("schedule.every", s.every, positive, "above 0")?;

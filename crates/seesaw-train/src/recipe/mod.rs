@@ -77,7 +77,7 @@ pub struct Recipe {
     #[serde(default)]
     pub ema: EmaSpec,
     /// Sizes of training images by epoch; the net's own size where there are none. Validation has
-    /// the last one throughout.
+    /// that of the last epoch throughout.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sizes: Vec<SizeChange>,
 }
@@ -206,7 +206,7 @@ impl Recipe {
 
     /// How validation, and later use, prepare a photo.
     pub fn preprocess(&self, net_size: usize) -> seesaw_data::Preprocess {
-        self.preprocess_at(self.sizes.last().map_or(net_size, |change| change.size))
+        self.preprocess_at(self.phase(self.epochs.saturating_sub(1), net_size).size)
     }
 
     /// The same for images of another size.

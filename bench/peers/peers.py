@@ -35,6 +35,11 @@ RUST = {"tract": ".onnx", "rten": ".onnx"}
 # Logits are of order 1 (`nets.build`); float32 in another order of sums moves them by some 1e-5.
 TOLERANCE = 2e-3
 
+TICKS_PER_MS = os.sysconf("SC_CLK_TCK") / 1000
+# A turn is long enough to see what else runs in the kernel's ticks.
+MIN_TURN_MS = 150
+REPEATS = 3
+
 
 @dataclass
 class Worker:
@@ -43,9 +48,11 @@ class Worker:
     engine: str
     variant: str
     way: str
+    threads: int
     process: subprocess.Popen
     times: list = field(default_factory=list)
     version: str = ""
+    disturbed: int = 0  # Turns that something else disturbed to the end.
 
     def signal(self, number):
         os.killpg(self.process.pid, number)
@@ -56,17 +63,38 @@ class Worker:
         return [float(ms) for ms in self.process.stdout.readline().split()]
 
     def turn(self, runs):
-        """Its share of a round; the first runs after a stop find cold caches and do not count."""
+        """Its share of a round; the first runs after a stop find cold caches and do not count.
+
+        Where anything else takes more than a twentieth of the turn from the threads' processors, the
+        turn is repeated a few times.
+        """
         self.signal(signal.SIGCONT)
-        self.run(2)
-        self.times += self.run(runs)
+        first = self.run(2)[-1]
+        runs = max(runs, round(MIN_TURN_MS / first))
+        for _ in range(REPEATS):
+            before = processor_ticks() - self.ticks()
+            times = self.run(runs)
+            others = (processor_ticks() - self.ticks() - before) / TICKS_PER_MS
+            spare = max(os.cpu_count() - self.threads, 0)
+            disturbed = others > (0.05 + spare) * sum(times) + 10
+            if not disturbed:
+                break
+        self.disturbed += disturbed
+        self.times += times
         self.signal(signal.SIGSTOP)
+
+    def ticks(self):
+        """Processor time that the process has had so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
 
 
 def main():
     args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # So that no stopped worker is left.
     result = report.load(args.output)
     result["machine"] = machine()
+    result["avx2_only"] = bool(args.avx2)
     for number in args.cases:
         name, size, threads, batch = CASES[number]
         print(f"{name}, {size} px, {threads} threads, batch {batch}", file=sys.stderr)
@@ -80,26 +108,31 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, nargs="*", default=range(len(CASES)), help="numbers from 0; all unless told")
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--runs", type=int, default=5, help="timed runs of an engine in a round")
+    parser.add_argument("--runs", type=int, default=5, help="timed runs of an engine in a round, at the least")
     parser.add_argument("--models", type=Path, default=HERE / "models", help="where exported nets are kept")
     parser.add_argument("--rust", type=Path, default=HERE / "rust/target/release/seesaw-peers")
     parser.add_argument("--litert-python", help="Python with LiteRT and its converter, where apart")
     parser.add_argument("--engines", nargs="*", help="only these, and seesaw")
-    day = datetime.date.today().isoformat()
-    parser.add_argument("--output", type=Path, default=HERE.parent / f"results/{day}-{report.slug(cpu())}.json")
-    return parser.parse_args()
+    parser.add_argument("--avx2", type=Path, help="folder of `hide_avx512.py`: all engines on AVX2")
+    parser.add_argument("--output", type=Path, help="JSON file; the Markdown lies beside it")
+    args = parser.parse_args()
+    name = f"{datetime.date.today().isoformat()}-{report.slug(cpu())}{'-avx2' if args.avx2 else ''}.json"
+    args.output = args.output or HERE.parent / "results" / name
+    return args
 
 
 def measure(args, name, size, threads, batch):
     source, expected = reference(args, name, size, batch)
     missing, workers = {}, []
-    for engine, variant, way, command, env in commands(args, name, size, threads, batch):
-        try:
-            workers.append(start(args, engine, variant, way, command, env, source, expected))
-        except (RuntimeError, OSError) as error:
-            missing[f"{engine}, {variant}, {way}"] = str(error)
-            print(f"  left out: {engine}, {variant}, {way}: {error}", file=sys.stderr)
     try:
+        for engine, variant, way, command, env in commands(args, name, size, threads, batch):
+            try:
+                workers.append(start(args, engine, variant, way, threads, command, env, source, expected))
+            except (RuntimeError, OSError) as error:
+                missing[f"{engine}, {variant}, {way}"] = str(error)
+                print(f"  left out: {engine}, {variant}, {way}: {error}", file=sys.stderr)
+                if engine.startswith("seesaw"):
+                    raise SystemExit("without seesaw there is nothing to compare") from error
         for index in range(args.rounds):
             # Each round begins with another engine, so that none always follows the same one.
             shift = index % len(workers)
@@ -114,7 +147,7 @@ def measure(args, name, size, threads, batch):
         "size": size,
         "threads": threads,
         "batch": batch,
-        "runs": args.rounds * args.runs,
+        "runs": min(len(worker.times) for worker in workers),
         "madds": madds(args, name) * batch,
         "rows": rows,
         "missing": missing,
@@ -146,15 +179,15 @@ def reference(args, name, size, batch):
 def commands(args, name, size, threads, batch):
     """Engine, variant, way, command and environment of every worker."""
     numbers = [str(n) for n in (batch, size, threads)]
-    for isa in report.ISAS:
+    for isa in report.ISAS[: 1 if args.avx2 else None]:
         weights = args.models / f"{name}.safetensors"
         env = {"SEESAW_ISA": isa}
         yield f"seesaw {isa}", "whole", "whole", [args.rust, "seesaw", weights, "{in}", "{out}", *numbers], env
     wanted = lambda engine: not args.engines or engine in args.engines
     for variant in ["plain", "folded"]:
         for engine, suffix in RUST.items():
-            # tract has one thread; the slowest need not run a batch.
-            if wanted(engine) and batch == 1 and not (engine == "tract" and threads > 1):
+            # tract has one thread; the slowest need not run a batch; nobody hides AVX-512 from these.
+            if wanted(engine) and batch == 1 and not args.avx2 and not (engine == "tract" and threads > 1):
                 model = args.models / f"{name}-{variant}-{batch}{suffix}"
                 yield engine, variant, "whole", [args.rust, engine, model, "{in}", "{out}", *numbers], {}
         for engine, suffix in SUFFIXES.items():
@@ -167,10 +200,17 @@ def commands(args, name, size, threads, batch):
                 model = args.models / f"{name}-{variant}-{batch if way == 'whole' else 1}{suffix}"
                 python = args.litert_python or sys.executable if engine == "litert" else sys.executable
                 command = [python, HERE / "worker.py", engine, model, "{in}", "{out}", *numbers, way]
-                yield engine, variant, way, command, {}
+                yield engine, variant, way, command, hidden(args.avx2)
 
 
-def start(args, engine, variant, way, command, env, source, expected):
+def hidden(folder):
+    """What makes the engines of Python use AVX2 at most."""
+    if not folder:
+        return {}
+    return {"PYTHONPATH": str(folder.resolve()), "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+
+def start(args, engine, variant, way, threads, command, env, source, expected):
     target = args.models / "output.f32"
     target.unlink(missing_ok=True)
     files = {"{in}": source, "{out}": target}
@@ -185,7 +225,7 @@ def start(args, engine, variant, way, command, env, source, expected):
         env=os.environ | env,
         start_new_session=True,  # A group of its own, so that all its threads stop together.
     )
-    worker = Worker(engine, variant, way, process)
+    worker = Worker(engine, variant, way, threads, process)
     line = ""
     while not line.startswith("ready"):  # Some engines greet on standard output.
         line = process.stdout.readline()
@@ -212,6 +252,7 @@ def row(worker):
         "version": worker.version,
         "median_ms": round(statistics.median(worker.times), 3),
         "min_ms": round(min(worker.times), 3),
+        "disturbed_turns": worker.disturbed,
         "times_ms": worker.times,
     }
 
@@ -232,6 +273,12 @@ def madds(args, name):
     with torch.no_grad():
         net(torch.zeros(1, 3, side, side))
     return total
+
+
+def processor_ticks():
+    """Processor time that was not idle since the system started."""
+    user, nice, system, _idle, _wait, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    return user + nice + system + sum(rest)
 
 
 def cpu():

@@ -11,7 +11,7 @@ def slug(text):
 
 
 def load(path):
-    return json.loads(path.read_text()) if path.exists() else {"machine": {}, "cases": []}
+    return json.loads(path.read_text()) if path.exists() else {"cases": []}
 
 
 def save(path, result):
@@ -43,13 +43,13 @@ def share(case, milliseconds, gflops):
 def markdown(result):
     machine = result["machine"]
     lines = [
-        f"# Engines side by side, {machine['date']}",
+        f"# Engines side by side{' on AVX2' if result['avx2_only'] else ''}, {machine['date']}",
         "",
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
         f"commit {machine['commit']}, fp32. `bench/peers/peers.py`; how it measures stands in its README.",
         "",
     ]
-    for isa in ISAS:
+    for isa in ISAS[: 1 if result["avx2_only"] else None]:
         lines += summary(result, isa)
     for case in result["cases"]:
         lines += details(case)
@@ -90,7 +90,8 @@ def details(case):
     lines = [
         f"## {case['net']}, {case['size']} px, threads {case['threads']}, batch {case['batch']}",
         "",
-        f"{case['madds'] / 1e6:.1f}M multiply-adds, {case['runs']} runs each.",
+        f"{case['madds'] / 1e6:.1f}M multiply-adds, at least {case['runs']} runs each; "
+        f"{sum(row['disturbed_turns'] for row in case['rows'])} turns stayed disturbed.",
         "",
         f"| engine | version | median ms | min ms | share of peak | to seesaw {ISAS[0]} |",
         "|---|---|---|---|---|---|",

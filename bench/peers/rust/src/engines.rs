@@ -1,12 +1,8 @@
 //! One engine after the other, each from its model's file to logits.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use rten_tensor::AsView;
-use tract_onnx::prelude::{
-    DatumType, Framework, InferenceFact, InferenceModelExt, IntoRunnable, Tensor, tvec,
-};
 
 /// What an engine is opened for.
 pub struct Setup<'a> {
@@ -17,6 +13,7 @@ pub struct Setup<'a> {
 }
 
 impl Setup<'_> {
+    #[cfg(any(feature = "rten", feature = "tract"))]
     fn shape(&self) -> [usize; 4] {
         [self.batch, 3, self.size, self.size]
     }
@@ -29,15 +26,20 @@ type Engine = Box<dyn FnMut(&[f32]) -> Result<Vec<f32>>>;
 pub fn open(name: &str, setup: &Setup<'_>) -> Result<(Engine, String)> {
     match name {
         "seesaw" => seesaw(setup),
+        #[cfg(feature = "tract")]
         "tract" => tract(setup),
+        #[cfg(feature = "rten")]
         "rten" => rten(setup),
-        other => bail!("no engine {other}; there are seesaw, tract, rten"),
+        other => bail!("this build has no engine {other}"),
     }
 }
 
-/// The project's engine; the model is a file of weights. `SEESAW_ISA` chooses the instruction set.
+/// The project's engine; the model is a file of weights with the net's name. `SEESAW_ISA` chooses
+/// the instruction set.
 fn seesaw(setup: &Setup<'_>) -> Result<(Engine, String)> {
-    let model = seesaw_format::load_model(setup.model, None)?;
+    let name = setup.model.file_stem().and_then(|stem| stem.to_str());
+    let net = seesaw_arch::zoo::net(name.context("the model has no name")?)?;
+    let model = seesaw_format::load_model(setup.model, Some(net))?;
     let options = seesaw_engine::Options {
         input_size: setup.size,
         batch: setup.batch,
@@ -52,7 +54,12 @@ fn seesaw(setup: &Setup<'_>) -> Result<(Engine, String)> {
 }
 
 /// tract, which runs on one thread.
+#[cfg(feature = "tract")]
 fn tract(setup: &Setup<'_>) -> Result<(Engine, String)> {
+    use tract_onnx::prelude::{
+        DatumType, Framework, InferenceFact, InferenceModelExt, IntoRunnable, Tensor, tvec,
+    };
+
     let shape = setup.shape();
     let model = tract_onnx::onnx().model_for_path(setup.model)?;
     let fact = InferenceFact::dt_shape(DatumType::F32, shape);
@@ -66,10 +73,13 @@ fn tract(setup: &Setup<'_>) -> Result<(Engine, String)> {
 }
 
 /// rten with its weights packed ahead.
+#[cfg(feature = "rten")]
 fn rten(setup: &Setup<'_>) -> Result<(Engine, String)> {
+    use rten_tensor::AsView;
+
     let shape = setup.shape();
     let model = rten::ModelOptions::with_all_ops().prepack_weights(true).load_file(setup.model)?;
-    let pool = Arc::new(rten::ThreadPool::with_num_threads(setup.threads));
+    let pool = std::sync::Arc::new(rten::ThreadPool::with_num_threads(setup.threads));
     let run: Engine = Box::new(move |images| {
         let input = rten_tensor::NdTensorView::from_data(shape, images);
         let options = rten::RunOptions::default().with_thread_pool(Some(pool.clone()));

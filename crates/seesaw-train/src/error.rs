@@ -79,7 +79,7 @@ impl TrainError {
     }
 
     /// A file that does not hold what it should.
-    pub(crate) fn damaged(path: &Path, why: impl ToString) -> Self {
+    pub(crate) fn damaged(path: &Path, why: &dyn std::fmt::Display) -> Self {
         Self::Damaged { path: path.to_owned(), why: why.to_string() }
     }
 }

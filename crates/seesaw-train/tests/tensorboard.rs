@@ -1,4 +1,5 @@
 //! TensorBoard's own reader reads what a run writes.
+#![allow(clippy::print_stderr, reason = "tests say why they skip")]
 
 mod common;
 

@@ -31,7 +31,7 @@ pub fn compile_evaluator(
     isa: Option<Isa>,
     classes: Vec<u32>,
 ) -> Result<Evaluator, TrainError> {
-    let options = Options { input_size: size, batch: BATCH, threads, isa, ..Options::new(net) };
+    let options = Options { input_size: size, batch: BATCH, threads, isa };
     Ok(Evaluator { plan: seesaw_engine::compile(net, weights, &options)?, classes })
 }
 

@@ -25,23 +25,34 @@ pub(super) struct Behind<'a> {
     pub norm: &'a Norm,
 }
 
+/// What lies around a convolution on the way back.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// Input and output channels.
+    pub channels: (usize, usize),
+    /// Of the inputs.
+    pub size: Size,
+    pub behind: Behind<'a>,
+    /// What the convolution read.
+    pub input: Source<'a>,
+    /// The map and the batch norm that this came from.
+    pub front: Raw<'a>,
+    /// What is added to the gradient of the inputs.
+    pub residual: Option<&'a [f32]>,
+}
+
 /// A pointwise convolution backward.
 ///
-/// `input` is what it read, `front` the map and batch norm that this came from; the gradient of the
-/// inputs goes to `dx` with `residual` added, masked by the ReLU6 of `front`. The weights' gradient
-/// is left in the first `packed_len` values of `packed`.
+/// The gradient of the inputs goes to `dx`, masked by the ReLU6 in front; the weights' is left in
+/// the first `packed_len` values of `packed`. Returned are the sums for the batch norm in front.
 pub(super) fn pointwise(
     context: &mut Context<'_>,
     conv: &PointwiseTraining,
-    (inputs, outputs): (usize, usize),
-    size: Size,
-    behind: Behind<'_>,
-    input: Source<'_>,
-    front: Raw<'_>,
-    residual: Option<&[f32]>,
+    around: Around<'_>,
     dx: &mut [f32],
     packed: &mut [f32],
 ) -> Vec<Sums> {
+    let Around { channels: (inputs, outputs), size, behind, input, front, residual } = around;
     struct Item<'a> {
         gradient: &'a [f32],
         raw: &'a [f32],
@@ -121,20 +132,16 @@ pub(super) fn pointwise(
     sums
 }
 
-/// A depthwise convolution backward; arguments as in [`pointwise`]. Each part's gradient of the
-/// weights goes to `taps`, 9 times 8 values a block, and is added up in the first.
+/// A depthwise convolution backward, like [`pointwise`]. The weights' gradient is left at the
+/// beginning of `taps`, 9 times 8 values a block.
 pub(super) fn depthwise(
     context: &mut Context<'_>,
     conv: &DepthwiseTraining,
-    channels: usize,
-    size: Size,
-    behind_: Behind<'_>,
-    input: Source<'_>,
-    front: Raw<'_>,
-    residual: Option<&[f32]>,
+    around: Around<'_>,
     dx: &mut [f32],
     taps: &mut [f32],
 ) -> Vec<Sums> {
+    let Around { channels: (channels, _), size, behind: after, input, front, residual } = around;
     struct Item<'a> {
         gradient: &'a [f32],
         raw: &'a [f32],
@@ -151,7 +158,7 @@ pub(super) fn depthwise(
     let taps_len = blocks(channels) * 9 * BLOCK;
     let mut residual = residual.map(|map| split(map, part, in_len));
     let ins = split(input.map(), part, in_len).zip(split(front.map, part, in_len));
-    let outs = split(behind_.gradient, part, out_len).zip(split(behind_.raw, part, out_len));
+    let outs = split(after.gradient, part, out_len).zip(split(after.raw, part, out_len));
     let mut items: Vec<Item<'_>> = ins
         .zip(outs)
         .zip(split_mut(dx, part, in_len).zip(taps.chunks_mut(taps_len)))
@@ -182,7 +189,7 @@ pub(super) fn depthwise(
                 .zip(item.raw[i * small_plane..].chunks_exact(small.1 * BLOCK));
             for (row, (gradient, raw)) in rows.enumerate() {
                 let to = &mut dy[(row * stride + 1) * width + BLOCK..];
-                loops.combine(gradient, raw, &behind_.norm.combination[block], to, stride);
+                loops.combine(gradient, raw, &after.norm.combination[block], to, stride);
             }
             conv.accumulate(x, dy, size, &mut item.taps[block * 9 * BLOCK..][..9 * BLOCK]);
             conv.backward(block, dy, size, dx);

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use seesaw_arch::Block;
 use seesaw_kernels::{
-    IsaToken, KernelError,
+    BLOCK, IsaToken, KernelError,
     train::{DepthwiseTraining, PointwiseTraining},
 };
 
 use super::{
-    backward::{self, Behind},
-    forward::{self, Raw, Source},
+    backward::{self, Around, Behind},
+    forward::{self, Ahead, Raw, Source},
     norm::Norm,
     parts::Context,
     shape::{Middle, Size, behind, map_len, places},
@@ -170,49 +170,38 @@ impl TrainBlock {
         &mut self,
         context: &mut Context<'_>,
         state: &mut State,
-        front: &Stage,
-        residual: Option<&[f32]>,
+        (front, residual): (&Stage, Option<&[f32]>),
         kept: &mut [f32],
         out: &mut Stage,
     ) {
-        let (input, expanded) = (self.shape.input, self.shape.expanded);
-        let count = |size: Size, images: usize| images * size.0 * size.1;
+        let (inputs, expanded, outputs) = self.channels();
+        let (size, small) = (self.size, self.out());
         let (images, project_layer) = (context.images, self.project_layer());
+        let count = |size: Size| images * size.0 * size.1;
         let source = match &mut self.expand {
             Some((expand, stage)) => {
-                let channels = (input, expanded);
-                let (conv, raw, size) = (&expand.conv, front.as_raw(), self.size);
+                let channels = (inputs, expanded);
+                let ahead = Ahead { channels, size, input: front.as_raw(), residual };
                 let map = &mut stage.raw;
-                let sums = forward::pointwise(
-                    context,
-                    conv,
-                    channels,
-                    size,
-                    raw,
-                    residual,
-                    Some(kept),
-                    map,
-                );
-                stage.norm.observe(&sums, count(size, images), state);
+                let sums = forward::pointwise(context, &expand.conv, ahead, Some(kept), map);
+                stage.norm.observe(&sums, count(size), state);
                 context.clock.forward(self.first_layer);
                 Source::Raw(stage.as_raw())
             }
             None => {
-                forward::normalise(context, input, self.size, front.as_raw(), residual, kept);
+                forward::normalise(context, inputs, size, front.as_raw(), residual, kept);
                 Source::Kept(kept)
             }
         };
         let (conv, map) = (&self.depthwise.conv, &mut self.middle.raw);
-        let sums = forward::depthwise(context, conv, expanded, self.size, source, map);
-        let size = behind(self.size, self.shape.stride);
-        self.middle.norm.observe(&sums, count(size, images), state);
+        let sums = forward::depthwise(context, conv, expanded, size, source, map);
+        self.middle.norm.observe(&sums, count(small), state);
         context.clock.forward(project_layer - 1);
 
-        let channels = (expanded, self.shape.output);
-        let (conv, raw) = (&self.project.conv, self.middle.as_raw());
-        let map = &mut out.raw;
-        let sums = forward::pointwise(context, conv, channels, size, raw, None, None, map);
-        out.norm.observe(&sums, count(size, images), state);
+        let (channels, input) = ((expanded, outputs), self.middle.as_raw());
+        let ahead = Ahead { channels, size: small, input, residual: None };
+        let sums = forward::pointwise(context, &self.project.conv, ahead, None, &mut out.raw);
+        out.norm.observe(&sums, count(small), state);
         context.clock.forward(project_layer);
     }
 
@@ -221,106 +210,86 @@ impl TrainBlock {
         &mut self,
         context: &mut Context<'_>,
         parameters: &[f32],
-        front: &mut Stage,
-        kept: &[f32],
-        out: &Stage,
+        (front, kept, out): (&mut Stage, &[f32], &Stage),
         work: &mut Gradients,
         gradients: &mut [f32],
     ) {
+        let (inputs, expanded, outputs) = self.channels();
         let (size, small, images) = (self.size, self.out(), context.images);
         let project_layer = self.project_layer();
-        let (input, expanded, output) = (self.shape.input, self.shape.expanded, self.shape.output);
+        let count = |size: Size| images * size.0 * size.1;
         let [dz, dx] = &mut work.narrow;
         let [behind_depthwise, behind_expand] = &mut work.wide;
         let packed = &mut work.packed;
-        let dz = &mut dz[..images * map_len(output, small)];
-        let dx = &mut dx[..images * map_len(input, size)];
+        let dz = &dz[..images * map_len(outputs, small)];
+        let dx = &mut dx[..images * map_len(inputs, size)];
         let middle_gradient = &mut behind_depthwise[..images * map_len(expanded, small)];
-        let count = |size: Size| images * size.0 * size.1;
 
-        let raw = self.middle.as_raw();
-        let (conv, behind) = (&self.project.conv, out.behind(dz));
-        let sums = backward::pointwise(
-            context,
-            conv,
-            (expanded, output),
-            small,
-            behind,
-            Source::Raw(raw),
-            raw,
-            None,
-            middle_gradient,
-            packed,
-        );
+        let (conv, raw) = (&self.project.conv, self.middle.as_raw());
+        let around = Around {
+            channels: (expanded, outputs),
+            size: small,
+            behind: out.behind(dz),
+            input: Source::Raw(raw),
+            front: raw,
+            residual: None,
+        };
+        let sums = backward::pointwise(context, conv, around, middle_gradient, packed);
         conv.unpack(&packed[..conv.packed_len()], &mut gradients[self.project.weights.clone()]);
         self.middle.norm.observe_backward(&sums, count(small), parameters, gradients);
         context.clock.backward(project_layer);
 
-        let residual = self.shape.is_residual().then_some(&*dz);
-        let (conv, behind) = (&self.depthwise.conv, self.middle.behind(middle_gradient));
-        match &mut self.expand {
-            None => {
-                let sums = backward::depthwise(
-                    context,
-                    conv,
-                    expanded,
-                    size,
-                    behind,
-                    Source::Kept(kept),
-                    front.as_raw(),
-                    residual,
-                    dx,
-                    packed,
-                );
-                front.norm.observe_backward(&sums, count(size), parameters, gradients);
-                unpack_taps(packed, &self.places, &mut gradients[self.depthwise.weights.clone()]);
-                context.clock.backward(project_layer - 1);
-            }
-            Some((expand, stage)) => {
-                let wide = &mut behind_expand[..images * map_len(expanded, size)];
-                let raw = stage.as_raw();
-                let sums = backward::depthwise(
-                    context,
-                    conv,
-                    expanded,
-                    size,
-                    behind,
-                    Source::Raw(raw),
-                    raw,
-                    None,
-                    wide,
-                    packed,
-                );
-                stage.norm.observe_backward(&sums, count(size), parameters, gradients);
-                unpack_taps(packed, &self.places, &mut gradients[self.depthwise.weights.clone()]);
-                context.clock.backward(project_layer - 1);
+        let residual = self.shape.is_residual().then_some(dz);
+        let conv = &self.depthwise.conv;
+        let taps = self.depthwise.weights.clone();
+        let around = Around {
+            channels: (expanded, expanded),
+            size,
+            behind: self.middle.behind(middle_gradient),
+            input: Source::Kept(kept),
+            front: front.as_raw(),
+            residual,
+        };
+        let Some((expand, stage)) = &mut self.expand else {
+            let sums = backward::depthwise(context, conv, around, dx, packed);
+            front.norm.observe_backward(&sums, count(size), parameters, gradients);
+            unpack_taps(packed, &self.places, &mut gradients[taps]);
+            context.clock.backward(project_layer - 1);
+            work.narrow.swap(0, 1);
+            return;
+        };
+        let wide = &mut behind_expand[..images * map_len(expanded, size)];
+        let raw = stage.as_raw();
+        let around = Around { input: Source::Raw(raw), front: raw, residual: None, ..around };
+        let sums = backward::depthwise(context, conv, around, wide, packed);
+        stage.norm.observe_backward(&sums, count(size), parameters, gradients);
+        unpack_taps(packed, &self.places, &mut gradients[taps]);
+        context.clock.backward(project_layer - 1);
 
-                let (conv, behind) = (&expand.conv, stage.behind(wide));
-                let sums = backward::pointwise(
-                    context,
-                    conv,
-                    (input, expanded),
-                    size,
-                    behind,
-                    Source::Kept(kept),
-                    front.as_raw(),
-                    residual,
-                    dx,
-                    packed,
-                );
-                front.norm.observe_backward(&sums, count(size), parameters, gradients);
-                let weights = &mut gradients[expand.weights.clone()];
-                conv.unpack(&packed[..conv.packed_len()], weights);
-                context.clock.backward(self.first_layer);
-            }
-        }
+        let conv = &expand.conv;
+        let around = Around {
+            channels: (inputs, expanded),
+            size,
+            behind: stage.behind(wide),
+            input: Source::Kept(kept),
+            front: front.as_raw(),
+            residual,
+        };
+        let sums = backward::pointwise(context, conv, around, dx, packed);
+        front.norm.observe_backward(&sums, count(size), parameters, gradients);
+        conv.unpack(&packed[..conv.packed_len()], &mut gradients[expand.weights.clone()]);
+        context.clock.backward(self.first_layer);
         work.narrow.swap(0, 1);
+    }
+
+    /// Input, expanded and output channels.
+    fn channels(&self) -> (usize, usize, usize) {
+        (self.shape.input, self.shape.expanded, self.shape.output)
     }
 }
 
 /// Writes gradients of taps, `[blocks][9][8]`, into the order of the weights.
 fn unpack_taps(taps: &[f32], places: &[usize], gradient: &mut [f32]) {
-    use seesaw_kernels::BLOCK;
     for (weights, place) in gradient.chunks_exact_mut(9).zip(places) {
         for (tap, weight) in weights.iter_mut().enumerate() {
             *weight = taps[(place / BLOCK * 9 + tap) * BLOCK + place % BLOCK];

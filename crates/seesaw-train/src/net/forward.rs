@@ -32,19 +32,27 @@ pub(super) fn strip(pixels: usize, channels: usize) -> usize {
     pixels.div_ceil(strips).next_multiple_of(2).min(pixels)
 }
 
-/// A pointwise convolution of a normalised map.
-///
-/// The normalised map, with `residual` added, goes to `kept` if it is wanted.
+/// What a pointwise convolution reads.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<'a> {
+    /// Input and output channels.
+    pub channels: (usize, usize),
+    pub size: Size,
+    /// What is normalised on the way.
+    pub input: Raw<'a>,
+    /// What is added to the normalised map.
+    pub residual: Option<&'a [f32]>,
+}
+
+/// A pointwise convolution of a normalised map, which goes to `kept` if it is wanted.
 pub(super) fn pointwise(
     context: &mut Context<'_>,
     conv: &PointwiseTraining,
-    (inputs, outputs): (usize, usize),
-    size: Size,
-    input: Raw<'_>,
-    residual: Option<&[f32]>,
+    ahead: Ahead<'_>,
     kept: Option<&mut [f32]>,
     out: &mut [f32],
 ) -> Vec<Sums> {
+    let Ahead { channels: (inputs, outputs), size, input, residual } = ahead;
     struct Item<'a> {
         raw: &'a [f32],
         residual: Option<&'a [f32]>,

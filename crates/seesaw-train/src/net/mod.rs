@@ -296,7 +296,7 @@ impl TrainNet {
             let (fronts, outs) = self.stages.split_at_mut(i + 1);
             let (before, kept) = self.kept.split_at_mut(i);
             let skip = before.last().filter(|_| residual).map(Vec::as_slice);
-            block.forward(context, state, &fronts[i], skip, &mut kept[0], &mut outs[0]);
+            block.forward(context, state, (&fronts[i], skip), &mut kept[0], &mut outs[0]);
             residual = block.shape.is_residual();
         }
 
@@ -305,8 +305,9 @@ impl TrainNet {
         let raw = self.stages[self.blocks.len()].as_raw();
         let (conv, stage) = (&self.head.conv, &mut self.head_stage);
         let channels = (trunk, head_channels);
+        let ahead = forward::Ahead { channels, size, input: raw, residual: skip };
         let (kept, out) = (Some(&mut kept[0][..]), &mut stage.raw);
-        let sums = forward::pointwise(context, conv, channels, size, raw, skip, kept, out);
+        let sums = forward::pointwise(context, conv, ahead, kept, out);
         stage.norm.observe(&sums, count * size.0 * size.1, state);
         let head = context.clock.times.len() - 2;
         context.clock.forward(head);
@@ -366,18 +367,15 @@ impl TrainNet {
         let wide = &work.wide[0][..count * map_len(self.head_channels, size)];
         let (conv, channels) = (&self.head.conv, (trunk, self.head_channels));
         let dx = &mut work.narrow[0][..count * map_len(trunk, size)];
-        let sums = backward::pointwise(
-            context,
-            conv,
+        let around = backward::Around {
             channels,
             size,
-            self.head_stage.behind(wide),
-            forward::Source::Kept(&self.kept[last]),
-            self.stages[last].as_raw(),
-            None,
-            dx,
-            &mut work.packed,
-        );
+            behind: self.head_stage.behind(wide),
+            input: forward::Source::Kept(&self.kept[last]),
+            front: self.stages[last].as_raw(),
+            residual: None,
+        };
+        let sums = backward::pointwise(context, conv, around, dx, &mut work.packed);
         let pixels = count * size.0 * size.1;
         self.stages[last].norm.observe_backward(&sums, pixels, parameters, gradients);
         conv.unpack(&work.packed[..conv.packed_len()], &mut gradients[self.head.weights.clone()]);
@@ -386,8 +384,8 @@ impl TrainNet {
 
         for (i, block) in self.blocks.iter_mut().enumerate().rev() {
             let (fronts, outs) = self.stages.split_at_mut(i + 1);
-            let (front, kept) = (&mut fronts[i], &self.kept[i]);
-            block.backward(context, parameters, front, kept, &outs[0], work, gradients);
+            let around = (&mut fronts[i], &self.kept[i][..], &outs[0]);
+            block.backward(context, parameters, around, work, gradients);
         }
 
         let shape = self.stem_shape;

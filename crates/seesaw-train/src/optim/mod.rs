@@ -133,6 +133,7 @@ fn momentum_step(
 }
 
 /// The numbers of an AdamW step that all parameters share.
+#[derive(Clone, Copy)]
 struct AdamW {
     keep: f32,
     mean: f32,

@@ -127,9 +127,9 @@ impl Checkpoint {
     ) -> Result<Self, TrainError> {
         let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
         let (mut all, _) =
-            seesaw_format::safetensors::read(&bytes).map_err(|e| TrainError::damaged(path, e))?;
+            seesaw_format::safetensors::read(&bytes).map_err(|e| TrainError::damaged(path, &e))?;
         let progress = read_progress(path, &bytes)?;
-        let of_run = |e: TrainError| TrainError::damaged(path, format!("not of this run: {e}"));
+        let of_run = |e: TrainError| TrainError::damaged(path, &format!("not of this run: {e}"));
         let mut optimizer = Optimizer::new(spec, &crate::layout::Layout::new(net)?);
         let mut slots = Vec::new();
         for (slot, _) in optimizer.slots() {
@@ -150,14 +150,14 @@ impl Checkpoint {
 
 fn read_progress(path: &Path, bytes: &[u8]) -> Result<Progress, TrainError> {
     let (_, header) =
-        SafeTensors::read_metadata(bytes).map_err(|e| TrainError::damaged(path, e))?;
+        SafeTensors::read_metadata(bytes).map_err(|e| TrainError::damaged(path, &e))?;
     let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-    let json = json.ok_or_else(|| TrainError::damaged(path, "a model, not a run's checkpoint"))?;
+    let json = json.ok_or_else(|| TrainError::damaged(path, &"a model, not a run's checkpoint"))?;
     let progress: Progress =
-        serde_json::from_str(json).map_err(|e| TrainError::damaged(path, e))?;
+        serde_json::from_str(json).map_err(|e| TrainError::damaged(path, &e))?;
     if progress.version != VERSION {
         let why = format!("written by another version of seesaw (format {})", progress.version);
-        return Err(TrainError::damaged(path, why));
+        return Err(TrainError::damaged(path, &why));
     }
     Ok(progress)
 }

@@ -75,14 +75,14 @@ impl Config {
             }
             TrainError::io(path)(error)
         })?;
-        let config: Self = toml::from_str(&text).map_err(|e| TrainError::damaged(path, e))?;
+        let config: Self = toml::from_str(&text).map_err(|e| TrainError::damaged(path, &e))?;
         config.recipe.validate()?;
         config.net.validate()?;
         Ok(config)
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<(), TrainError> {
-        let text = toml::to_string(self).map_err(|e| TrainError::damaged(path, e))?;
+        let text = toml::to_string(self).map_err(|e| TrainError::damaged(path, &e))?;
         replace(path, text.as_bytes())
     }
 

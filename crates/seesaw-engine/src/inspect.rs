@@ -1,6 +1,6 @@
 //! Looking into a run: block outputs and the time of each step.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use seesaw_kernels::{PartTimes, layout::planar_channels};
 
@@ -49,6 +49,27 @@ pub struct PartTime {
     pub seconds: f64,
 }
 
+impl StepTime {
+    /// Divides the time among the parts as `seconds` of [`PARTS`] say.
+    fn divide(&mut self, mut seconds: [f64; 3]) {
+        if self.parts.iter().all(|part| part.name != PARTS[0]) {
+            // The copy in the place of an expand convolution pads the depthwise one's input.
+            seconds = [0.0, seconds[0] + seconds[1], seconds[2]];
+        }
+        let total: f64 = seconds.iter().sum();
+        for part in &mut self.parts {
+            let place = PARTS.iter().position(|name| *name == part.name);
+            part.seconds = self.seconds * place.map_or(0.0, |place| seconds[place]) / total;
+        }
+    }
+}
+
+/// The middle one of some times; 0 where there are none.
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
 impl Plan {
     /// What each step puts out for `n` images.
     ///
@@ -91,7 +112,8 @@ impl Plan {
         }
         let mut steps = self.step_costs();
         let mut times = vec![Vec::with_capacity(runs); steps.len()];
-        let (clock, mut parts) = (PartTimes::default(), vec![[Duration::ZERO; 3]; steps.len()]);
+        let clock = PartTimes::default();
+        let mut parts = vec![[(); 3].map(|()| Vec::with_capacity(runs)); steps.len()];
         let mut logits = vec![0.0; self.classes()];
         for _ in 0..runs.max(1) {
             let mut last = Instant::now();
@@ -100,7 +122,9 @@ impl Plan {
                 let now = Instant::now();
                 times[step].push((now - last).as_secs_f64());
                 last = now;
-                parts[step].iter_mut().zip(clock.take()).for_each(|(sum, part)| *sum += part);
+                for (times, part) in parts[step].iter_mut().zip(clock.take()) {
+                    times.push(part.as_secs_f64());
+                }
             });
             let trunk = (last - start).as_secs_f64();
             let start = Instant::now();
@@ -111,19 +135,9 @@ impl Plan {
                 times.push(rest.max(0.0));
             }
         }
-        for ((step, times), mut parts) in steps.iter_mut().zip(&mut times).zip(parts) {
-            times.sort_by(f64::total_cmp);
-            step.seconds = times[times.len() / 2];
-            if step.parts.iter().all(|part| part.name != PARTS[0]) {
-                // The copy in the place of an expand convolution pads the depthwise one's input.
-                parts = [Duration::ZERO, parts[0] + parts[1], parts[2]];
-            }
-            let total: Duration = parts.iter().sum();
-            for part in &mut step.parts {
-                let place = PARTS.iter().position(|name| *name == part.name);
-                let time = place.map_or(Duration::ZERO, |place| parts[place]);
-                part.seconds = step.seconds * time.as_secs_f64() / total.as_secs_f64();
-            }
+        for ((step, times), parts) in steps.iter_mut().zip(&mut times).zip(&mut parts) {
+            step.seconds = median(times);
+            step.divide(parts.each_mut().map(|times| median(times)));
         }
         Ok(steps)
     }

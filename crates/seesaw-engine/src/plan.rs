@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use seesaw_arch::{Layer, Net};
 use seesaw_kernels::{
-    Aligned, BLOCK, InvertedResidual, IsaToken, PartTimes, Pointwise, Stem, Team, global_average_pool,
+    Aligned, BLOCK, InvertedResidual, IsaToken, PartTimes, Pointwise, Stem, Team,
+    global_average_pool,
     layout::{Plane, blocks, planar_channels},
 };
 
@@ -187,9 +188,11 @@ impl Plan {
         let (whole, rest) = arena.pooled[..count * channels].split_at_mut(shared * channels);
         let image = |index: usize| &images[index * self.image_len()..][..self.image_len()];
         let len = self.sizes.image(false);
-        self.team.run_chunks(whole, channels, &mut arena.work, len, &|index, pooled, work| {
-            self.pool_image(&self.solo, image(index), work, pooled, None, &mut |_, _| {});
-        });
+        if shared > 0 {
+            self.team.run_chunks(whole, channels, &mut arena.work, len, &|index, pooled, work| {
+                self.pool_image(&self.solo, image(index), work, pooled, None, &mut |_, _| {});
+            });
+        }
         for (index, pooled) in (shared..).zip(rest.chunks_exact_mut(channels)) {
             let work = &mut arena.work;
             self.pool_image(&self.team, image(index), work, pooled, None, &mut |_, _| {});
@@ -273,7 +276,10 @@ impl Plan {
     }
 
     fn work_len(&self) -> usize {
-        (self.team.threads() * self.sizes.image(false)).max(self.sizes.image(true))
+        let threads = self.team.threads();
+        // A batch of fewer images than threads is run image by image.
+        let whole = if self.batch < threads { 0 } else { threads * self.sizes.image(false) };
+        whole.max(self.sizes.image(true))
     }
 
     fn arena(&self) -> Arena {

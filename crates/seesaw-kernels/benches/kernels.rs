@@ -6,16 +6,21 @@
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use criterion::measurement::WallTime;
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use seesaw_kernels::{
-    Aligned, Depthwise, InvertedResidual, Isa, IsaToken, Pointwise, Stem, Team, global_average_pool,
+    Aligned, Depthwise, InvertedResidual, Isa, IsaToken, Pointwise, Stem, Team,
+    global_average_pool,
     layout::{Plane, blocks},
     pointwise::Group,
 };
 
-/// Channels in, expanded and out; the side of the input; stride; groups of both pointwise layers.
-const BLOCKS: [(&str, [usize; 3], usize, usize, &[usize]); 6] = [
+/// Name; channels in, expanded and out; side of the input; stride; groups of both pointwise layers.
+type Shape = (&'static str, [usize; 3], usize, usize, &'static [usize]);
+
+const BLOCKS: [Shape; 6] = [
     ("32@112", [32, 32, 16], 112, 1, &[1, 3]),
     ("16@112 to 24", [16, 96, 24], 112, 2, &[1, 3]),
     ("24@56", [24, 144, 24], 56, 1, &[1, 3]),
@@ -33,12 +38,18 @@ fn values(len: usize) -> Aligned {
 }
 
 /// A convolution in groups of these relative sizes, and its multiply-adds a pixel.
-fn pointwise(token: IsaToken, inputs: usize, outputs: usize, groups: &[usize]) -> (Pointwise, usize) {
+fn pointwise(
+    token: IsaToken,
+    inputs: usize,
+    outputs: usize,
+    groups: &[usize],
+) -> (Pointwise, usize) {
     let whole: usize = groups.iter().sum();
     let mut parts = Vec::new();
     let mut before = 0;
     for size in groups {
-        let range = |n: usize| (n * before / whole..n * (before + size) / whole).collect::<Vec<_>>();
+        let range =
+            |n: usize| (n * before / whole..n * (before + size) / whole).collect::<Vec<_>>();
         let (from, to) = (range(inputs), range(outputs));
         let weights = values(from.len() * to.len());
         parts.push((from, to, weights));
@@ -84,9 +95,13 @@ fn whole_blocks(criterion: &mut Criterion) {
         each_isa(&mut group, name, total, |token| {
             let (expand, project, _) = counted(token);
             let residual = stride == 1 && input == output;
-            let block =
-                InvertedResidual::new(Some(expand), depthwise(token, wide, stride), project, residual)
-                    .expect("it fits");
+            let block = InvertedResidual::new(
+                Some(expand),
+                depthwise(token, wide, stride),
+                project,
+                residual,
+            )
+            .expect("it fits");
             let (team, size) = (Team::solo(), (side, side));
             let x = values(Plane::dense(side, side).len(input));
             let mut scratch = Aligned::zeros(block.scratch_len(size, 1));

@@ -203,9 +203,15 @@ pub struct PredictArgs {
 The share of peak is the arithmetic done (2 flops a multiply-add) over what the same threads can do at
 most, which is measured first. Without weights the net gets random ones: the speed is the same.
 
+`--layers` shows steps of the plan and, indented, a block's layers. A block whose middle is larger than
+the cache runs its layers in turns on a few rows; a clock that is read between the turns divides the
+block's time among them. The memory is that of weights, input and output; in a block the middle stays
+in the cache, so a layer may run faster than memory allows.
+
 Examples:
   seesaw bench seesaw-shuffle-1.0d-imagenet
   seesaw bench mobilenetv2-1.0-imagenet --threads 2 --batch 8 --layers
+  seesaw bench seesaw-shuffle-1.0d-imagenet --plot roofline.svg
   seesaw bench net.safetensors --json")]
 pub struct BenchArgs {
     /// A net's name, a TOML file that describes one, or a file of weights
@@ -221,9 +227,12 @@ pub struct BenchArgs {
     /// Batches to time, after a warm-up
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs: u32,
-    /// Show the time of every step of the plan
+    /// Show work, memory and time of every layer
     #[arg(long)]
     pub layers: bool,
+    /// Draw the layers' speed over their work for each byte, as .svg or .png
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
     /// Threads that compute
     #[arg(long, value_name = "T", default_value_t = 1, value_parser = threads())]
     pub threads: usize,

@@ -24,6 +24,33 @@ fn figures_belong_together() {
     let sum = |field: &str| layers.iter().map(|step| step[field].as_f64().unwrap()).sum::<f64>();
     assert!((sum("time_share") - 1.0).abs() < 1e-9);
     assert_eq!(3.0 * sum("madds"), number("madds"));
+    let parts: Vec<usize> =
+        layers.iter().map(|step| step["parts"].as_array().map_or(0, Vec::len)).collect();
+    assert_eq!(parts[0], 0, "the stem is one layer");
+    for step in layers.iter().filter(|step| step["parts"].is_array()) {
+        let parts = step["parts"].as_array().unwrap();
+        for field in ["madds", "bytes", "median_ms", "time_share"] {
+            let sum: f64 = parts.iter().map(|part| part[field].as_f64().unwrap()).sum();
+            let whole = step[field].as_f64().unwrap();
+            assert!((sum - whole).abs() <= 1e-9 * whole, "{field} of {}", step["name"]);
+        }
+        assert!(parts.iter().all(|part| part["gflops"].as_f64() > Some(0.0)));
+    }
+}
+
+#[test]
+fn pictures() {
+    let tiny = Tiny::new();
+    for (name, magic) in [("roofline.svg", &b"<svg"[..]), ("roofline.png", &b"\x89PNG"[..])] {
+        let path = tiny.folder.path().join(name);
+        seesaw(args!["bench", tiny.net, "--runs", "3", "--plot", path]).ok();
+        assert!(std::fs::read(&path).unwrap().starts_with(magic), "{name}");
+    }
+    let svg = std::fs::read_to_string(tiny.folder.path().join("roofline.svg")).unwrap();
+    for part in ["GFLOP/s", "tiny, 20 px", "depthwise", "of the time"] {
+        assert!(svg.contains(part), "no {part:?}");
+    }
+    seesaw(args!["bench", tiny.net, "--plot", "roofline.gif"]).fails(&["neither .svg nor .png"]);
 }
 
 #[test]

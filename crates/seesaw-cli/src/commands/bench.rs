@@ -1,5 +1,8 @@
 //! `seesaw bench`: how fast a net runs.
 
+mod layers;
+mod roofline;
+
 use std::{
     io::Write,
     time::{Duration, Instant},
@@ -14,9 +17,11 @@ use serde::Serialize;
 use crate::{
     args::BenchArgs,
     failure::Failure,
-    output::{self, Align, Table},
+    output,
     resolve::{self, Source},
 };
+
+use layers::Step;
 
 /// How long the net runs before anything is timed: clocks and caches settle.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -42,17 +47,6 @@ struct Bench {
     layers: Option<Vec<Step>>,
 }
 
-/// A step of the plan, for one image.
-#[derive(Serialize)]
-struct Step {
-    name: String,
-    madds: u64,
-    bytes: u64,
-    median_ms: f64,
-    time_share: f64,
-    peak_share: f64,
-}
-
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     let (net, weights, input_size) = subject(args)?;
     resolve::check_batch(args.batch, input_size)?;
@@ -60,6 +54,9 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     let plan = compile(&net, &weights, &options).map_err(Failure::new)?;
     drop(weights);
     let bench = measure(args, &net, &plan)?;
+    if let (Some(path), Some(layers)) = (&args.plot, &bench.layers) {
+        roofline::write(path, &bench, layers, peak::memory_gbps(plan.team()))?;
+    }
     if args.json { output::json(&bench) } else { print(&bench) }
 }
 
@@ -98,7 +95,8 @@ fn measure(args: &BenchArgs, net: &Net, plan: &Plan) -> Result<Bench, Failure> {
     times.sort_by(f64::total_cmp);
     let median = nearest_rank(&times, 0.5);
     let peak_share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;
-    let layers = args.layers.then(|| steps(plan, &images, args.runs as usize, peak_share));
+    let layers = (args.layers || args.plot.is_some())
+        .then(|| layers::measure(plan, &images, args.runs as usize, peak_gflops));
     Ok(Bench {
         net: net.name.clone(),
         input_size: plan.input_size(),
@@ -145,25 +143,6 @@ fn nearest_rank(sorted: &[f64], share: f64) -> f64 {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-fn steps(
-    plan: &Plan,
-    images: &[f32],
-    runs: usize,
-    peak_share: impl Fn(u64, f64) -> f64,
-) -> Result<Vec<Step>, Failure> {
-    let steps = plan.profile(images, runs).map_err(Failure::new)?;
-    let total: f64 = steps.iter().map(|step| step.seconds).sum();
-    let step = |step: seesaw_engine::StepTime| Step {
-        median_ms: 1e3 * step.seconds,
-        time_share: step.seconds / total,
-        peak_share: peak_share(step.madds, step.seconds),
-        name: step.name,
-        madds: step.madds,
-        bytes: step.bytes,
-    };
-    Ok(steps.into_iter().map(step).collect())
-}
-
 fn print(bench: &Bench) -> Result<(), Failure> {
     let mut out = output::stdout();
     let Bench { net, input_size, batch, threads, isa, runs, .. } = bench;
@@ -180,31 +159,9 @@ fn print(bench: &Bench) -> Result<(), Failure> {
     writeln!(out, "arena   {:>12}", output::bytes(bench.arena_bytes as u64))?;
     if let Some(layers) = &bench.layers {
         writeln!(out)?;
-        table(layers).write(&mut out)?;
+        layers::table(layers).write(&mut out)?;
     }
     Ok(out.flush()?)
-}
-
-fn table(steps: &[Step]) -> Table<6> {
-    let mut table = Table::new([
-        ("step", Align::Left),
-        ("MAdds", Align::Right),
-        ("memory", Align::Right),
-        ("median ms", Align::Right),
-        ("of time", Align::Right),
-        ("of peak", Align::Right),
-    ]);
-    for step in steps {
-        table.row([
-            step.name.clone(),
-            output::thousands(step.madds),
-            output::bytes(step.bytes),
-            format!("{:.3}", step.median_ms),
-            format!("{:.1}%", 100.0 * step.time_share),
-            format!("{:.1}%", 100.0 * step.peak_share),
-        ]);
-    }
-    table
 }
 
 #[cfg(test)]

@@ -36,11 +36,7 @@ pub(super) fn first_weights(
     if same {
         return Ok((model.weights, None));
     }
-    let note = format!(
-        "{} tells {} classes apart, and not the data's {}; its last layer begins anew",
-        path.display(),
-        model.net.classes,
-        net.classes
-    );
+    let note =
+        format!("the classes of {} are not the data's; its last layer begins anew", path.display());
     Ok((NetWeights { classifier: fresh.classifier, ..model.weights }, Some(note)))
 }

@@ -1,9 +1,15 @@
 //! The command line: every command, argument and help text.
 
+mod training;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+pub use training::{
+    Cifar10Args, DataArgs, DataCommand, DataInfoArgs, EvalArgs, RecipeArgs, Split, TrainArgs,
+};
 
 /// Small image classifiers whose pointwise convolutions work in groups of unequal size.
 #[derive(Debug, Parser)]
@@ -18,8 +24,11 @@ Examples:
   seesaw summary seesaw-shuffle-1.0d-imagenet         a net, layer by layer
   seesaw import net.pth.tar net.safetensors           weights that PyTorch wrote
   seesaw predict --weights net.safetensors photos/    name what photos show
+  seesaw train --data photos/                         train a net on folders of photos
+  seesaw eval runs/photos                             how good it has become
 
-Exit codes: 0 all went well, 1 some inputs failed, 2 wrong usage or an unusable file."
+Exit codes: 0 all went well, 1 some inputs failed, 2 wrong usage or an unusable file, 130 stopped by
+Ctrl-C."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -34,6 +43,9 @@ pub enum Command {
     Import(ImportArgs),
     Run(RunArgs),
     Predict(PredictArgs),
+    Train(Box<TrainArgs>),
+    Eval(Box<EvalArgs>),
+    Data(DataArgs),
     Bench(BenchArgs),
     Completions(CompletionsArgs),
 }

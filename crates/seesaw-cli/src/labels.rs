@@ -26,6 +26,14 @@ pub fn of(model: &Model, file: Option<&Path>) -> Result<Vec<String>, Failure> {
     Err(Failure::file(path, error).hint("write one name a line, in the order of the net's outputs"))
 }
 
+/// What stands before the tabs of a file of names, where all lines have one; else nothing.
+pub fn ids(file: &Path) -> Result<Vec<String>, Failure> {
+    let text = resolve::text(file, MAX_BYTES)?;
+    let id = |line: &str| line.split_once('\t').map(|(id, _)| id.trim().to_owned());
+    let ids: Option<Vec<_>> = text.trim_start_matches('\u{feff}').lines().map(id).collect();
+    Ok(ids.unwrap_or_default())
+}
+
 fn parse(text: &str) -> Result<Vec<String>, String> {
     let name = |(number, line): (usize, &str)| {
         let name = line.split_once('\t').map_or(line, |(_, name)| name).trim();

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     match commands::dispatch(args::Cli::parse()) {
         Ok(Outcome::Complete) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             failure.report();
             ExitCode::from(2)

@@ -1,8 +1,13 @@
 //! What the commands write to standard output: tables, JSON, numbers.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, BufWriter, Write},
+};
 
 use clap::builder::styling::Style;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -18,6 +23,27 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(out.flush()?)
+}
+
+/// A bar of work to do on standard error; draws nothing unless that is a terminal.
+pub fn bar(len: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
+    let template = "{prefix} {bar:24} {pos}/{len}, {eta} left  {msg}";
+    let style = ProgressStyle::with_template(template);
+    let bar = ProgressBar::new(len).with_prefix(what);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// A bar of bytes to bring, however many they are.
+pub fn bytes_bar(total: Option<u64>) -> ProgressBar {
+    let template = "{bar:24} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+    let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let style = ProgressStyle::with_template(template);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Writes a line to standard error; with that closed there is nobody left to tell.
+pub fn say(what: impl fmt::Display) {
+    let _ = writeln!(anstream::stderr(), "{what}");
 }
 
 /// On which side of a column its texts line up.

@@ -1,13 +1,17 @@
 //! The commands, one file each.
 
 mod bench;
+mod check;
 mod completions;
+mod data;
+mod eval;
 mod import;
 mod models;
 mod predict;
 mod run;
 mod summary;
 mod tables;
+mod train;
 
 use crate::{
     args::{Cli, Command},
@@ -21,12 +25,17 @@ pub enum Outcome {
     Complete,
     /// Some inputs failed, and were reported: exit code 1.
     SomeFailed,
+    /// Ctrl-C ended it, and what was done is saved: exit code 130.
+    Interrupted,
 }
 
 /// Carries out what the command line asks for.
 pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
     match cli.command {
         Command::Predict(args) => return predict::run(&args),
+        Command::Train(args) => return train::run(&args),
+        Command::Eval(args) => return eval::run(&args),
+        Command::Data(args) => return data::run(&args),
         Command::Models(args) => models::run(&args)?,
         Command::Summary(args) => summary::run(&args)?,
         Command::Tables(args) => tables::run(&args)?,

@@ -1,0 +1,125 @@
+//! `seesaw eval`: how good a model is on a data set.
+
+mod report;
+mod subject;
+
+use std::{path::Path, sync::Arc};
+
+use seesaw_data::{Dataset, Loader, LoaderOptions};
+use seesaw_train::{
+    draw::{Confusion, Tile, write_picture, write_sheet},
+    metrics::{Evaluation, compile_evaluator},
+};
+
+use crate::{
+    args::EvalArgs,
+    commands::Outcome,
+    failure::{self, Failure},
+    output, resolve,
+};
+
+use subject::Subject;
+
+/// Photos on the sheet of mistakes.
+const MISTAKES: usize = 36;
+/// Batches that may wait to be taken.
+const AHEAD: usize = 2;
+
+pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
+    for (path, endings) in [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"])] {
+        path.iter().try_for_each(|path| check_picture(path, endings))?;
+    }
+    let subject = Subject::of(args)?;
+    let (dataset, broken) = subject.verified(args)?;
+    let dataset = Arc::new(dataset);
+    let evaluation = evaluate(args, &subject, &dataset)?;
+    if let Some(path) = &args.confusion {
+        let names = &subject.names;
+        let picture = Confusion { counts: evaluation.confusion(), names };
+        write_picture(path, &picture).map_err(Failure::new)?;
+    }
+    if let Some(path) = &args.worst {
+        write_worst(path, &evaluation, &subject, &dataset)?;
+    }
+    let report = report::Report::new(&evaluation, &subject, &dataset, broken)?;
+    if args.json {
+        output::json(&report)?
+    } else {
+        report.print()?
+    }
+    Ok(if broken == 0 { Outcome::Complete } else { Outcome::SomeFailed })
+}
+
+/// Makes sure that a picture can be written before anything is computed.
+fn check_picture(path: &Path, endings: &[&str]) -> Result<(), Failure> {
+    let fits = |e: &&str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
+    if !endings.iter().any(|ending| fits(&ending)) {
+        let endings = endings.join(" or .");
+        return Err(Failure::file(path, format_args!("a picture's name ends in .{endings}")));
+    }
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if !folder.is_dir() => Err(Failure::file(folder, "no such folder")),
+        _ => Ok(()),
+    }
+}
+
+fn evaluate(
+    args: &EvalArgs,
+    subject: &Subject,
+    dataset: &Arc<Dataset>,
+) -> Result<Evaluation, Failure> {
+    let Subject { model, preprocess, .. } = subject;
+    let (threads, side) = (args.threads.count(), preprocess.crop as usize);
+    resolve::check_batch(args.batch, side)?;
+    let columns = subject.columns(dataset.classes())?;
+    let evaluator = compile_evaluator(&model.net, &model.weights, side, threads, None, columns);
+    let evaluator = evaluator.map_err(Failure::new)?;
+    let options = LoaderOptions {
+        workers: threads,
+        ahead: AHEAD,
+        limit: subject.limit,
+        ..LoaderOptions::evaluate(preprocess, args.batch)
+    };
+    let loader = Loader::new(Arc::clone(dataset), options).map_err(Failure::new)?;
+    let bar = output::bar(loader.images() as u64, "images classified");
+    let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };
+    let evaluation = evaluator.run(&loader, mistakes, &mut |done| bar.set_position(done as u64));
+    bar.finish_and_clear();
+    let evaluation = evaluation.map_err(Failure::new)?;
+    if !evaluation.loss().is_finite() {
+        let what = "the net's output is not finite; its weights are damaged";
+        return Err(Failure::file(&subject.weights, what));
+    }
+    Ok(evaluation)
+}
+
+/// Writes the sheet of the worst mistakes.
+fn write_worst(
+    path: &Path,
+    evaluation: &Evaluation,
+    subject: &Subject,
+    dataset: &Dataset,
+) -> Result<(), Failure> {
+    let mistakes = evaluation.mistakes();
+    if mistakes.is_empty() {
+        failure::warn(format_args!("{}: not written: there are no mistakes", path.display()));
+        return Ok(());
+    }
+    let name = |class: u32| &subject.names[class as usize];
+    let tiles: Result<Vec<Tile>, Failure> = mistakes
+        .iter()
+        .map(|mistake| {
+            let photo = dataset.image(mistake.index as usize).map_err(Failure::new)?;
+            Ok(Tile {
+                photo: photo.into_owned(),
+                truth: name(mistake.truth).clone(),
+                predicted: format!(
+                    "{} {:.0} %",
+                    name(mistake.predicted),
+                    100.0 * mistake.probability
+                ),
+            })
+        })
+        .collect();
+    write_sheet(path, &tiles?).map_err(Failure::new)
+}

@@ -1,0 +1,99 @@
+//! What an evaluation found, for people and for machines.
+
+use std::io::Write;
+
+use seesaw_data::Dataset;
+use seesaw_train::metrics::{Evaluation, Summary};
+use serde::Serialize;
+
+use crate::{
+    failure::Failure,
+    output::{self, Align, Table},
+};
+
+use super::Subject;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+pub struct Report<'a> {
+    weights: String,
+    net: &'a str,
+    data: String,
+    input_size: u32,
+    images: usize,
+    broken: usize,
+    top1: f64,
+    top5: f64,
+    loss: f64,
+    calibration_error: f64,
+    classes: Vec<Class<'a>>,
+}
+
+/// A class of the data.
+#[derive(Serialize)]
+struct Class<'a> {
+    class: &'a str,
+    images: u32,
+    right: u32,
+    top1: f64,
+}
+
+impl<'a> Report<'a> {
+    /// Classes without images are left out.
+    pub fn new(
+        evaluation: &Evaluation,
+        subject: &'a Subject,
+        dataset: &'a Dataset,
+        broken: usize,
+    ) -> Result<Self, Failure> {
+        let Summary { images, top1, top5, loss, calibration_error, per_class } =
+            evaluation.summary();
+        let columns = subject.columns(dataset.classes())?;
+        let class = |(class, column): (&'a String, u32)| {
+            let counts = per_class[column as usize];
+            let top1 = f64::from(counts.right) / f64::from(counts.images.max(1));
+            Class { class, images: counts.images, right: counts.right, top1 }
+        };
+        let classes = dataset.classes().iter().zip(columns).map(class);
+        Ok(Self {
+            weights: subject.weights.display().to_string(),
+            net: &subject.model.net.name,
+            data: subject.data.display().to_string(),
+            input_size: subject.preprocess.crop,
+            images,
+            broken,
+            top1,
+            top5,
+            loss,
+            calibration_error,
+            classes: classes.filter(|class| class.images > 0).collect(),
+        })
+    }
+
+    /// Prints the numbers, and a table of the classes.
+    pub fn print(&self) -> Result<(), Failure> {
+        let mut out = output::stdout();
+        let images = output::thousands(self.images as u64);
+        writeln!(out, "{} on {images} images of {}\n", self.weights, self.data)?;
+        writeln!(out, "top-1              {:6.2} %", 100.0 * self.top1)?;
+        writeln!(out, "top-5              {:6.2} %", 100.0 * self.top5)?;
+        writeln!(out, "loss               {:8.4}", self.loss)?;
+        writeln!(out, "calibration error  {:6.2} %\n", 100.0 * self.calibration_error)?;
+        let mut table = Table::new([
+            ("class", Align::Left),
+            ("images", Align::Right),
+            ("right", Align::Right),
+            ("top-1", Align::Right),
+        ]);
+        for class in &self.classes {
+            table.row([
+                class.class.to_owned(),
+                class.images.to_string(),
+                class.right.to_string(),
+                format!("{:.1} %", 100.0 * class.top1),
+            ]);
+        }
+        table.write(&mut out)?;
+        Ok(out.flush()?)
+    }
+}

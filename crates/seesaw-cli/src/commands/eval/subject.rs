@@ -1,0 +1,134 @@
+//! What is evaluated, and on what.
+
+use std::path::{Path, PathBuf};
+
+use seesaw_data::{
+    Dataset, Preprocess,
+    datasets::{Kind, OpenOptions, open},
+};
+use seesaw_format::Model;
+use seesaw_train::{
+    metrics::match_classes,
+    run::{Config, RunFolder},
+};
+
+use crate::{
+    args::{EvalArgs, Split},
+    commands::check,
+    failure::Failure,
+    labels, preprocess, resolve,
+};
+
+/// A model, and the data that it is evaluated on.
+pub struct Subject {
+    pub model: Model,
+    /// The file that the weights are of.
+    pub weights: PathBuf,
+    /// A name for each class of the net.
+    pub names: Vec<String>,
+    /// What the classes are called in a file of labels that has a column for it.
+    ids: Vec<String>,
+    pub preprocess: Preprocess,
+    pub data: PathBuf,
+    /// How many images are taken.
+    pub limit: Option<usize>,
+    /// The run that the model is of, if it is evaluated on the run's data.
+    run: Option<Config>,
+}
+
+impl Subject {
+    pub fn of(args: &EvalArgs) -> Result<Self, Failure> {
+        let (weights, run) = weights_and_run(&args.model)?;
+        let model = resolve::weights(&weights, &args.net)?;
+        let labels = labels::of(&model, args.labels.as_deref())?;
+        let ids = args.labels.as_deref().map(labels::ids).transpose()?.unwrap_or_default();
+        let names = match labels.is_empty() {
+            true => (0..model.net.classes).map(|class| class.to_string()).collect(),
+            false => labels,
+        };
+        let preprocess = preprocess::of(&model, &args.sizes)?;
+        let data = match (&args.data, &run) {
+            (Some(data), _) => data.clone(),
+            (None, Some(run)) => run.data.path.clone(),
+            (None, None) => {
+                let what = "no data to evaluate on";
+                return Err(Failure::new(what).hint("pass `--data FOLDER`"));
+            }
+        };
+        let same = |run: &Config| match (run.data.path.canonicalize(), data.canonicalize()) {
+            (Ok(theirs), Ok(ours)) => theirs == ours,
+            _ => false,
+        };
+        let run = run.filter(same);
+        Ok(Self { model, weights, names, ids, preprocess, data, limit: args.limit, run })
+    }
+
+    /// The images, without those that cannot be decoded, and how many these are.
+    pub fn verified(&self, args: &EvalArgs) -> Result<(Dataset, usize), Failure> {
+        let mut dataset = self.dataset(args.split)?;
+        if dataset.is_empty() {
+            return Err(Failure::file(&self.data, "no images to evaluate on"));
+        }
+        let broken = check::verify(&mut dataset, args.threads.count(), "images checked")?;
+        Ok((dataset, broken))
+    }
+
+    /// The part that was asked for. What validated a run, validates here; where nothing says which
+    /// images a net was not trained on, all are taken.
+    fn dataset(&self, split: Split) -> Result<Dataset, Failure> {
+        let options = match &self.run {
+            Some(Config { recipe, .. }) => OpenOptions {
+                val_split: recipe.val_split,
+                seed: recipe.seed,
+                ..OpenOptions::default()
+            },
+            None => OpenOptions::default(),
+        };
+        let parts = open(&self.data, &options).map_err(Failure::new)?;
+        if self.run.is_none() && matches!(parts.kind, Kind::Folders | Kind::List) {
+            let whole = OpenOptions { val_split: Some(0.0), ..options };
+            let whole = open(&self.data, &whole).map_err(Failure::new)?.train;
+            if whole.len() > parts.train.len() {
+                return Ok(whole);
+            }
+        }
+        Ok(match split {
+            Split::Val => parts.val,
+            Split::Train => parts.train,
+        })
+    }
+
+    /// For each class of the data, its place among the net's outputs.
+    pub fn columns(&self, classes: &[String]) -> Result<Vec<u32>, Failure> {
+        let outputs = self.model.net.classes;
+        if !self.ids.is_empty()
+            && let Ok(columns) = match_classes(classes, &self.ids, usize::MAX)
+        {
+            return Ok(columns);
+        }
+        match_classes(classes, &self.names, outputs).map_err(|error| {
+            let hint = "`--labels FILE` names the net's classes as the data do";
+            Failure::file(&self.weights, error).hint(hint)
+        })
+    }
+}
+
+/// The weights of a run's folder, or the file itself; and the run beside them, if there is one.
+fn weights_and_run(model: &Path) -> Result<(PathBuf, Option<Config>), Failure> {
+    let folder = if model.is_dir() { model } else { model.parent().unwrap_or(Path::new("")) };
+    let run = RunFolder::new(folder);
+    let config = if run.config().is_file() { Config::read(&run.config()).ok() } else { None };
+    if !model.is_dir() {
+        return Ok((model.to_owned(), config));
+    }
+    let Some(config) = config else {
+        let what = "a folder, but not of a run";
+        return Err(Failure::file(model, what).hint("name a file of weights, or a run's folder"));
+    };
+    let best = run.best();
+    if !best.is_file() {
+        let what = "the run has not ended an epoch yet, and has no model";
+        return Err(Failure::file(model, what));
+    }
+    Ok((best, Some(config)))
+}

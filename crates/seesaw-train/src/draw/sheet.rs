@@ -20,7 +20,7 @@ const CAPTION: usize = 36;
 /// Photos beside each other.
 const COLUMNS: usize = 6;
 /// The longest line that fits below a photo.
-const LETTERS: usize = 22;
+const LETTERS: usize = 28;
 
 /// A photo of a sheet.
 #[derive(Debug, Clone)]

@@ -133,16 +133,22 @@ impl PointwiseTraining {
     ///
     /// # Panics
     /// When a map has other channels than the convolution, or fewer pixels.
-    pub fn forward(&self, x: Span<'_>, out: SpanMut<'_>, count: usize) {
-        run(&self.forward, x, None, out, count);
+    pub fn forward(&self, x: Span<'_>, mut out: SpanMut<'_>, count: usize) {
+        run(&self.forward, x, None, &mut out, count);
     }
 
     /// The gradient of the inputs from that of the outputs, for `count` pixels, and `residual` added.
     ///
     /// # Panics
     /// As [`Self::forward`]; `residual` must have the geometry of `dx`.
-    pub fn backward(&self, dy: Span<'_>, residual: Option<&[f32]>, dx: SpanMut<'_>, count: usize) {
-        run(&self.backward, dy, residual, dx, count);
+    pub fn backward(
+        &self,
+        dy: Span<'_>,
+        residual: Option<&[f32]>,
+        mut dx: SpanMut<'_>,
+        count: usize,
+    ) {
+        run(&self.backward, dy, residual, &mut dx, count);
     }
 
     /// Adds the gradient of the weights (and biases) over `count` pixels to `packed`.
@@ -242,7 +248,13 @@ fn take_sources(conv: &mut Pointwise) -> Vec<u32> {
     conv.packed_mut().weights.iter_mut().map(|number| std::mem::take(number) as u32).collect()
 }
 
-fn run(conv: &Pointwise, x: Span<'_>, residual: Option<&[f32]>, out: SpanMut<'_>, count: usize) {
+fn run(
+    conv: &Pointwise,
+    x: Span<'_>,
+    residual: Option<&[f32]>,
+    out: &mut SpanMut<'_>,
+    count: usize,
+) {
     x.check(conv.inputs(), count);
     check(out.map.len(), out.pixels, out.first, conv.outputs(), count);
     assert!(residual.is_none_or(|r| r.len() == out.map.len()), "residual of the output's shape");

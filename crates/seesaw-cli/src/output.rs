@@ -27,7 +27,7 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// A bar of work to do on standard error; draws nothing unless that is a terminal.
 pub fn bar(len: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
-    let template = "{prefix} {bar:24} {pos}/{len}, {eta} left  {msg}";
+    let template = "{prefix} {wide_bar} {pos}/{len}, {eta} left  {msg}";
     let style = ProgressStyle::with_template(template);
     let bar = ProgressBar::new(len).with_prefix(what);
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -35,7 +35,7 @@ pub fn bar(len: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
 
 /// A bar of bytes to bring, however many they are.
 pub fn bytes_bar(total: Option<u64>) -> ProgressBar {
-    let template = "{bar:24} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+    let template = "{wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
     let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let style = ProgressStyle::with_template(template);
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

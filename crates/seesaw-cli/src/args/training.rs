@@ -11,7 +11,7 @@ use super::{NetArgs, SizeArgs, ThreadsArgs, batch, side};
 #[command(
     override_usage = "\
 seesaw train --data <DATA> [OPTIONS]
-       seesaw train --resume <RUN> [--threads <T>] [--json]",
+       seesaw train --resume <RUN> [OPTIONS]",
     after_help = "\
 Data sets: a folder with `train` and `val`, each with a folder of photos for each class; one folder of
 such class folders; a .csv list with the columns `path` and `label`; CIFAR-10 and CIFAR-100 in their

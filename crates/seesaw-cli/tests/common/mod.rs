@@ -7,6 +7,8 @@ use std::{
     process::{Command, Output},
 };
 
+pub mod training;
+
 /// Texts and paths as one list of arguments.
 macro_rules! args {
     ($($argument:expr),* $(,)?) => {

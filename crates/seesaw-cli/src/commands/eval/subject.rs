@@ -115,20 +115,17 @@ impl Subject {
 
 /// The weights of a run's folder, or the file itself; and the run beside them, if there is one.
 fn weights_and_run(model: &Path) -> Result<(PathBuf, Option<Config>), Failure> {
-    let folder = if model.is_dir() { model } else { model.parent().unwrap_or(Path::new("")) };
-    let run = RunFolder::new(folder);
-    let config = if run.config().is_file() { Config::read(&run.config()).ok() } else { None };
     if !model.is_dir() {
-        return Ok((model.to_owned(), config));
+        let beside = RunFolder::new(model.parent().unwrap_or(Path::new("")));
+        return Ok((model.to_owned(), Config::read(&beside.config()).ok()));
     }
-    let Some(config) = config else {
-        let what = "a folder, but not of a run";
-        return Err(Failure::file(model, what).hint("name a file of weights, or a run's folder"));
-    };
-    let best = run.best();
-    if !best.is_file() {
+    let run = RunFolder::new(model);
+    let config = Config::read(&run.config()).map_err(|error| {
+        Failure::new(error).hint("name a file of weights, or the folder of a run")
+    })?;
+    if !run.best().is_file() {
         let what = "the run has not ended an epoch yet, and has no model";
         return Err(Failure::file(model, what));
     }
-    Ok((best, Some(config)))
+    Ok((run.best(), Some(config)))
 }

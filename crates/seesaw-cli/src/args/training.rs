@@ -133,7 +133,8 @@ pub struct EvalArgs {
     /// The data set, instead of the run's
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Which part of it; of data without a part of their own to validate, `val` is everything
+    /// Which part of it; `test` is `val`, and of data that are no run's and have no such part,
+    /// everything
     #[arg(long, value_enum, default_value_t = Split::Val)]
     pub split: Split,
     /// Take N random images
@@ -162,13 +163,11 @@ pub struct EvalArgs {
     pub json: bool,
 }
 
-/// A part of a data set.
+/// A part of a data set: the images to validate or to train on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Split {
-    /// The images to validate on
     #[value(alias = "test")]
     Val,
-    /// The images to train on
     Train,
 }
 

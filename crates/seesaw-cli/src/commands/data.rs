@@ -90,9 +90,9 @@ fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
         classes: classes(&parts.train, &parts.val),
     };
     if args.json {
-        output::json(&info)?
+        output::json(&info)?;
     } else {
-        info.print()?
+        info.print()?;
     }
     Ok(if broken.unwrap_or(0) == 0 { Outcome::Complete } else { Outcome::SomeFailed })
 }

@@ -43,17 +43,17 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
     }
     let report = report::Report::new(&evaluation, &subject, &dataset, broken)?;
     if args.json {
-        output::json(&report)?
+        output::json(&report)?;
     } else {
-        report.print()?
+        report.print()?;
     }
     Ok(if broken == 0 { Outcome::Complete } else { Outcome::SomeFailed })
 }
 
 /// Makes sure that a picture can be written before anything is computed.
 fn check_picture(path: &Path, endings: &[&str]) -> Result<(), Failure> {
-    let fits = |e: &&str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
-    if !endings.iter().any(|ending| fits(&ending)) {
+    let fits = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
+    if !endings.iter().any(|ending| fits(ending)) {
         let endings = endings.join(" or .");
         return Err(Failure::file(path, format_args!("a picture's name ends in .{endings}")));
     }

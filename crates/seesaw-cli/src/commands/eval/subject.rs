@@ -88,7 +88,8 @@ impl Subject {
         if self.run.is_none() && matches!(parts.kind, Kind::Folders | Kind::List) {
             let whole = OpenOptions { val_split: Some(0.0), ..options };
             let whole = open(&self.data, &whole).map_err(Failure::new)?.train;
-            if whole.len() > parts.train.len() {
+            // Then what was held out came from the images to train on.
+            if parts.val.is_empty() || whole.len() > parts.train.len() {
                 return Ok(whole);
             }
         }

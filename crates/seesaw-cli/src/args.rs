@@ -178,12 +178,17 @@ Reads JPEG, PNG, WebP and BMP. Folders are searched with their subfolders; a pat
 expanded here. A photo that cannot be read is reported and counted, and the rest goes on; the exit code
 is then 1.
 
+Without `--weights`, the program's own name ten kinds of things: cassette player, chain saw, church,
+English springer, French horn, garbage truck, gas pump, golf ball, parachute, tench.
+
 Examples:
+  seesaw predict docs/photos
   seesaw predict --weights net.safetensors photo.jpg
   seesaw predict --weights net.safetensors photos/ --top 1
   seesaw predict --weights mobilenetv2.safetensors --labels classes.tsv 'photos/**/*.jpg' --json")]
 pub struct PredictArgs {
-    /// Weights: the project's safetensors, a PyTorch checkpoint, torchvision's MobileNetV2
+    /// Weights: the project's safetensors, a PyTorch checkpoint, torchvision's MobileNetV2; the
+    /// program's own when not given
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
     #[command(flatten)]
@@ -222,6 +227,7 @@ in the cache, so a layer may run faster than memory allows.
 
 Examples:
   seesaw bench seesaw-shuffle-1.0d-imagenet
+  seesaw bench seesaw-shuffle-0.5d-cifar --train --threads 2 --layers
   seesaw bench mobilenetv2-1.0-imagenet --threads 2 --batch 8 --layers
   seesaw bench seesaw-shuffle-1.0d-imagenet --plot roofline.svg
   seesaw bench net.safetensors --json")]
@@ -233,12 +239,15 @@ pub struct BenchArgs {
     /// Weights of the net, instead of random ones
     #[arg(long, value_name = "FILE", conflicts_with = "classes")]
     pub weights: Option<PathBuf>,
-    /// Images in a batch
-    #[arg(long, value_name = "B", default_value_t = 1, value_parser = batch())]
-    pub batch: usize,
-    /// Batches to time, after a warm-up
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub runs: u32,
+    /// Measure training instead: steps on a batch, with its images made and changed on the way
+    #[arg(long, conflicts_with_all = ["weights", "plot"])]
+    pub train: bool,
+    /// Images in a batch; 1, or 64 with `--train`, when not given
+    #[arg(long, value_name = "B", value_parser = batch())]
+    pub batch: Option<usize>,
+    /// Batches to time, after a warm-up; 50, or 20 with `--train`, when not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub runs: Option<u32>,
     /// Show work, memory and time of every layer
     #[arg(long)]
     pub layers: bool,

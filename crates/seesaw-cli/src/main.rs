@@ -3,6 +3,7 @@
 #![allow(rustdoc::broken_intra_doc_links, reason = "help texts are plain text, not links")]
 
 mod args;
+mod carried;
 mod commands;
 mod failure;
 mod labels;

@@ -183,3 +183,16 @@ fn mobilenet_names_most_of_eighty_photos() {
     let _ = std::io::Write::write_fmt(&mut stderr, format_args!("top-1: {count} of 80 photos\n"));
     assert!(count >= 60, "{count}");
 }
+
+#[test]
+fn without_weights_the_programs_own_name_the_photos_of_the_docs() {
+    let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/photos");
+    let seen = seesaw(args!["predict", photos, "--json", "--top", "1"]);
+    let lines = lines(seen.ok());
+    assert_eq!(lines.len(), 6);
+    for line in lines {
+        let file = Path::new(line["path"].as_str().unwrap()).file_stem().unwrap();
+        let class = line["top"][0]["class"].as_str().unwrap();
+        assert_eq!(file.to_str().unwrap(), class.to_lowercase().replace(' ', "-"));
+    }
+}

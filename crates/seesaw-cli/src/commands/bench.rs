@@ -2,6 +2,7 @@
 
 mod layers;
 mod roofline;
+mod training;
 
 use std::{
     io::Write,
@@ -49,8 +50,12 @@ struct Bench {
 
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     let (net, weights, input_size) = subject(args)?;
-    resolve::check_batch(args.batch, input_size)?;
-    let options = Options { input_size, batch: args.batch, threads: args.threads, isa: None };
+    if args.train {
+        return training::run(args, &net, input_size);
+    }
+    let batch = args.batch.unwrap_or(1);
+    resolve::check_batch(batch, input_size)?;
+    let options = Options { input_size, batch, threads: args.threads, isa: None };
     let plan = compile(&net, &weights, &options).map_err(Failure::new)?;
     drop(weights);
     let bench = measure(args, &net, &plan)?;
@@ -88,19 +93,20 @@ fn subject(args: &BenchArgs) -> Result<(Net, NetWeights, usize), Failure> {
 }
 
 fn measure(args: &BenchArgs, net: &Net, plan: &Plan) -> Result<Bench, Failure> {
-    let madds = net.cost(plan.input_size()).map_err(Failure::new)?.madds * args.batch as u64;
+    let (batch, runs) = (plan.batch(), args.runs.unwrap_or(50) as usize);
+    let madds = net.cost(plan.input_size()).map_err(Failure::new)?.madds * batch as u64;
     let peak_gflops = peak::gflops(plan.isa(), plan.team());
     let images = images(plan);
-    let mut times = time_runs(plan, &images, args.runs as usize)?;
+    let mut times = time_runs(plan, &images, runs)?;
     times.sort_by(f64::total_cmp);
     let median = nearest_rank(&times, 0.5);
     let peak_share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;
     let layers = (args.layers || args.plot.is_some())
-        .then(|| layers::measure(plan, &images, args.runs as usize, peak_gflops));
+        .then(|| layers::measure(plan, &images, runs, peak_gflops));
     Ok(Bench {
         net: net.name.clone(),
         input_size: plan.input_size(),
-        batch: args.batch,
+        batch,
         threads: plan.team().threads(),
         isa: plan.isa().isa().to_string(),
         runs: times.len(),
@@ -108,7 +114,7 @@ fn measure(args: &BenchArgs, net: &Net, plan: &Plan) -> Result<Bench, Failure> {
         median_ms: 1e3 * median,
         min_ms: 1e3 * nearest_rank(&times, 0.0),
         p95_ms: 1e3 * nearest_rank(&times, 0.95),
-        images_per_second: args.batch as f64 / median,
+        images_per_second: batch as f64 / median,
         peak_gflops,
         peak_share: peak_share(madds, median),
         arena_bytes: plan.arena_bytes(),

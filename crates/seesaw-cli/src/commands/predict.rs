@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::{
     args::{NetArgs, PredictArgs},
+    carried,
     commands::Outcome,
     failure::{self, Failure},
     labels, output,
@@ -56,8 +57,11 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
 
 fn model(weights: Option<&Path>, net: &NetArgs) -> Result<Model, Failure> {
     let Some(weights) = weights else {
-        let hint = "pass `--weights FILE`; this program carries none of its own";
-        return Err(Failure::new("predict needs weights").hint(hint));
+        if net.net.is_some() || net.classes.is_some() {
+            let what = "`--net` and `--classes` describe weights, and there are none";
+            return Err(Failure::new(what).hint("pass `--weights FILE` with them"));
+        }
+        return carried::model().map_err(Failure::new);
     };
     resolve::weights(weights, net)
 }

@@ -318,3 +318,52 @@ fn the_first_gradients_are_as_near_to_float64_as_pytorchs() {
         assert!(ours <= 2.0 * torchs, "{ours:.2e} from float64 on {isa}, PyTorch {torchs:.2e}");
     }
 }
+
+/// How many tensors of running means and variances there are.
+fn statistics(weights: &NetWeights) -> usize {
+    let norms = Layout::of(weights);
+    2 * norms.entries().iter().filter(|e| e.role == crate::layout::Role::Gamma).count()
+}
+
+/// The same for the project's own small net with every kind of block, tensor by tensor.
+#[test]
+fn a_small_nets_gradients_are_pytorchs() {
+    let net =
+        Net::from_toml(include_str!("../../../seesaw-engine/tests/golden/tiny.toml")).unwrap();
+    let bytes = include_bytes!("../../tests/golden/step.safetensors");
+    let (tensors, _) = seesaw_format::safetensors::read(bytes).unwrap();
+    let data = |name: &str| &tensors.get(name).unwrap().data;
+    let mut start = Tensors::new();
+    for (name, tensor) in tensors.iter() {
+        if let Some(name) = name.strip_prefix("weights.") {
+            start.insert(name, tensor.clone());
+        }
+    }
+    let start = NetWeights::from_tensors(&net, &start).unwrap();
+    let labels: Vec<usize> = data("labels").iter().map(|label| *label as usize).collect();
+    let expected = tensors.iter().filter(|(name, _)| name.starts_with("gradient."));
+    let largest = expected.flat_map(|(_, t)| &t.data).fold(0.0f32, |max, g| max.max(g.abs()));
+    for isa in Isa::present() {
+        let mut train = TrainNet::new(&net, &options(&net, 2, Some(isa))).unwrap();
+        let mut state = State::from_weights(&start);
+        let mut gradients = vec![0.0; state.parameters.len()];
+        let loss = cross_entropy(&labels);
+        let loss = train.step(&mut state, data("images"), 0, loss, &mut gradients).unwrap();
+        assert!((loss - f64::from(data("loss")[0])).abs() < 1e-6, "{loss}");
+        let mut named = start.clone();
+        State { parameters: gradients, ..state }.write_to(&mut named);
+        let named = named.to_tensors(&net).unwrap();
+        let mut compared = 0;
+        for (name, tensor) in tensors.iter() {
+            let Some(name) = name.strip_prefix("gradient.") else { continue };
+            // Twice PyTorch's error, and what f32 can tell of a gradient of the usual size.
+            let bound = 2.0 * data(&format!("float32.{name}"))[0] + f32::EPSILON * largest;
+            for (got, expected) in named.get(name).unwrap().data.iter().zip(&tensor.data) {
+                let error = (got - expected).abs();
+                assert!(error <= bound, "{name} on {isa}: {got} instead of {expected}");
+            }
+            compared += 1;
+        }
+        assert_eq!(compared, start.to_tensors(&net).unwrap().len() - statistics(&start));
+    }
+}

@@ -1,0 +1,251 @@
+//! `seesaw bench --train`: how fast a net learns, its images made and changed as in a training.
+
+use std::{
+    io::Write,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use seesaw_arch::{Layer, Net};
+use seesaw_data::{
+    Loader, LoaderOptions, Preprocess,
+    augment::Augment,
+    datasets::{OpenOptions, open},
+};
+use seesaw_format::NetWeights;
+use seesaw_kernels::{IsaToken, Team, peak};
+use seesaw_train::{
+    layout::State,
+    loss::{Loss, Targets},
+    net::{LayerTime, NetOptions, TrainNet},
+    optim::Optimizer,
+    recipe::Recipe,
+};
+use serde::Serialize;
+
+use super::nearest_rank;
+use crate::{
+    args::BenchArgs,
+    failure::Failure,
+    output::{self, Align, Table},
+    resolve,
+};
+
+/// Steps before anything is timed.
+const WARM_UP: usize = 2;
+
+/// Images up to this side are changed as CIFAR's are, larger ones as photos.
+const CIFAR_UP_TO: usize = 64;
+
+/// What was measured, as `--json` prints it.
+#[derive(Serialize)]
+struct Training {
+    net: String,
+    input_size: usize,
+    batch: usize,
+    threads: usize,
+    isa: String,
+    steps: usize,
+    /// Multiply-adds of a step: three times those of the way forward.
+    madds: u64,
+    median_ms: f64,
+    images_per_s: f64,
+    peak_gflops: f64,
+    peak_share: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<Vec<Row>>,
+}
+
+/// A layer's share of a step.
+#[derive(Serialize)]
+struct Row {
+    layer: String,
+    madds: u64,
+    forward_ms: f64,
+    backward_ms: f64,
+    peak_share: f64,
+}
+
+pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure> {
+    let (batch, steps) = (args.batch.unwrap_or(64), args.runs.unwrap_or(20) as usize);
+    resolve::check_batch(batch, input_size)?;
+    let token = IsaToken::from_env().map_err(Failure::new)?;
+    let peak_gflops = peak::gflops(token, &Team::new(args.threads).map_err(Failure::new)?);
+    let folder = tempfile::tempdir()?;
+    write_images(folder.path(), net.classes.min(batch), batch, input_size)?;
+    let loader = loader(folder.path(), batch, input_size, args.threads)?;
+    let (times, layers) = time_steps(net, &loader, args.threads, steps)?;
+
+    let share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;
+    let costs = net.layers(input_size).map_err(Failure::new)?;
+    let rows = layers.iter().map(|time| row(time, &costs, batch, steps + WARM_UP, &share));
+    let madds = 3 * costs.iter().map(|layer| layer.madds).sum::<u64>() * batch as u64;
+    let median = nearest_rank(&times, 0.5);
+    let training = Training {
+        net: net.name.clone(),
+        input_size,
+        batch,
+        threads: args.threads,
+        isa: token.isa().to_string(),
+        steps,
+        madds,
+        median_ms: 1e3 * median,
+        images_per_s: batch as f64 / median,
+        peak_gflops,
+        peak_share: share(madds, median),
+        peak_memory_bytes: peak_memory(),
+        layers: args.layers.then(|| rows.collect()),
+    };
+    if args.json { output::json(&training) } else { print(&training) }
+}
+
+/// Seconds of each step in ascending order, from one batch to the next, and what the layers took.
+fn time_steps(
+    net: &Net,
+    loader: &Loader,
+    threads: usize,
+    steps: usize,
+) -> Result<(Vec<f64>, Vec<LayerTime>), Failure> {
+    let (batch, input_size) = (loader.options().batch, loader.options().size);
+    let options = NetOptions { input_size, batch, threads, isa: None };
+    let mut train = TrainNet::new(net, &options).map_err(Failure::new)?;
+    let weights = NetWeights::random(net, 0).map_err(Failure::new)?;
+    let mut state = State::from_weights(&weights);
+    let recipe = Recipe::built_in("cifar-modern").map_err(Failure::new)?;
+    let mut optimizer = Optimizer::new(&recipe.optimizer, train.layout());
+    let mut gradients = vec![0.0; state.parameters.len()];
+    let loss = Loss { smoothing: recipe.loss.smoothing };
+    let bar = output::bar((steps + WARM_UP) as u64, "steps");
+    let mut times = Vec::new();
+    let mut last = Instant::now();
+    let batches = (0..).flat_map(|epoch| loader.epoch(epoch, 0)).take(steps + WARM_UP);
+    for (number, images) in batches.enumerate() {
+        let images = images.map_err(Failure::new)?;
+        let targets = Targets::plain(&images.labels);
+        let step = |logits: &[f32], gradient: &mut [f32]| {
+            loss.run(logits, net.classes, &targets, None, gradient)
+        };
+        train
+            .step(&mut state, &images.images, number as u64, step, &mut gradients)
+            .map_err(Failure::new)?;
+        optimizer.step(&mut state.parameters, &gradients, 1e-3);
+        bar.inc(1);
+        let now = Instant::now();
+        if number >= WARM_UP {
+            times.push((now - last).as_secs_f64());
+        }
+        last = now;
+    }
+    bar.finish_and_clear();
+    times.sort_by(f64::total_cmp);
+    Ok((times, train.times().to_vec()))
+}
+
+fn row(
+    time: &LayerTime,
+    costs: &[Layer],
+    batch: usize,
+    steps: usize,
+    share: &impl Fn(u64, f64) -> f64,
+) -> Row {
+    let cost = costs.iter().find(|cost| cost.name == time.layer);
+    let madds = cost.map_or(0, |cost| cost.madds) * batch as u64;
+    let of_step = |total: Duration| total.as_secs_f64() / steps as f64;
+    let (forward, backward) = (of_step(time.forward), of_step(time.backward));
+    Row {
+        layer: time.layer.clone(),
+        madds,
+        forward_ms: 1e3 * forward,
+        backward_ms: 1e3 * backward,
+        peak_share: share(3 * madds, forward + backward),
+    }
+}
+
+/// Writes `count` pictures of noise, in a folder for each class.
+fn write_images(folder: &Path, classes: usize, count: usize, side: usize) -> Result<(), Failure> {
+    let side = u32::try_from(side).map_err(Failure::new)?;
+    for class in 0..classes {
+        std::fs::create_dir(folder.join(format!("{class:04}")))?;
+    }
+    for number in 0..count {
+        let class = format!("{:04}", number % classes);
+        std::fs::write(folder.join(class).join(format!("{number}.bmp")), bitmap(side, number))?;
+    }
+    Ok(())
+}
+
+/// A picture as a Windows bitmap of 24 bits a pixel, which needs no encoder.
+fn bitmap(side: u32, seed: usize) -> Vec<u8> {
+    let row = (3 * side).next_multiple_of(4);
+    let mut bytes = b"BM".to_vec();
+    for number in [54 + row * side, 0, 54, 40, side, side, 1 | 24 << 16, 0, row * side, 0, 0, 0, 0]
+    {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes.extend((0..(row * side) as usize).map(|i| ((i + seed) * 37 % 251) as u8));
+    bytes
+}
+
+fn loader(folder: &Path, batch: usize, side: usize, workers: usize) -> Result<Loader, Failure> {
+    let options = OpenOptions { val_split: Some(0.0), ..OpenOptions::default() };
+    let mut dataset = open(folder, &options).map_err(Failure::new)?.train;
+    dataset.verify(workers, &|_| ()).map_err(Failure::new)?;
+    let recipe = if side <= CIFAR_UP_TO { "cifar-modern" } else { "photos-modern" };
+    let augment: Augment = Recipe::built_in(recipe).map_err(Failure::new)?.augment;
+    let pixels = u32::try_from(side).map_err(Failure::new)?;
+    let preprocess = Preprocess { resize: pixels, crop: pixels, ..Preprocess::imagenet(pixels) };
+    let options = LoaderOptions { workers, ..LoaderOptions::train(&preprocess, batch, augment, 0) };
+    Loader::new(Arc::new(dataset), options).map_err(Failure::new)
+}
+
+/// The most memory that the process has had, where the system says it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+fn print(training: &Training) -> Result<(), Failure> {
+    let mut out = output::stdout();
+    let Training { net, input_size, batch, threads, isa, steps, .. } = training;
+    writeln!(
+        out,
+        "training {net}, {input_size} px, batch {batch}, threads {threads}, {isa}, {steps} steps\n"
+    )?;
+    writeln!(out, "step    {:9.1} ms", training.median_ms)?;
+    writeln!(out, "speed   {:9.1} images/s", training.images_per_s)?;
+    let share = 100.0 * training.peak_share;
+    writeln!(out, "peak    {share:9.1} % of {:.1} GFLOP/s", training.peak_gflops)?;
+    if let Some(bytes) = training.peak_memory_bytes {
+        writeln!(out, "memory  {:>12}", output::bytes(bytes))?;
+    }
+    if let Some(rows) = &training.layers {
+        writeln!(out)?;
+        table(rows).write(&mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn table(rows: &[Row]) -> Table<5> {
+    let mut table = Table::new([
+        ("layer", Align::Left),
+        ("MAdds forward", Align::Right),
+        ("forward ms", Align::Right),
+        ("backward ms", Align::Right),
+        ("peak", Align::Right),
+    ]);
+    for row in rows {
+        table.row([
+            row.layer.clone(),
+            output::millions(row.madds),
+            format!("{:.2}", row.forward_ms),
+            format!("{:.2}", row.backward_ms),
+            format!("{:.0} %", 100.0 * row.peak_share),
+        ]);
+    }
+    table
+}

@@ -38,7 +38,7 @@ impl Stage {
     }
 }
 
-/// A pointwise convolution and where its weights lie among the parameters.
+/// A convolution and where its weights lie among the parameters.
 #[derive(Debug, Clone)]
 pub(super) struct Weighted<T> {
     pub conv: T,

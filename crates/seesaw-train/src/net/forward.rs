@@ -4,7 +4,7 @@
 use seesaw_kernels::{
     BLOCK,
     layout::blocks,
-    train::{DepthwiseTraining, PointwiseTraining, Span, SpanMut, Sums},
+    train::{DepthwiseTraining, Elementwise, PointwiseTraining, Span, SpanMut, Sums},
 };
 
 use super::{
@@ -151,7 +151,7 @@ impl<'a> Source<'a> {
     /// Writes block `block` of an image's plane into a plane with a border, which is left alone.
     pub fn pad(
         self,
-        context: &seesaw_kernels::train::Elementwise,
+        loops: &Elementwise,
         block: usize,
         plane: &[f32],
         cols: usize,
@@ -162,7 +162,7 @@ impl<'a> Source<'a> {
         for (row, padded) in rows {
             match self {
                 Source::Raw(raw) => {
-                    context.affine(row, &raw.norm.affine[block], None, &mut padded[BLOCK..], 1);
+                    loops.affine(row, &raw.norm.affine[block], None, &mut padded[BLOCK..], 1);
                 }
                 Source::Kept(_) => padded[BLOCK..][..row.len()].copy_from_slice(row),
             }

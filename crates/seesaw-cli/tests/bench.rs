@@ -76,3 +76,23 @@ fn what_cannot_be_measured() {
     seesaw(["bench", "igcv3-1.0d-imagenet", "--input-size", "4096", "--batch", "1024"])
         .fails(&["1024 images of 4096 pixels take 196608.0 MiB", "hint: "]);
 }
+
+#[test]
+fn figures_of_a_training_belong_together() {
+    let tiny = Tiny::new();
+    let options = ["--batch", "4", "--runs", "3", "--threads", "2", "--layers", "--json"];
+    let json =
+        seesaw(args!["bench", tiny.net, "--train"].into_iter().chain(options.map(Into::into)))
+            .json();
+    let number = |field: &str| json[field].as_f64().unwrap();
+    let summary = seesaw(args!["summary", tiny.net, "--json"]).json();
+    let forward = 4 * summary["total"]["madds"].as_u64().unwrap();
+    assert_eq!(json["madds"].as_u64(), Some(3 * forward));
+    assert!(
+        (number("images_per_s") - 4e3 / number("median_ms")).abs() < 1e-6 * number("images_per_s")
+    );
+    let layers = json["layers"].as_array().unwrap();
+    let madds: u64 = layers.iter().map(|layer| layer["madds"].as_u64().unwrap()).sum();
+    assert_eq!(madds, forward, "every layer has its cost");
+    assert!(layers.iter().all(|layer| layer["backward_ms"].as_f64().unwrap() > 0.0));
+}

@@ -79,8 +79,8 @@ pub fn write_sheet(path: &Path, tiles: &[Tile]) -> Result<(), TrainError> {
     for (place, tile) in tiles.iter().enumerate() {
         let (x, y) = corner(place);
         let font = (FONT, 13).into_font();
-        write(&tile.truth, (x, y + SIDE + 2), TextStyle::from(font.clone()).color(&BLACK))?;
-        write(&tile.predicted, (x, y + SIDE + 18), TextStyle::from(font).color(&RED))?;
+        write(&tile.truth, (x, y + SIDE + 5), TextStyle::from(font.clone()).color(&BLACK))?;
+        write(&tile.predicted, (x, y + SIDE + 20), TextStyle::from(font).color(&RED))?;
     }
     area.present().map_err(|e| TrainError::Draw(e.to_string()))?;
     drop(area);

@@ -41,6 +41,49 @@ pub(super) struct Around<'a> {
     pub residual: Option<&'a [f32]>,
 }
 
+/// A part of the batch.
+struct Item<'a> {
+    gradient: &'a [f32],
+    raw: &'a [f32],
+    input: &'a [f32],
+    front: &'a [f32],
+    residual: Option<&'a [f32]>,
+    dx: &'a mut [f32],
+    weights: &'a mut [f32],
+    sums: Vec<Sums>,
+}
+
+impl<'a> Around<'a> {
+    /// Cuts maps of `in_len` and `out_len` values an image into the batch's parts, each with a
+    /// gradient of `len` weights of its own.
+    fn cut(
+        &self,
+        part: usize,
+        (in_len, out_len): (usize, usize),
+        dx: &'a mut [f32],
+        (weights, len): (&'a mut [f32], usize),
+    ) -> Vec<Item<'a>> {
+        let Behind { gradient, raw, .. } = self.behind;
+        let mut residual = self.residual.map(|map| split(map, part, in_len));
+        let ins = split(self.input.map(), part, in_len).zip(split(self.front.map, part, in_len));
+        let outs = split(gradient, part, out_len).zip(split(raw, part, out_len));
+        let written = split_mut(dx, part, in_len).zip(weights.chunks_mut(len));
+        ins.zip(outs)
+            .zip(written)
+            .map(|(((input, front), (gradient, raw)), (dx, weights))| Item {
+                gradient,
+                raw,
+                input,
+                front,
+                residual: residual.as_mut().and_then(Iterator::next),
+                dx,
+                weights,
+                sums: vec![[[0.0; BLOCK]; 2]; blocks(self.channels.0)],
+            })
+            .collect()
+    }
+}
+
 /// A pointwise convolution backward.
 ///
 /// The gradient of the inputs goes to `dx`, masked by the ReLU6 in front; the weights' is left in
@@ -52,39 +95,13 @@ pub(super) fn pointwise(
     dx: &mut [f32],
     packed: &mut [f32],
 ) -> Vec<Sums> {
-    let Around { channels: (inputs, outputs), size, behind, input, front, residual } = around;
-    struct Item<'a> {
-        gradient: &'a [f32],
-        raw: &'a [f32],
-        input: &'a [f32],
-        front: &'a [f32],
-        residual: Option<&'a [f32]>,
-        dx: &'a mut [f32],
-        packed: &'a mut [f32],
-        sums: Vec<Sums>,
-    }
+    let Around { channels: (inputs, outputs), size, behind, input, front, .. } = around;
     let (part, pixels, loops) = (context.part(), size.0 * size.1, context.loops);
     let (in_len, out_len) = (map_len(inputs, size), map_len(outputs, size));
-    let mut residual = residual.map(|map| split(map, part, in_len));
-    let ins = split(input.map(), part, in_len).zip(split(front.map, part, in_len));
-    let outs = split(behind.gradient, part, out_len).zip(split(behind.raw, part, out_len));
-    let mut items: Vec<Item<'_>> = ins
-        .zip(outs)
-        .zip(split_mut(dx, part, in_len).zip(packed.chunks_mut(conv.packed_len())))
-        .map(|(((input, front), (gradient, raw)), (dx, packed))| Item {
-            gradient,
-            raw,
-            input,
-            front,
-            residual: residual.as_mut().and_then(Iterator::next),
-            dx,
-            packed,
-            sums: vec![[[0.0; BLOCK]; 2]; blocks(inputs)],
-        })
-        .collect();
+    let mut items = around.cut(part, (in_len, out_len), dx, (packed, conv.packed_len()));
     let step = strip(pixels, 2 * inputs + outputs);
     context.run(&mut items, |item, scratch| {
-        item.packed.fill(0.0);
+        item.weights.fill(0.0);
         for image in 0..item.raw.len() / out_len {
             let (gradient, raw) =
                 (&item.gradient[image * out_len..][..out_len], &item.raw[image * out_len..]);
@@ -113,7 +130,7 @@ pub(super) fn pointwise(
                     }
                 };
                 let dy = Span { map: dy, pixels: count, first: 0 };
-                conv.accumulate(x, dy, item.packed, count);
+                conv.accumulate(x, dy, item.weights, count);
                 conv.backward(dy, residual, SpanMut { map: dx, pixels, first }, count);
                 for (block, sums) in item.sums.iter_mut().enumerate() {
                     let range = (block * pixels + first) * BLOCK..;
@@ -141,45 +158,19 @@ pub(super) fn depthwise(
     dx: &mut [f32],
     taps: &mut [f32],
 ) -> Vec<Sums> {
-    let Around { channels: (channels, _), size, behind: after, input, front, residual } = around;
-    struct Item<'a> {
-        gradient: &'a [f32],
-        raw: &'a [f32],
-        input: &'a [f32],
-        front: &'a [f32],
-        residual: Option<&'a [f32]>,
-        dx: &'a mut [f32],
-        taps: &'a mut [f32],
-        sums: Vec<Sums>,
-    }
+    let Around { channels: (channels, _), size, behind: after, input, front, .. } = around;
     let (stride, loops, part) = (conv.stride(), context.loops, context.part());
     let small = behind(size, stride);
     let (in_len, out_len) = (map_len(channels, size), map_len(channels, small));
     let taps_len = blocks(channels) * 9 * BLOCK;
-    let mut residual = residual.map(|map| split(map, part, in_len));
-    let ins = split(input.map(), part, in_len).zip(split(front.map, part, in_len));
-    let outs = split(after.gradient, part, out_len).zip(split(after.raw, part, out_len));
-    let mut items: Vec<Item<'_>> = ins
-        .zip(outs)
-        .zip(split_mut(dx, part, in_len).zip(taps.chunks_mut(taps_len)))
-        .map(|(((input, front), (gradient, raw)), (dx, taps))| Item {
-            gradient,
-            raw,
-            input,
-            front,
-            residual: residual.as_mut().and_then(Iterator::next),
-            dx,
-            taps,
-            sums: vec![[[0.0; BLOCK]; 2]; blocks(channels)],
-        })
-        .collect();
+    let mut items = around.cut(part, (in_len, out_len), dx, (taps, taps_len));
     let (plane, small_plane) = (size.0 * size.1 * BLOCK, small.0 * small.1 * BLOCK);
     let (padded, width) = ((size.0 + 2) * (size.1 + 2) * BLOCK, (size.1 + 2) * BLOCK);
     context.run(&mut items, |item, scratch| {
         let (x, dy) = scratch.pair(padded, padded);
         x.fill(0.0);
         dy.fill(0.0);
-        item.taps.fill(0.0);
+        item.weights.fill(0.0);
         let planes = item.input.chunks_exact(plane).zip(item.dx.chunks_exact_mut(plane));
         for (i, (map, dx)) in planes.enumerate() {
             let block = i % blocks(channels);
@@ -191,7 +182,7 @@ pub(super) fn depthwise(
                 let to = &mut dy[(row * stride + 1) * width + BLOCK..];
                 loops.combine(gradient, raw, &after.norm.combination[block], to, stride);
             }
-            conv.accumulate(x, dy, size, &mut item.taps[block * 9 * BLOCK..][..9 * BLOCK]);
+            conv.accumulate(x, dy, size, &mut item.weights[block * 9 * BLOCK..][..9 * BLOCK]);
             conv.backward(block, dy, size, dx);
             if let Some(residual) = item.residual {
                 for (dx, value) in dx.iter_mut().zip(&residual[i * plane..]) {

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use training::{
-    Cifar10Args, DataArgs, DataCommand, DataInfoArgs, EvalArgs, RecipeArgs, Split, TrainArgs,
+    Cifar10Args, CompareArgs, DataArgs, DataCommand, DataInfoArgs, EvalArgs, RecipeArgs, Split,
+    TrainArgs,
 };
 
 /// Small image classifiers whose pointwise convolutions work in groups of unequal size.
@@ -45,6 +46,7 @@ pub enum Command {
     Predict(PredictArgs),
     Train(Box<TrainArgs>),
     Eval(Box<EvalArgs>),
+    Compare(CompareArgs),
     Data(DataArgs),
     Bench(BenchArgs),
     Completions(CompletionsArgs),

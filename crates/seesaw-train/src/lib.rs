@@ -6,6 +6,7 @@
 //! | [`recipe`] | how a net is trained, as a file says it; the built-in recipes |
 //! | [`run`] | the folder of a run: configuration, checkpoint, models, log |
 //! | [`metrics`] | accuracy, loss, confusion and calibration of a net on a data set |
+//! | [`comparison`] | what finished runs say of nets: scores, spread of seeds, differences |
 //! | [`draw`], [`tensorboard`] | curves, matrices and sheets as pictures; TensorBoard's files |
 //! | [`net`], [`layout`] | a net that is trained, and its numbers as one vector |
 //! | [`optim`], [`schedule`], [`loss`], [`ema`] | the arithmetic of a step |
@@ -28,6 +29,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod comparison;
 pub mod draw;
 pub mod ema;
 mod error;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{NetArgs, SizeArgs, ThreadsArgs, batch, side};
+use super::{NetArgs, SizeArgs, ThreadsArgs, batch, side, threads};
 
 /// Train a net on a data set, into the folder of a run
 #[derive(Debug, Args)]
@@ -113,6 +113,41 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("write KEY=VALUE, such as optimizer.rate=0.05".to_owned()),
     }
+}
+
+/// Compare the nets of finished runs: accuracy, costs, and what seeds alone make differ
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Runs of one net that differ in nothing but the seed stand in one row. A run scores what its last epoch
+validates at, so that no epoch is chosen by the images that judge it. What else the runs differ in is
+named on standard error.
+
+`to best` is the distance to the best mean with its standard error, from the spread of seeds over all nets
+that have several. A distance of less than twice its error may be chance.
+
+Inference is timed for one image, the nets in turns; leave the machine alone meanwhile.
+
+Examples:
+  seesaw compare runs/shuffle-1 runs/shuffle-2 runs/igcv3-1 runs/igcv3-2
+  seesaw compare runs/* --pictures docs
+  seesaw compare runs/* --json")]
+pub struct CompareArgs {
+    /// Folders of finished runs
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Draw accuracy over multiply-adds and over milliseconds into this folder, as `top1-madds.svg`
+    /// and `top1-ms.svg`
+    #[arg(long, value_name = "FOLDER")]
+    pub pictures: Option<PathBuf>,
+    /// Times that each net's inference is timed
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub times: u32,
+    /// Threads that compute
+    #[arg(long, value_name = "T", default_value_t = 1, value_parser = threads())]
+    pub threads: usize,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Measure how good a model is on a data set

@@ -123,7 +123,7 @@ fn measure(args: &BenchArgs, net: &Net, plan: &Plan) -> Result<Bench, Failure> {
 }
 
 /// A batch of images in which no two pixels near each other are equal.
-fn images(plan: &Plan) -> Vec<f32> {
+pub(super) fn images(plan: &Plan) -> Vec<f32> {
     let len = plan.batch() * 3 * plan.input_size() * plan.input_size();
     (0..len).map(|i| (i * 37 % 255) as f32 / 127.0 - 1.0).collect()
 }
@@ -144,7 +144,7 @@ fn time_runs(plan: &Plan, images: &[f32], runs: usize) -> Result<Vec<f64>, Failu
 }
 
 /// The time of which `share` of the sorted times are not longer.
-fn nearest_rank(sorted: &[f64], share: f64) -> f64 {
+pub(super) fn nearest_rank(sorted: &[f64], share: f64) -> f64 {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod completions;
 mod data;
 mod eval;
@@ -36,6 +37,7 @@ pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Train(args) => return train::run(&args),
         Command::Eval(args) => return eval::run(&args),
         Command::Data(args) => return data::run(&args),
+        Command::Compare(args) => compare::run(&args)?,
         Command::Models(args) => models::run(&args)?,
         Command::Summary(args) => summary::run(&args)?,
         Command::Tables(args) => tables::run(&args)?,

@@ -106,7 +106,7 @@ impl Picture for Curves {
 }
 
 /// From the smallest to the largest finite value, never nothing.
-fn span(values: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
+pub(super) fn span(values: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
     let finite = values.filter(|value| value.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
@@ -119,7 +119,7 @@ fn span(values: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
 }
 
 /// Four digits are enough beside an axis.
-fn short_number(value: f64) -> String {
+pub(super) fn short_number(value: f64) -> String {
     if value == 0.0 || (1e-3..1e5).contains(&value.abs()) {
         let text = format!("{value:.4}");
         text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -2,6 +2,7 @@
 
 mod curves;
 mod matrix;
+mod scatter;
 mod sheet;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::{TrainError, run::replace};
 
 pub use curves::{Curves, Line, training_curves};
 pub use matrix::Confusion;
+pub use scatter::{Group, Scatter};
 pub use sheet::{Tile, mistake_tiles, write_sheet};
 
 /// The name of the built-in font.

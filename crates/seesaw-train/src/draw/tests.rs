@@ -57,6 +57,29 @@ fn curves_of_many_epochs_and_of_none() {
 }
 
 #[test]
+fn scores_over_costs_of_several_things_and_of_none() {
+    let group = |name: &str, cost: f64, scores: &[f64]| Group {
+        name: name.to_owned(),
+        cost,
+        scores: scores.to_vec(),
+    };
+    let mut scatter = Scatter {
+        title: "CIFAR-10".to_owned(),
+        across: "MAdds, millions".to_owned(),
+        up: "top-1, %".to_owned(),
+        groups: vec![group("one", 100.0, &[90.0, 91.0]), group("two", 108.0, &[92.0])],
+    };
+    let (image, svg) = both(&scatter);
+    // A cross of the first group, and the disc of the second, of which six tenths show.
+    assert!(has_colour(&image, [0, 114, 178]) && has_colour(&image, [230, 158, 102]));
+    for text in ["CIFAR-10", "MAdds, millions", "top-1, %", "one", "two"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    scatter.groups.clear();
+    both(&scatter);
+}
+
+#[test]
 fn text_becomes_pixels_without_a_system_font() {
     use_built_in_font();
     let font = include_bytes!("../../assets/plot.ttf");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::replace;
 use crate::TrainError;
@@ -32,6 +32,7 @@ pub struct EpochRow {
     /// Share of the validation images with the right class among the first five.
     pub val_top5: f64,
     /// Whether no earlier epoch validated better.
+    #[serde(deserialize_with = "digit_or_bool")]
     pub best: bool,
 }
 
@@ -67,4 +68,53 @@ pub(crate) fn write_log(path: &Path, rows: &[EpochRow]) -> Result<(), TrainError
         text.push('\n');
     }
     replace(path, text.as_bytes())
+}
+
+/// A line in `timing.csv`: an epoch, or the part of it since a run was resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct EpochTime {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Images that were trained on in that time.
+    pub train_images: usize,
+    /// Seconds of training.
+    pub train_s: f64,
+    /// Seconds of validation.
+    pub val_s: f64,
+}
+
+/// Reads a `log.csv`.
+///
+/// # Errors
+/// When there is none, or a line is not one of a log.
+pub fn read_log(path: &Path) -> Result<Vec<EpochRow>, TrainError> {
+    read_lines(path)
+}
+
+/// Reads a `timing.csv`.
+///
+/// # Errors
+/// When there is none, or a line is not one of it.
+pub fn read_times(path: &Path) -> Result<Vec<EpochTime>, TrainError> {
+    read_lines(path)
+}
+
+fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, TrainError> {
+    let file = std::fs::File::open(path).map_err(TrainError::io(path))?;
+    let lines = csv::Reader::from_reader(file).into_deserialize().collect::<Result<_, _>>();
+    lines.map_err(|error| TrainError::damaged(path, &error))
+}
+
+/// A flag is `1` or `0` in the log, and a boolean in a checkpoint.
+fn digit_or_bool<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Flag {
+        Bool(bool),
+        Digit(u8),
+    }
+    Ok(match Flag::deserialize(from)? {
+        Flag::Bool(flag) => flag,
+        Flag::Digit(digit) => digit != 0,
+    })
 }

@@ -17,7 +17,7 @@ mod history;
 mod replace;
 mod tensors;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ use crate::{TrainError, layout::State};
 pub use checkpoint::{Best, Checkpoint, Progress};
 pub use config::{Config, DataFacts, RunFacts};
 pub(crate) use history::write_log;
-pub use history::{EpochRow, HEADER};
+pub use history::{EpochRow, EpochTime, HEADER, read_log, read_times};
 pub(crate) use replace::replace;
 
 /// Where a run's files lie.

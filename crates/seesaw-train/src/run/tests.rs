@@ -12,7 +12,7 @@ use crate::{
     testing::{tiny, tiny_weights},
 };
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let recipe = Recipe::built_in("cifar-modern").unwrap();
     Config {
         run: RunFacts {
@@ -73,6 +73,18 @@ fn checkpoint(spec: &OptimizerSpec, ema_decay: f64) -> Checkpoint {
         history: vec![row],
     };
     Checkpoint { state, optimizer, ema, progress }
+}
+
+#[test]
+fn the_log_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    let first = checkpoint(&config().recipe.optimizer, 0.0).progress.history[0];
+    let rows = [first, EpochRow { epoch: 2, best: false, val_loss: 1e-9, ..first }];
+    write_log(&path, &rows).unwrap();
+    assert_eq!(read_log(&path).unwrap(), rows);
+    std::fs::write(&path, format!("{HEADER}\n1,2,3\n")).unwrap();
+    assert!(matches!(read_log(&path), Err(TrainError::Damaged { .. })));
 }
 
 #[test]

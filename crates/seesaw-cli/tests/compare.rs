@@ -1,0 +1,53 @@
+//! `compare`: runs of a small set of photos, side by side.
+
+mod common;
+use common::{args, seesaw, training::Album};
+
+#[test]
+fn seeds_of_one_net_are_one_row() {
+    let album = Album::new();
+    let short = ["--epochs", "1", "--val-split", "0.25"];
+    for (run, seed) in [("a", "1"), ("b", "2")] {
+        album.train(run, &[&short[..], &["--seed", seed]].concat()).ok();
+    }
+    let [a, b, pictures] = ["a", "b", "pictures"].map(|name| album.path(name));
+
+    let report = seesaw(args!["compare", a, b, "--times", "3", "--json"]).json();
+    let nets = report["nets"].as_array().unwrap();
+    let runs = nets[0]["runs"].as_array().unwrap();
+    assert_eq!((nets.len(), runs.len()), (1, 2));
+    assert!(report["differences"].as_array().unwrap().is_empty(), "{report}");
+    let log = std::fs::read_to_string(b.join("log.csv")).unwrap();
+    let logged = log.lines().last().unwrap().split(',').nth(8).unwrap();
+    assert_eq!(runs[1]["top1"].as_f64(), logged.parse().ok());
+    assert!(report["spread"].as_f64().unwrap() >= 0.0);
+    assert!(nets[0]["inference_ms"].as_f64().unwrap() > 0.0);
+    assert!(nets[0]["train_s"].as_f64().unwrap() > 0.0);
+
+    let table = seesaw(args!["compare", a, b, "--times", "3", "--pictures", pictures]);
+    assert!(table.ok().contains("tiny") && table.stdout().contains("best"), "{}", table.stdout());
+    assert_eq!(table.stderr(), "");
+    for name in ["top1-madds.svg", "top1-ms.svg"] {
+        let picture = std::fs::read_to_string(pictures.join(name)).unwrap();
+        assert!(picture.contains("tiny") && picture.contains("top-1, %"), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_is_said() {
+    let album = Album::new();
+    album.train("a", &["--epochs", "1"]).ok();
+    album.train("b", &["--epochs", "1", "--seed", "9", "--set", "optimizer.rate=0.01"]).ok();
+    let [a, b] = ["a", "b"].map(|name| album.path(name));
+    let unlike = seesaw(args!["compare", a, b, "--times", "1"]);
+    unlike.ok();
+    let said = unlike.stderr();
+    assert!(said.contains("the runs differ in recipe.optimizer.rate: 0.01 | 0.05"), "{said}");
+
+    let twice = seesaw(args!["compare", a, a]);
+    assert_eq!(twice.code(), Some(2));
+    assert!(twice.stderr().contains("another run of tiny with seed 3"), "{}", twice.stderr());
+    let none = seesaw(args!["compare", album.path("nothing")]);
+    assert_eq!(none.code(), Some(2));
+    assert!(none.stderr().contains("holds no run"), "{}", none.stderr());
+}

@@ -3,7 +3,8 @@
 use crate::TrainError;
 
 /// For each class of a data set, its place among a net's logits: by name where the net knows all
-/// the names, else in order where there are equally many.
+/// the names, else in order where there are equally many. Folders are often named with `_` where a
+/// name has a space, so that one counts as the other where no name is the very same.
 ///
 /// # Errors
 /// When neither is the case.
@@ -12,7 +13,11 @@ pub fn match_classes(
     labels: &[String],
     net_classes: usize,
 ) -> Result<Vec<u32>, TrainError> {
-    let place = |name: &String| labels.iter().position(|label| label == name);
+    let spaced = |name: &str| name.replace('_', " ");
+    let place = |name: &String| {
+        let same = labels.iter().position(|label| label == name);
+        same.or_else(|| labels.iter().position(|label| spaced(label) == spaced(name)))
+    };
     if let Some(places) = data.iter().map(place).collect::<Option<Vec<_>>>() {
         return Ok(places.into_iter().map(|place| place as u32).collect());
     }

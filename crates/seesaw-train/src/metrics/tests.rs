@@ -49,7 +49,10 @@ fn classes_match_by_name_or_by_number() {
     assert_eq!(match_classes(&names(&["owl", "cat"]), &labels, 3).unwrap(), [2, 0]);
     assert_eq!(match_classes(&names(&["a", "b", "c"]), &labels, 3).unwrap(), [0, 1, 2]);
     let folders = names(&["a b", "a_b", "golf ball"]);
-    assert_eq!(match_classes(&names(&["golf_ball", "a_b", "a b"]), &folders, 3).unwrap(), [2, 1, 0]);
+    assert_eq!(
+        match_classes(&names(&["golf_ball", "a_b", "a b"]), &folders, 3).unwrap(),
+        [2, 1, 0]
+    );
     assert_eq!(match_classes(&names(&["a", "b"]), &[], 2).unwrap(), [0, 1]);
     let error = match_classes(&names(&["cat", "emu"]), &labels, 3).unwrap_err().to_string();
     assert!(error.contains("`emu`") && error.contains("2 classes"), "{error}");

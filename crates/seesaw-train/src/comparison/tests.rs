@@ -1,7 +1,11 @@
 use std::path::Path;
 
 use super::*;
-use crate::run::{EpochRow, tests::config, write_log};
+use crate::run::{
+    EpochRow,
+    tests::{config, row},
+    write_log,
+};
 
 /// A finished run of one epoch.
 fn run(folder: &Path, name: &str, top1: f64, change: impl FnOnce(&mut Config)) -> PathBuf {
@@ -12,20 +16,7 @@ fn run(folder: &Path, name: &str, top1: f64, change: impl FnOnce(&mut Config)) -
     let run = RunFolder::new(&folder);
     run.create().unwrap();
     config.write(&run.config()).unwrap();
-    let row = EpochRow {
-        epoch: 1,
-        step: 2,
-        size: 16,
-        batch: 4,
-        rate: 0.1,
-        train_loss: 1.0,
-        train_top1: 0.5,
-        val_loss: 1.0,
-        val_top1: top1,
-        val_top5: 1.0,
-        best: true,
-    };
-    write_log(&run.log(), &[row]).unwrap();
+    write_log(&run.log(), &[EpochRow { val_top1: top1, ..row() }]).unwrap();
     folder
 }
 

@@ -1,5 +1,6 @@
 //! Pictures of a training, as SVG and PNG; no font of the system is needed.
 
+mod chart;
 mod curves;
 mod matrix;
 mod scatter;

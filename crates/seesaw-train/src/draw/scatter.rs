@@ -2,25 +2,14 @@
 
 use plotters::{
     coord::Shift,
-    prelude::{ChartBuilder, Circle, Cross, DrawingArea, DrawingBackend, SeriesLabelPosition},
-    style::{BLACK, Color, RGBColor, WHITE},
+    prelude::{Circle, Cross, DrawingArea, DrawingBackend, SeriesLabelPosition},
+    style::Color,
 };
 
 use super::{
-    DrawError, FONT, Picture,
-    curves::{short_number, span},
+    DrawError, Picture,
+    chart::{COLOURS, Frame, chart, legend, span},
 };
-
-/// Colours that differ for the colour-blind too (Okabe and Ito).
-const COLOURS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-];
 
 /// Scores of things over what they cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,22 +49,8 @@ impl Picture for Scatter {
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<(), DrawError<B>> {
         let costs = span(self.groups.iter().map(|group| group.cost));
         let scores = span(self.groups.iter().flat_map(|group| group.scores.iter().copied()));
-        let mut chart = ChartBuilder::on(area)
-            .caption(&self.title, (FONT, 20))
-            .margin(12)
-            .x_label_area_size(40)
-            .y_label_area_size(64)
-            .build_cartesian_2d(costs, scores)?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .bold_line_style(BLACK.mix(0.12))
-            .label_style((FONT, 14))
-            .x_desc(&self.across)
-            .y_desc(&self.up)
-            .x_label_formatter(&|x| short_number(*x))
-            .y_label_formatter(&|y| short_number(*y))
-            .draw()?;
+        let frame = Frame { title: &self.title, across: &self.across, up: &self.up };
+        let mut chart = chart(area, &frame, costs, scores)?;
         for (group, colour) in self.groups.iter().zip(COLOURS.into_iter().cycle()) {
             let each = group.scores.iter().map(|score| (group.cost, *score));
             chart.draw_series(each.map(|at| Cross::new(at, 4, colour.stroke_width(2))))?;
@@ -85,12 +60,6 @@ impl Picture for Scatter {
                 .label(&group.name)
                 .legend(move |(x, y)| Circle::new((x + 9, y), 5, colour.mix(0.6).filled()));
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.2))
-            .label_font((FONT, 14))
-            .draw()
+        legend(&mut chart, SeriesLabelPosition::LowerRight)
     }
 }

@@ -47,7 +47,26 @@ pub struct Model {
 /// # Errors
 /// When it cannot be read, is neither, or is damaged.
 pub fn load(path: &Path) -> Result<Contents, FormatError> {
-    contents(&read_file(path)?)
+    let io = || FormatError::io(path);
+    let mut file = File::open(path).map_err(io())?;
+    let metadata = file.metadata().map_err(io())?;
+    let len = metadata.len();
+    if len > MAX_FILE {
+        return Err(FormatError::TooLarge { path: path.to_owned(), len, max: MAX_FILE });
+    }
+    let mut bytes = Vec::new();
+    (&mut file).take(16).read_to_end(&mut bytes).map_err(io())?;
+    let native = safetensors::is_safetensors(&bytes);
+    // What is not a regular file, such as a pipe, has no length to go by.
+    if native && metadata.is_file() {
+        let (tensors, metadata) = safetensors::read_from(bytes.as_slice().chain(file), len)?;
+        return Ok(Contents { tensors, metadata });
+    }
+    if !native && !pytorch::is_pytorch(&bytes) {
+        return Err(FormatError::UnknownKind);
+    }
+    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(io())?;
+    contents(&bytes)
 }
 
 fn contents(bytes: &[u8]) -> Result<Contents, FormatError> {
@@ -88,7 +107,7 @@ fn model(contents: Contents, net: Option<Net>, path: &Path) -> Result<Model, For
         (None, Some(metadata)) => (metadata.net.clone(), None),
         (None, None) => choose(recognise(&tensors)?, path)?,
     };
-    let weights = NetWeights::from_tensors(&net, &tensors)?;
+    let weights = NetWeights::take_tensors(&net, tensors)?;
     let (mut labels, preprocess, origin) = match metadata {
         Some(m) => (m.labels, m.preprocess, m.origin),
         None => (Vec::new(), None, None),
@@ -158,21 +177,4 @@ fn classes_of(tensors: &Tensors) -> Option<usize> {
     let weight = |name: &&str| tensors.get(&format!("{name}.weight"));
     let tensor = CLASSIFIERS.iter().find_map(weight)?;
     tensor.shape.first().copied()
-}
-
-/// A whole file, after a look at its length and its first bytes.
-fn read_file(path: &Path) -> Result<Vec<u8>, FormatError> {
-    let io = || FormatError::io(path);
-    let mut file = File::open(path).map_err(io())?;
-    let len = file.metadata().map_err(io())?.len();
-    if len > MAX_FILE {
-        return Err(FormatError::TooLarge { path: path.to_owned(), len, max: MAX_FILE });
-    }
-    let mut bytes = Vec::new();
-    (&mut file).take(16).read_to_end(&mut bytes).map_err(io())?;
-    if !safetensors::is_safetensors(&bytes) && !pytorch::is_pytorch(&bytes) {
-        return Err(FormatError::UnknownKind);
-    }
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(io())?;
-    Ok(bytes)
 }

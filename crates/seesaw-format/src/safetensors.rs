@@ -1,8 +1,16 @@
 //! The native files: tensors, and JSON about them in the header.
 
-use std::{collections::HashMap, io::Write, path::Path};
+use std::{
+    collections::HashMap,
+    fmt::Display,
+    io::{Read, Write},
+    path::Path,
+};
 
-use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
+use safetensors::{
+    Dtype, SafeTensorError,
+    tensor::{Metadata as Header, TensorInfo, TensorView},
+};
 
 use crate::{FormatError, Metadata, Tensor, Tensors, error::shown};
 
@@ -11,6 +19,9 @@ const KEY: &str = "seesaw";
 /// The longest header that is read or written. Nets of the zoo have some 50 KB, twenty thousand
 /// class names half a megabyte; parsing takes up to 26 times a hostile header's length.
 const MAX_HEADER: u64 = 4 << 20;
+/// Bytes of a tensor that are read at a time: a multiple of every number's size, and small enough to
+/// stay in the cache.
+const CHUNK: usize = 128 << 10;
 
 /// How numbers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,21 +47,52 @@ pub fn is_safetensors(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`FormatError::Safetensors`] and [`FormatError::Metadata`].
 pub fn read(bytes: &[u8]) -> Result<(Tensors, Option<Metadata>), FormatError> {
-    check_header(bytes)?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| bad(&e))?;
+    read_from(bytes, bytes.len() as u64)
+}
+
+/// As [`read`], from a file of `len` bytes: it never lies in memory as a whole, and each number is
+/// written once.
+pub(crate) fn read_from(
+    mut file: impl Read,
+    len: u64,
+) -> Result<(Tensors, Option<Metadata>), FormatError> {
+    let header = read_header(&mut file, len)?;
     let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
     let metadata = json.map(|json| Metadata::from_json(json)).transpose()?;
-    let file = SafeTensors::deserialize(bytes).map_err(|e| bad(&e))?;
     let mut tensors = Tensors::new();
-    for (name, view) in file.iter() {
-        if let Some(data) = floats(name, &view)? {
-            tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
+    let mut chunk = vec![0; CHUNK];
+    for name in header.offset_keys() {
+        let Some(info) = header.info(&name) else { continue };
+        if let Some(data) = floats(&mut file, &name, info, &mut chunk)? {
+            tensors.insert(name, Tensor { shape: info.shape.clone(), data });
         }
     }
     Ok((tensors, metadata))
 }
 
-fn bad(error: &SafeTensorError) -> FormatError {
+/// Reads the header and makes sure that the tensors it lists fill the rest of `len` bytes.
+fn read_header(file: &mut impl Read, len: u64) -> Result<Header, FormatError> {
+    let mut start = [0; 8];
+    if len < start.len() as u64 {
+        return Err(bad(&SafeTensorError::HeaderTooSmall));
+    }
+    file.read_exact(&mut start).map_err(|e| bad(&e))?;
+    check_header(&start)?;
+    let header_len = u64::from_le_bytes(start);
+    let Some(rest) = len.checked_sub(8 + header_len) else {
+        return Err(bad(&SafeTensorError::InvalidHeaderLength));
+    };
+    let mut text = String::new();
+    file.by_ref().take(header_len).read_to_string(&mut text).map_err(|e| bad(&e))?;
+    let header: Header = serde_json::from_str(&text)
+        .map_err(|error| bad(&SafeTensorError::InvalidHeaderDeserialization(error)))?;
+    if header.data_len() as u64 != rest {
+        return Err(bad(&SafeTensorError::MetadataIncompleteBuffer));
+    }
+    Ok(header)
+}
+
+fn bad(error: &dyn Display) -> FormatError {
     FormatError::Safetensors(shown(&error.to_string()))
 }
 
@@ -64,28 +106,46 @@ fn check_header(bytes: &[u8]) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// The numbers of a tensor; `None` when they are whole numbers.
-fn floats(name: &str, view: &TensorView<'_>) -> Result<Option<Vec<f32>>, FormatError> {
-    let bytes = view.data();
-    let data = match view.dtype() {
-        Dtype::F32 => each(bytes, f32::from_le_bytes),
-        Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
-        Dtype::F16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f32()),
-        Dtype::BF16 => each(bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
-        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => {
-            return Ok(None);
-        }
+/// Reads the next tensor's numbers; `None` when they are whole numbers. `chunk` is for a part of
+/// its bytes.
+fn floats(
+    file: &mut impl Read,
+    name: &str,
+    info: &TensorInfo,
+    chunk: &mut [u8],
+) -> Result<Option<Vec<f32>>, FormatError> {
+    let whole = match info.dtype {
+        Dtype::F32 | Dtype::F64 | Dtype::F16 | Dtype::BF16 => false,
+        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => true,
         other => {
             let name = shown(name);
             let what = format!("`{name}` holds {other:?} numbers, which are not known here");
             return Err(FormatError::Safetensors(what));
         }
     };
-    Ok(Some(data))
+    let mut left = info.data_offsets.1 - info.data_offsets.0;
+    let mut data = Vec::new();
+    if !whole {
+        data.reserve_exact(8 * left / info.dtype.bitsize());
+    }
+    while left > 0 {
+        let part = left.min(CHUNK);
+        let bytes = &mut chunk[..part];
+        file.read_exact(bytes).map_err(|e| bad(&e))?;
+        left -= part;
+        match info.dtype {
+            Dtype::F32 => each(bytes, f32::from_le_bytes, &mut data),
+            Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32, &mut data),
+            Dtype::F16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f32(), &mut data),
+            Dtype::BF16 => each(bytes, |b| half::bf16::from_le_bytes(b).to_f32(), &mut data),
+            _ => {}
+        }
+    }
+    Ok((!whole).then_some(data))
 }
 
-fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)).collect()
+fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32, data: &mut Vec<f32>) {
+    data.extend(bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)));
 }
 
 /// Writes tensors, and metadata where given, to a new name beside `path`, then renames it: the file

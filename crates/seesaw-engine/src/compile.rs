@@ -48,48 +48,84 @@ pub fn compile(net: &Net, weights: &NetWeights, options: &Options) -> Result<Pla
         Some(isa) => IsaToken::new(isa)?,
         None => IsaToken::from_env()?,
     };
-    let trunk = trunk(net, weights, token)?;
-    let linear = linear(net, weights, token)?;
     let team = Team::new(options.threads)?;
+    let (trunk, linear) = pack(net, weights, token, &team)?;
     Plan::new(net, layers, options, token, team, trunk, linear)
 }
 
-/// Everything up to the global average pool.
-fn trunk(net: &Net, weights: &NetWeights, token: IsaToken) -> Result<Trunk, EngineError> {
-    let stem = fold("stem", &weights.stem, net.stem.channels, |_| 27)?;
-    let stem = Stem::new(token, &stem.weights, &stem.bias, net.stem.stride)?;
+/// One of the layers that are packed side by side.
+enum Layer {
+    Dense(Pointwise),
+    Block(Box<InvertedResidual>),
+}
+
+/// Packs the weights of all layers, on all threads of `team`.
+fn pack(
+    net: &Net,
+    weights: &NetWeights,
+    token: IsaToken,
+    team: &Team,
+) -> Result<(Trunk, Pointwise), EngineError> {
+    let folded = fold("stem", &weights.stem, net.stem.channels, 27 * net.stem.channels)?;
+    let stem = Stem::new(token, &folded.scaled(), &folded.bias, net.stem.stride)?;
     let blocks = net.blocks();
     if weights.blocks.len() != blocks.len() {
         let what = format!("{} of {} blocks have weights", weights.blocks.len(), blocks.len());
         return Err(EngineError::Weights { layer: net.name.clone(), what });
     }
-    let blocks = (1..)
-        .zip(blocks.iter().zip(&weights.blocks))
-        .map(|(index, (block, weights))| compile_block(index, block, weights, token))
-        .collect::<Result<_, _>>()?;
+    // The largest two come first, so that no thread is left alone with one of them.
+    let pack_layer = |number: usize| match number {
+        0 => linear(net, weights, token).map(Layer::Dense),
+        1 => head(net, weights, token).map(Layer::Dense),
+        _ => {
+            let (index, block) = (number - 1, &blocks[number - 2]);
+            compile_block(index, block, &weights.blocks[number - 2], token)
+                .map(|block| Layer::Block(Box::new(block)))
+        }
+    };
+    let mut layers: Vec<(usize, Option<Result<Layer, EngineError>>)> =
+        (0..blocks.len() + 2).map(|number| (number, None)).collect();
+    let mut scratches = vec![(); team.threads()];
+    team.run_items(&mut layers, &mut scratches, |(number, layer), ()| {
+        *layer = Some(pack_layer(*number));
+    });
+    let (mut dense, mut blocks) = (Vec::new(), Vec::new());
+    for layer in layers.into_iter().filter_map(|(_, layer)| layer) {
+        match layer? {
+            Layer::Dense(layer) => dense.push(layer),
+            Layer::Block(block) => blocks.push(*block),
+        }
+    }
+    let Ok([linear, head]) = <[Pointwise; 2]>::try_from(dense) else {
+        unreachable!("the first two layers are dense");
+    };
+    Ok((Trunk { stem, blocks, head }, linear))
+}
+
+fn head(net: &Net, weights: &NetWeights, token: IsaToken) -> Result<Pointwise, EngineError> {
     let (inputs, outputs) = (net.trunk_channels(), net.head.channels);
-    let head = fold("head", &weights.head, outputs, |_| inputs)?;
-    let head = dense(token, inputs, outputs, &head.weights, &head.bias, true)?;
-    Ok(Trunk { stem, blocks, head })
+    let folded = fold("head", &weights.head, outputs, inputs * outputs)?;
+    dense(token, (inputs, outputs), folded.weights, Some(&folded.scale), &folded.bias)
 }
 
 /// The linear layer, which is a dense pointwise convolution whose pixels are images.
 fn linear(net: &Net, weights: &NetWeights, token: IsaToken) -> Result<Pointwise, EngineError> {
     let layer = &weights.classifier;
-    dense(token, net.head.channels, net.classes, &layer.weight, &layer.bias, false)
+    dense(token, (net.head.channels, net.classes), &layer.weight, None, &layer.bias)
 }
 
+/// A dense convolution: with a batch norm's scale it ends in ReLU6, without one in nothing.
 fn dense(
     token: IsaToken,
-    inputs: usize,
-    outputs: usize,
+    (inputs, outputs): (usize, usize),
     weights: &[f32],
+    scale: Option<&[f64]>,
     bias: &[f32],
-    relu6: bool,
 ) -> Result<Pointwise, EngineError> {
     let (from, to): (Vec<usize>, Vec<usize>) = ((0..inputs).collect(), (0..outputs).collect());
-    let group = Group { inputs: &from, outputs: &to, weights };
-    Ok(Pointwise::new(token, inputs, outputs, &[group], bias, relu6)?)
+    let groups = [Group { inputs: &from, outputs: &to, weights }];
+    let relu6 = scale.is_some();
+    Ok(Pointwise::scaled(token, (inputs, outputs), &groups, scale, bias, relu6)?)
 }
 
 /// The order of a block's expanded channels in memory.
@@ -135,7 +171,7 @@ fn compile_block(
     let expand = match (&block.expand, &weights.expand) {
         (Some(groups), Some(conv)) => {
             let shares = shares(groups, block.input, block.expanded);
-            let folded = fold(&name("expand"), conv, block.expanded, fan_in(&shares))?;
+            let folded = fold(&name("expand"), conv, block.expanded, count(&shares))?;
             let inputs: Vec<usize> = (0..block.input).collect();
             let places = (inputs.as_slice(), middle.place_before.as_slice());
             Some(pointwise(token, &shares, &folded, places, block.activate_expand)?)
@@ -146,10 +182,10 @@ fn compile_block(
             return Err(EngineError::Weights { layer: name("expand"), what });
         }
     };
-    let folded = fold(&name("depthwise"), &weights.depthwise, block.expanded, |_| 9)?;
+    let folded = fold(&name("depthwise"), &weights.depthwise, block.expanded, 9 * block.expanded)?;
     let depthwise = depthwise(token, &folded, &middle, block.stride)?;
     let shares = shares(&block.project, block.expanded, block.output);
-    let folded = fold(&name("project"), &weights.project, block.output, fan_in(&shares))?;
+    let folded = fold(&name("project"), &weights.project, block.output, count(&shares))?;
     let destinations = block.output_flow.destinations(block.output);
     let places = (middle.place_after.as_slice(), destinations.as_slice());
     let project = pointwise(token, &shares, &folded, places, false)?;
@@ -164,52 +200,49 @@ fn shares(groups: &Groups, inputs: usize, outputs: usize) -> Shares {
     of(inputs).into_iter().zip(of(outputs)).collect()
 }
 
-/// Weights of an output channel.
-fn fan_in(shares: &Shares) -> impl Fn(usize) -> usize {
-    move |output| shares.iter().find(|s| s.1.contains(&output)).map_or(0, |s| s.0.len())
+/// Weights of all groups.
+fn count(shares: &Shares) -> usize {
+    shares.iter().map(|(inputs, outputs)| inputs.len() * outputs.len()).sum()
 }
 
 /// A grouped convolution whose input and output channels lie at `places`.
 fn pointwise(
     token: IsaToken,
     shares: &Shares,
-    folded: &Folded,
+    folded: &Folded<'_>,
     places: (&[usize], &[usize]),
     relu6: bool,
 ) -> Result<Pointwise, EngineError> {
+    let mut scale = vec![0.0; places.1.len()];
     let mut bias = vec![0.0; places.1.len()];
-    for (place, value) in places.1.iter().zip(&folded.bias) {
-        bias[*place] = *value;
+    for (channel, place) in places.1.iter().enumerate() {
+        scale[*place] = folded.scale[channel];
+        bias[*place] = folded.bias[channel];
     }
-    let mut rest = folded.weights.as_slice();
-    let mut parts = Vec::new();
+    let mut rest = folded.weights;
+    let mut groups = Vec::new();
     for (inputs, outputs) in shares {
-        let (matrix, after) = rest.split_at(inputs.len() * outputs.len());
+        let (weights, after) = rest.split_at(inputs.len() * outputs.len());
         rest = after;
-        // The kernel walks its inputs in the order of their places.
-        let mut columns: Vec<usize> = (0..inputs.len()).collect();
-        columns.sort_by_key(|column| places.0[inputs.start + column]);
-        let from: Vec<usize> = columns.iter().map(|c| places.0[inputs.start + c]).collect();
-        let rows = matrix.chunks_exact(inputs.len());
-        let sorted: Vec<f32> = rows.flat_map(|row| columns.iter().map(move |c| row[*c])).collect();
-        parts.push((from, &places.1[outputs.clone()], sorted));
+        let (inputs, outputs) = (&places.0[inputs.clone()], &places.1[outputs.clone()]);
+        groups.push(Group { inputs, outputs, weights });
     }
-    let groups: Vec<Group<'_>> =
-        parts.iter().map(|(inputs, outputs, weights)| Group { inputs, outputs, weights }).collect();
-    Ok(Pointwise::new(token, places.0.len(), places.1.len(), &groups, &bias, relu6)?)
+    let channels = (places.0.len(), places.1.len());
+    Ok(Pointwise::scaled(token, channels, &groups, Some(&scale), &bias, relu6)?)
 }
 
 /// The depthwise convolution with its channels in the middle's order.
 fn depthwise(
     token: IsaToken,
-    folded: &Folded,
+    folded: &Folded<'_>,
     middle: &Middle,
     stride: usize,
 ) -> Result<Depthwise, EngineError> {
-    let mut weights = vec![0.0; folded.weights.len()];
+    let scaled = folded.scaled();
+    let mut weights = vec![0.0; scaled.len()];
     let mut bias = vec![0.0; folded.bias.len()];
     for (channel, place) in middle.place_after.iter().enumerate() {
-        weights[place * 9..][..9].copy_from_slice(&folded.weights[channel * 9..][..9]);
+        weights[place * 9..][..9].copy_from_slice(&scaled[channel * 9..][..9]);
         bias[*place] = folded.bias[channel];
     }
     Ok(Depthwise::new(token, &weights, &bias, stride, true)?)

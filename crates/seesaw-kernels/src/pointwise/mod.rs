@@ -10,7 +10,7 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
+use std::{mem, ops::Range};
 
 pub(crate) use isa::{planar, planar_stride_2};
 use kernel::{Source, Target};
@@ -26,12 +26,19 @@ use crate::{
 /// One group of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct Group<'a> {
-    /// Places of its input channels, ascending.
+    /// Places of its input channels, each once, in the order of the weights' columns.
     pub inputs: &'a [usize],
     /// Places of its output channels: the output row map.
     pub outputs: &'a [usize],
     /// `[outputs][inputs]`, row-major.
     pub weights: &'a [f32],
+}
+
+impl<'a> Group<'a> {
+    /// The weights of an output.
+    fn row(&self, row: usize) -> &'a [f32] {
+        &self.weights[row * self.inputs.len()..][..self.inputs.len()]
+    }
 }
 
 /// A pointwise convolution with bias and optional ReLU6, its weights packed for one instruction
@@ -59,14 +66,35 @@ impl Pointwise {
         bias: &[f32],
         relu6: bool,
     ) -> Result<Self, KernelError> {
-        if bias.len() != outputs {
-            return Err(pack::shape(format!("{} biases for {outputs} outputs", bias.len())));
+        Self::scaled(token, (inputs, outputs), groups, None, bias, relu6)
+    }
+
+    /// As [`Self::new`], with each output's weights multiplied by its place's value in `scale`: what
+    /// folding a batch norm takes, without a copy of the weights.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn scaled(
+        token: IsaToken,
+        (inputs, outputs): (usize, usize),
+        groups: &[Group<'_>],
+        scale: Option<&[f64]>,
+        bias: &[f32],
+        relu6: bool,
+    ) -> Result<Self, KernelError> {
+        if bias.len() != outputs || scale.is_some_and(|scale| scale.len() != outputs) {
+            let scales = scale.map_or(String::new(), |s| format!(" and {} scales", s.len()));
+            return Err(pack::shape(format!(
+                "{} biases{scales} for {outputs} outputs",
+                bias.len()
+            )));
         }
         for group in groups {
-            let ascending = group.inputs.windows(2).all(|pair| pair[0] < pair[1]);
-            if !ascending || group.inputs.last().is_none_or(|last| *last >= inputs) {
+            let mut read = vec![false; inputs];
+            let once = |input: &usize| read.get_mut(*input).is_some_and(|r| !mem::replace(r, true));
+            if group.inputs.is_empty() || !group.inputs.iter().all(once) {
                 return Err(pack::shape(format!(
-                    "a group's inputs are not below {inputs} and ascending"
+                    "a group's inputs are not below {inputs} and each there once"
                 )));
             }
             if group.weights.len() != group.inputs.len() * group.outputs.len() {
@@ -78,7 +106,7 @@ impl Pointwise {
                 )));
             }
         }
-        let packed = pack(outputs, groups, bias, isa::blocked(token))?;
+        let packed = pack(outputs, groups, scale, bias, isa::blocked(token))?;
         Ok(Self { inputs, outputs, relu6, packed })
     }
 

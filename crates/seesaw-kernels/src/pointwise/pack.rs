@@ -35,15 +35,17 @@ pub(crate) struct Packed {
 }
 
 /// The source of one output channel: its group's number and its row in it.
-type Origin = Option<(usize, usize)>;
+type Origin = (usize, usize);
 
-/// Packs `groups`; `bias` is in order of the outputs' places.
+/// Packs `groups`, each output's weights times its value in `scale`, where that is given; `scale`
+/// and `bias` are in order of the outputs' places.
 ///
 /// A block whose channels belong to different groups reads the inputs of all of them, with zeros
 /// where an output does not depend on an input.
 pub(crate) fn pack(
     outputs: usize,
     groups: &[Group<'_>],
+    scale: Option<&[f64]>,
     bias: &[f32],
     widths: Panels,
 ) -> Result<Packed, KernelError> {
@@ -72,39 +74,67 @@ pub(crate) fn pack(
         block += width;
     }
     let mut packed = Packed { panels, runs: all_runs, weights: Aligned::zeros(len) };
+    let columns: Vec<Vec<usize>> = groups.iter().map(sorted_columns).collect();
     for panel in &packed.panels {
         let rows = &mut packed.weights[panel.weights..];
-        fill(rows, panel, &inputs[panel.block], &origins, groups, bias);
+        let (first, lanes) = (panel.block * BLOCK, panel.width * BLOCK);
+        let end = outputs.min(first + lanes);
+        rows[..end - first].copy_from_slice(&bias[first..end]);
+        // Neighbours of one group have the same columns.
+        let mut output = first;
+        for part in origins[first..end].chunk_by(|a, b| a.0 == b.0) {
+            let group = &groups[part[0].0];
+            let places = places(&inputs[panel.block], group, &columns[part[0].0]);
+            for part in part.chunks(BLOCK) {
+                let part: Vec<&[f32]> = part.iter().map(|(_, row)| group.row(*row)).collect();
+                let scale = scale.map(|scale| &scale[output..][..part.len()]);
+                fill(&mut rows[lanes + output - first..], lanes, &part, scale, &places);
+                output += part.len();
+            }
+        }
     }
     Ok(packed)
 }
 
-/// Writes a panel's row of biases and then a row of weights an input; what is not written is zero.
+/// A group's columns in order of the places that they read.
+fn sorted_columns(group: &Group<'_>) -> Vec<usize> {
+    let mut columns: Vec<usize> = (0..group.inputs.len()).collect();
+    columns.sort_by_key(|column| group.inputs[*column]);
+    columns
+}
+
+/// Each column of a group with its row of weights in a panel that reads `inputs`; `columns` are in
+/// order of their inputs, and all of these are among the panel's.
+fn places(inputs: &[usize], group: &Group<'_>, columns: &[usize]) -> Vec<(usize, usize)> {
+    let mut rows = inputs.iter().enumerate();
+    let row = |input| rows.find(|(_, have)| **have == input).map(|(row, _)| row);
+    let rows = columns.iter().map(|column| group.inputs[*column]).map(row);
+    columns.iter().copied().zip(rows).filter_map(|(column, row)| Some((column, row?))).collect()
+}
+
+/// Writes the weights of a few neighbouring outputs, each times its scale, to rows that are `lanes`
+/// long and begin with the first of them.
 fn fill(
     rows: &mut [f32],
-    panel: &Panel,
-    inputs: &[usize],
-    origins: &[Origin],
-    groups: &[Group<'_>],
-    bias: &[f32],
+    lanes: usize,
+    outputs: &[&[f32]],
+    scale: Option<&[f64]>,
+    places: &[(usize, usize)],
 ) {
-    let (first, lanes) = (panel.block * BLOCK, panel.width * BLOCK);
-    let mut columns: Vec<(usize, usize)> = Vec::new();
-    let mut group_of_columns = None;
-    for (lane, origin) in origins[first..].iter().take(lanes).enumerate() {
-        rows[lane] = bias[first + lane];
-        let Some((g, row)) = *origin else { continue };
-        if group_of_columns != Some(g) {
-            // Both lists ascend, and a group's inputs are among the panel's.
-            let mut places = inputs.iter().enumerate();
-            let place = |input| places.find(|(_, have)| **have == input).map(|(place, _)| place);
-            let group = groups[g].inputs.iter().copied().map(place).enumerate();
-            columns = group.filter_map(|(column, place)| Some((column, place?))).collect();
-            group_of_columns = Some(g);
+    let columns = outputs[0].len();
+    let mut scaled = Vec::with_capacity(outputs.len() * columns);
+    for (output, weights) in outputs.iter().enumerate() {
+        match scale {
+            Some(scale) => {
+                scaled.extend(weights.iter().map(|w| (f64::from(*w) * scale[output]) as f32));
+            }
+            None => scaled.extend_from_slice(weights),
         }
-        let row = &groups[g].weights[row * groups[g].inputs.len()..];
-        for &(column, place) in &columns {
-            rows[(1 + place) * lanes + lane] = row[column];
+    }
+    for &(column, row) in places {
+        let row = &mut rows[row * lanes..][..outputs.len()];
+        for (output, weight) in row.iter_mut().enumerate() {
+            *weight = scaled[output * columns + column];
         }
     }
 }
@@ -115,7 +145,7 @@ pub(super) fn shape(what: String) -> KernelError {
 
 /// Which group and row each output comes from; every output must come from exactly one.
 fn origins(outputs: usize, groups: &[Group<'_>]) -> Result<Vec<Origin>, KernelError> {
-    let mut origins: Vec<Origin> = vec![None; outputs];
+    let mut origins: Vec<Option<Origin>> = vec![None; outputs];
     for (g, group) in groups.iter().enumerate() {
         for (row, &output) in group.outputs.iter().enumerate() {
             match origins.get_mut(output) {
@@ -125,15 +155,13 @@ fn origins(outputs: usize, groups: &[Group<'_>]) -> Result<Vec<Origin>, KernelEr
             }
         }
     }
-    match origins.iter().position(Option::is_none) {
-        Some(output) => Err(shape(format!("no group writes output {output}"))),
-        None => Ok(origins),
-    }
+    let missing = |output: usize| shape(format!("no group writes output {output}"));
+    (0..).zip(origins).map(|(output, origin)| origin.ok_or_else(|| missing(output))).collect()
 }
 
 /// The inputs that any output of a block depends on, in order.
 fn inputs_of(block: &[Origin], groups: &[Group<'_>]) -> Vec<usize> {
-    let mut used: Vec<usize> = block.iter().flatten().map(|&(group, _)| group).collect();
+    let mut used: Vec<usize> = block.iter().map(|&(group, _)| group).collect();
     used.dedup();
     let mut inputs: Vec<usize> =
         used.iter().flat_map(|&g| groups[g].inputs.iter().copied()).collect();

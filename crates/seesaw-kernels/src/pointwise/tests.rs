@@ -154,7 +154,7 @@ fn groups_that_do_not_fit_are_refused() {
     for (message, expected) in [
         (refused(&[0, 1], &[0, 1], &[1.0; 3], &[0.0; 2]), "3 weights for 2 inputs"),
         (refused(&[0, 2], &[0, 1], &[1.0; 4], &[0.0; 2]), "not below 2"),
-        (refused(&[1, 0], &[0, 1], &[1.0; 4], &[0.0; 2]), "ascending"),
+        (refused(&[1, 1], &[0, 1], &[1.0; 4], &[0.0; 2]), "each there once"),
         (refused(&[0, 1], &[0, 0], &[1.0; 4], &[0.0; 2]), "two rows write output 0"),
         (refused(&[0, 1], &[0, 5], &[1.0; 4], &[0.0; 2]), "output 5 of 2"),
         (refused(&[0, 1], &[0], &[1.0; 2], &[0.0; 2]), "no group writes output 1"),
@@ -162,6 +162,33 @@ fn groups_that_do_not_fit_are_refused() {
     ] {
         assert!(message.contains(expected), "{message}");
     }
+}
+
+#[test]
+fn inputs_come_in_any_order_and_outputs_are_scaled() {
+    let token = IsaToken::best();
+    let mut values = Values::new(5);
+    let (inputs, outputs) = ([vec![4, 0, 9], vec![8, 1, 2, 3]], [vec![0, 3, 5], vec![4, 1, 2, 6]]);
+    let weights = [values.reals(9), values.reals(16)];
+    let (bias, x) = (values.reals(7), values.reals(10));
+    let scale: Vec<f64> = (0..7).map(|i| f64::from(i) - 2.5).collect();
+    let groups: Vec<Group<'_>> = (0..2)
+        .map(|g| Group { inputs: &inputs[g], outputs: &outputs[g], weights: &weights[g] })
+        .collect();
+    let conv = Pointwise::scaled(token, (10, 7), &groups, Some(&scale), &bias, false).unwrap();
+    let mut out = vec![0.0; 8];
+    conv.run(&Team::solo(), &blocked(&x, 10), 1, None, &mut out);
+    for group in groups {
+        for (row, &output) in group.outputs.iter().enumerate() {
+            let products = group.row(row).iter().zip(group.inputs);
+            let sum: f64 = products.map(|(w, i)| f64::from(*w) * f64::from(x[*i])).sum();
+            let expected = sum * scale[output] + f64::from(bias[output]);
+            let got = f64::from(out[output]);
+            assert!((got - expected).abs() < 1e-5, "output {output}: {got}, not {expected}");
+        }
+    }
+    let refused = Pointwise::scaled(token, (10, 7), &[], Some(&scale[1..]), &bias, false);
+    assert!(refused.unwrap_err().to_string().contains("7 biases and 6 scales for 7 outputs"));
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Stem {
         let places: Vec<usize> = (0..outputs).collect();
         let group = Group { inputs: &inputs, outputs: &places, weights };
         let panels = if stride == 1 { planar(token) } else { planar_stride_2(token) };
-        Ok(Self { outputs, stride, packed: pack(outputs, &[group], bias, panels)? })
+        Ok(Self { outputs, stride, packed: pack(outputs, &[group], None, bias, panels)? })
     }
 
     /// Rows or columns of the output for `n` of the image.

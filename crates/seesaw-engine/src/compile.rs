@@ -1,9 +1,9 @@
 //! From a net and its weights to kernels.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use seesaw_arch::{Block, Groups, Net};
-use seesaw_format::{BlockWeights, NetWeights};
+use seesaw_format::{BlockWeights, ConvBn, Linear, NetWeights};
 use seesaw_kernels::{
     Depthwise, InvertedResidual, Isa, IsaToken, Pointwise, Stem, Team, pointwise::Group,
 };
@@ -34,11 +34,16 @@ impl Options {
     }
 }
 
-/// Compiles a net for one image size.
+/// Compiles a net for one image size. Weights that are given away, and not only lent, are freed
+/// layer by layer as they are packed.
 ///
 /// # Errors
 /// When the net breaks a rule, the weights do not fit it, or an option cannot be had.
-pub fn compile(net: &Net, weights: &NetWeights, options: &Options) -> Result<Plan, EngineError> {
+pub fn compile<'a>(
+    net: &Net,
+    weights: impl Into<Cow<'a, NetWeights>>,
+    options: &Options,
+) -> Result<Plan, EngineError> {
     let layers = net.layers(options.input_size)?;
     if !(1..=4096).contains(&options.batch) {
         let (option, value) = ("batch", options.batch);
@@ -49,51 +54,70 @@ pub fn compile(net: &Net, weights: &NetWeights, options: &Options) -> Result<Pla
         None => IsaToken::from_env()?,
     };
     let team = Team::new(options.threads)?;
-    let (trunk, linear) = pack(net, weights, token, &team)?;
+    let (trunk, linear) = pack(net, weights.into(), token, &team)?;
     Plan::new(net, layers, options, token, team, trunk, linear)
 }
 
-/// One of the layers that are packed side by side.
-enum Layer {
+/// One of the layers that are packed side by side: its weights, and in the end what they became.
+struct Layer<'a> {
+    weights: Option<Weights<'a>>,
+    packed: Option<Result<Packed, EngineError>>,
+}
+
+#[allow(clippy::large_enum_variant, reason = "there are some forty")]
+enum Weights<'a> {
+    Linear(Cow<'a, Linear>),
+    Head(Cow<'a, ConvBn>),
+    /// With the block's number, which names it in errors.
+    Block(usize, &'a Block, Cow<'a, BlockWeights>),
+}
+
+#[allow(clippy::large_enum_variant, reason = "there are some forty")]
+enum Packed {
     Dense(Pointwise),
-    Block(Box<InvertedResidual>),
+    Block(InvertedResidual),
 }
 
 /// Packs the weights of all layers, on all threads of `team`.
 fn pack(
     net: &Net,
-    weights: &NetWeights,
+    weights: Cow<'_, NetWeights>,
     token: IsaToken,
     team: &Team,
 ) -> Result<(Trunk, Pointwise), EngineError> {
-    let folded = fold("stem", &weights.stem, net.stem.channels, 27 * net.stem.channels)?;
-    let stem = Stem::new(token, &folded.scaled(), &folded.bias, net.stem.stride)?;
     let blocks = net.blocks();
     if weights.blocks.len() != blocks.len() {
         let what = format!("{} of {} blocks have weights", weights.blocks.len(), blocks.len());
         return Err(EngineError::Weights { layer: net.name.clone(), what });
     }
-    // The largest two come first, so that no thread is left alone with one of them.
-    let pack_layer = |number: usize| match number {
-        0 => linear(net, weights, token).map(Layer::Dense),
-        1 => head(net, weights, token).map(Layer::Dense),
-        _ => {
-            let (index, block) = (number - 1, &blocks[number - 2]);
-            compile_block(index, block, &weights.blocks[number - 2], token)
-                .map(|block| Layer::Block(Box::new(block)))
+    let folded = fold("stem", &weights.stem, net.stem.channels, 27 * net.stem.channels)?;
+    let stem = Stem::new(token, &folded.scaled(), &folded.bias, net.stem.stride)?;
+    let (linear, head, of_blocks): (_, _, Vec<Cow<'_, BlockWeights>>) = match weights {
+        Cow::Borrowed(NetWeights { classifier, head, blocks, .. }) => (
+            Cow::Borrowed(classifier),
+            Cow::Borrowed(head),
+            blocks.iter().map(Cow::Borrowed).collect(),
+        ),
+        Cow::Owned(NetWeights { classifier, head, blocks, .. }) => {
+            (Cow::Owned(classifier), Cow::Owned(head), blocks.into_iter().map(Cow::Owned).collect())
         }
     };
-    let mut layers: Vec<(usize, Option<Result<Layer, EngineError>>)> =
-        (0..blocks.len() + 2).map(|number| (number, None)).collect();
+    // The largest two come first, so that no thread is left alone with one of them.
+    let of_blocks = (1..).zip(&blocks).zip(of_blocks);
+    let all = [Weights::Linear(linear), Weights::Head(head)]
+        .into_iter()
+        .chain(of_blocks.map(|((index, block), weights)| Weights::Block(index, block, weights)));
+    let mut layers: Vec<Layer<'_>> =
+        all.map(|weights| Layer { weights: Some(weights), packed: None }).collect();
     let mut scratches = vec![(); team.threads()];
-    team.run_items(&mut layers, &mut scratches, |(number, layer), ()| {
-        *layer = Some(pack_layer(*number));
+    team.run_items(&mut layers, &mut scratches, |layer, ()| {
+        layer.packed = layer.weights.take().map(|weights| pack_layer(net, weights, token));
     });
     let (mut dense, mut blocks) = (Vec::new(), Vec::new());
-    for layer in layers.into_iter().filter_map(|(_, layer)| layer) {
+    for layer in layers.into_iter().filter_map(|layer| layer.packed) {
         match layer? {
-            Layer::Dense(layer) => dense.push(layer),
-            Layer::Block(block) => blocks.push(*block),
+            Packed::Dense(layer) => dense.push(layer),
+            Packed::Block(block) => blocks.push(block),
         }
     }
     let Ok([linear, head]) = <[Pointwise; 2]>::try_from(dense) else {
@@ -102,16 +126,25 @@ fn pack(
     Ok((Trunk { stem, blocks, head }, linear))
 }
 
-fn head(net: &Net, weights: &NetWeights, token: IsaToken) -> Result<Pointwise, EngineError> {
-    let (inputs, outputs) = (net.trunk_channels(), net.head.channels);
-    let folded = fold("head", &weights.head, outputs, inputs * outputs)?;
-    dense(token, (inputs, outputs), folded.weights, Some(&folded.scale), &folded.bias)
-}
-
-/// The linear layer, which is a dense pointwise convolution whose pixels are images.
-fn linear(net: &Net, weights: &NetWeights, token: IsaToken) -> Result<Pointwise, EngineError> {
-    let layer = &weights.classifier;
-    dense(token, (net.head.channels, net.classes), &layer.weight, None, &layer.bias)
+#[allow(clippy::needless_pass_by_value, reason = "the weights end here")]
+fn pack_layer(net: &Net, weights: Weights<'_>, token: IsaToken) -> Result<Packed, EngineError> {
+    let outputs = net.head.channels;
+    match &weights {
+        // The linear layer is a dense pointwise convolution whose pixels are images.
+        Weights::Linear(layer) => {
+            let Linear { weight, bias } = layer.as_ref();
+            dense(token, (outputs, net.classes), weight, None, bias).map(Packed::Dense)
+        }
+        Weights::Head(conv) => {
+            let inputs = net.trunk_channels();
+            let folded = fold("head", conv, outputs, inputs * outputs)?;
+            let scale = Some(folded.scale.as_slice());
+            dense(token, (inputs, outputs), folded.weights, scale, &folded.bias).map(Packed::Dense)
+        }
+        Weights::Block(index, block, weights) => {
+            compile_block(*index, block, weights, token).map(Packed::Block)
+        }
+    }
 }
 
 /// A dense convolution: with a batch norm's scale it ends in ReLU6, without one in nothing.

@@ -28,7 +28,7 @@ fn images(count: usize, size: usize) -> Vec<f32> {
 
 fn plan(net: &Net, batch: usize, threads: usize, isa: Option<Isa>) -> Plan {
     let options = Options { batch, threads, isa, ..Options::new(net) };
-    compile(net, &weights(net), &options).unwrap()
+    compile(net, weights(net), &options).unwrap()
 }
 
 /// A net of one stage between a stem and a head of odd widths.
@@ -162,7 +162,7 @@ fn what_cannot_be_run_is_an_error() {
     let refused = |change: &dyn Fn(&mut Options)| {
         let mut options = Options::new(&net);
         change(&mut options);
-        compile(&net, &weights(&net), &options).unwrap_err().to_string()
+        compile(&net, weights(&net), &options).unwrap_err().to_string()
     };
     assert!(refused(&|o| o.batch = 0).contains("batch is 0"));
     assert!(refused(&|o| o.threads = 0).contains("0 asked for"));

@@ -1,5 +1,7 @@
 //! A net's weights as engine and training use them, whatever file they came from.
 
+use std::borrow::Cow;
+
 use seesaw_arch::{ArchError, Net};
 
 /// All weights of a net, in the order of its layers.
@@ -81,6 +83,18 @@ impl NetWeights {
                 bias: vec![0.0; net.classes],
             },
         })
+    }
+}
+
+impl<'a> From<&'a NetWeights> for Cow<'a, NetWeights> {
+    fn from(weights: &'a NetWeights) -> Self {
+        Self::Borrowed(weights)
+    }
+}
+
+impl From<NetWeights> for Cow<'_, NetWeights> {
+    fn from(weights: NetWeights) -> Self {
+        Self::Owned(weights)
     }
 }
 

@@ -56,8 +56,7 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     let batch = args.batch.unwrap_or(1);
     resolve::check_batch(batch, input_size)?;
     let options = Options { input_size, batch, threads: args.threads, isa: None };
-    let plan = compile(&net, &weights, &options).map_err(Failure::new)?;
-    drop(weights);
+    let plan = compile(&net, weights, &options).map_err(Failure::new)?;
     let bench = measure(args, &net, &plan)?;
     if let (Some(path), Some(layers)) = (&args.plot, &bench.layers) {
         roofline::write(path, &bench, layers, peak::memory_gbps(plan.team()))?;

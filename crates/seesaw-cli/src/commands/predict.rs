@@ -41,8 +41,7 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
         isa: None,
     };
     resolve::check_batch(options.batch, options.input_size)?;
-    let plan = compile(&model.net, &model.weights, &options).map_err(Failure::new)?;
-    drop(model);
+    let plan = compile(&model.net, model.weights, &options).map_err(Failure::new)?;
     let loader = Loader::new(preprocess, threads);
     let mut printer = Printer::new(args, names, photos.len());
     pipeline::windows(

@@ -19,8 +19,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         threads: args.threads.count(),
         isa: None,
     };
-    let plan = compile(&model.net, &model.weights, &options).map_err(Failure::new)?;
-    drop(model.weights);
+    let plan = compile(&model.net, model.weights, &options).map_err(Failure::new)?;
     let outputs = outputs(&plan, &model.net, &input, args.features)?;
     safetensors::write(&args.output, &outputs, None, Precision::F32)
         .map_err(|error| Failure::format(&args.output, &error))

@@ -50,32 +50,33 @@ pub(crate) fn pack(
     widths: Panels,
 ) -> Result<Packed, KernelError> {
     let origins = origins(outputs, groups)?;
-    let inputs: Vec<Vec<usize>> =
-        origins.chunks(BLOCK).map(|block| inputs_of(block, groups)).collect();
-    let (mut panels, mut all_runs, mut len) = (Vec::new(), Vec::new(), 0);
+    let sources: Vec<Vec<usize>> = origins.chunks(BLOCK).map(groups_of).collect();
+    let (mut panels, mut all_inputs) = (Vec::new(), Vec::new());
+    let (mut all_runs, mut len) = (Vec::new(), 0);
     let mut block = 0;
     while block < blocks(outputs) {
-        let like = inputs[block..].iter().take_while(|i| **i == inputs[block]).count();
+        let like = sources[block..].iter().take_while(|s| **s == sources[block]).count();
         let fits = widths.iter().find(|(width, _)| *width <= like).or(widths.last());
         let &(width, kernel) = fits.ok_or_else(|| shape("no kernels".to_owned()))?;
         let first_run = all_runs.len();
-        all_runs.extend(runs(&inputs[block]));
-        let used = inputs[block].len();
+        let inputs = inputs_of(&sources[block], groups);
+        all_runs.extend(runs(&inputs));
         panels.push(Panel {
             kernel,
             block,
             width,
             runs: first_run..all_runs.len(),
             weights: len,
-            madds: used * width * BLOCK,
+            madds: inputs.len() * width * BLOCK,
         });
         // Panels begin on a cache line.
-        len += ((1 + used) * width * BLOCK).next_multiple_of(16);
+        len += ((1 + inputs.len()) * width * BLOCK).next_multiple_of(16);
         block += width;
+        all_inputs.push(inputs);
     }
     let mut packed = Packed { panels, runs: all_runs, weights: Aligned::zeros(len) };
     let columns: Vec<Vec<usize>> = groups.iter().map(sorted_columns).collect();
-    for panel in &packed.panels {
+    for (panel, inputs) in packed.panels.iter().zip(&all_inputs) {
         let rows = &mut packed.weights[panel.weights..];
         let (first, lanes) = (panel.block * BLOCK, panel.width * BLOCK);
         let end = outputs.min(first + lanes);
@@ -84,7 +85,7 @@ pub(crate) fn pack(
         let mut output = first;
         for part in origins[first..end].chunk_by(|a, b| a.0 == b.0) {
             let group = &groups[part[0].0];
-            let places = places(&inputs[panel.block], group, &columns[part[0].0]);
+            let places = places(inputs, group, &columns[part[0].0]);
             for part in part.chunks(BLOCK) {
                 let part: Vec<&[f32]> = part.iter().map(|(_, row)| group.row(*row)).collect();
                 let scale = scale.map(|scale| &scale[output..][..part.len()]);
@@ -159,10 +160,16 @@ fn origins(outputs: usize, groups: &[Group<'_>]) -> Result<Vec<Origin>, KernelEr
     (0..).zip(origins).map(|(output, origin)| origin.ok_or_else(|| missing(output))).collect()
 }
 
-/// The inputs that any output of a block depends on, in order.
-fn inputs_of(block: &[Origin], groups: &[Group<'_>]) -> Vec<usize> {
+/// The groups that the outputs of a block belong to.
+fn groups_of(block: &[Origin]) -> Vec<usize> {
     let mut used: Vec<usize> = block.iter().map(|&(group, _)| group).collect();
+    used.sort_unstable();
     used.dedup();
+    used
+}
+
+/// The inputs that some of these groups read, in order.
+fn inputs_of(used: &[usize], groups: &[Group<'_>]) -> Vec<usize> {
     let mut inputs: Vec<usize> =
         used.iter().flat_map(|&g| groups[g].inputs.iter().copied()).collect();
     inputs.sort_unstable();

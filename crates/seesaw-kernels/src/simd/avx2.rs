@@ -3,7 +3,7 @@
 use std::arch::x86_64::{
     __m256, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_ps, _mm256_and_ps, _mm256_cmp_ps, _mm256_fmadd_ps,
     _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_storeu_ps,
+    _mm256_storeu_ps, _mm256_stream_ps,
 };
 
 use super::Vector;
@@ -37,6 +37,12 @@ impl Vector for Avx2 {
     unsafe fn store_blocks(self, to: *mut f32, _stride: usize) {
         // SAFETY: AVX2 is enabled, and the caller vouches for 8 writable values.
         unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: AVX2 is enabled, and the caller vouches for 8 writable, aligned values.
+        unsafe { _mm256_stream_ps(to, self.0) }
     }
 
     #[inline(always)]

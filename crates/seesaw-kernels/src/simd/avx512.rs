@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_storeu_ps, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps256_ps512,
     _mm512_castps512_ps256, _mm512_cmp_ps_mask, _mm512_extractf64x4_pd, _mm512_fmadd_ps,
     _mm512_insertf64x4, _mm512_loadu_ps, _mm512_mask_cmp_ps_mask, _mm512_maskz_mov_ps,
-    _mm512_max_ps, _mm512_min_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_max_ps, _mm512_min_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_stream_ps,
 };
 
 use super::{BLOCK, Vector};
@@ -50,6 +50,12 @@ impl Vector for Avx512 {
             _mm256_storeu_ps(to, _mm512_castps512_ps256(self.0));
             _mm256_storeu_ps(to.add(stride), _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(both)));
         }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: AVX-512 is enabled, and the caller vouches for 16 writable, aligned values.
+        unsafe { _mm512_stream_ps(to, self.0) }
     }
 
     #[inline(always)]

@@ -42,6 +42,9 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_blocks(from: *const f32, stride: usize) -> Self;
     /// Counterpart of [`Self::load_blocks`].
     unsafe fn store_blocks(self, to: *mut f32, stride: usize);
+    /// As a store of `LANES` consecutive values, past the caches where the instruction set can; `to`
+    /// must be aligned to the vector.
+    unsafe fn stream(self, to: *mut f32);
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
     /// `self + a * b`, rounded once where the instruction set can.

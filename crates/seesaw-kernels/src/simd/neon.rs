@@ -42,6 +42,12 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller vouches for 8 writable values.
+        unsafe { self.store_blocks(to, 0) }
+    }
+
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         // SAFETY: the caller runs where NEON is enabled.
         Self(unsafe { [vaddq_f32(self.0[0], other.0[0]), vaddq_f32(self.0[1], other.0[1])] })

@@ -34,6 +34,12 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller vouches for 8 writable values.
+        unsafe { self.store_blocks(to, 0) }
+    }
+
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }

@@ -8,6 +8,8 @@ use crate::{
     simd::{self, BLOCK, Vector},
 };
 
+use super::memory::{fetch_ahead, publish};
+
 /// A value for each channel of a block.
 pub type Lanes = [f32; BLOCK];
 
@@ -39,10 +41,48 @@ pub struct Combination {
     pub constant: Lanes,
 }
 
-type AffineFn = unsafe fn(*const f32, usize, &Affine, *const f32, *mut f32, usize);
-type CombineFn = unsafe fn(*const f32, *const f32, usize, &Combination, *mut f32, usize);
-type MomentsFn = unsafe fn(*const f32, usize, &mut [Lanes; 2]);
-type MaskFn = unsafe fn(*mut f32, *const f32, usize, &Affine, &Lanes, &mut [Lanes; 2]);
+/// Where consecutive pixels go on a plane.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    /// Pixels in a row.
+    pub cols: usize,
+    /// Pixels of the plane from one to the next.
+    pub step: usize,
+    /// Pixels of the plane from one row to the next.
+    pub row: usize,
+}
+
+impl Grid {
+    /// One behind the other.
+    pub const LINE: Self = Self { cols: usize::MAX, step: 1, row: 0 };
+
+    /// f32 from the first to behind the last of `pixels` pixels, or a few more.
+    fn len(self, pixels: usize) -> usize {
+        let Some(last) = pixels.checked_sub(1) else { return 0 };
+        let across = last.min(self.cols - 1) * self.step;
+        (last / self.cols * self.row + across + 1) * BLOCK
+    }
+}
+
+/// What [`Elementwise::mask_and_sum`] reads; all maps are `[pixels][8]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Masked<'a> {
+    /// The gradient.
+    pub gradient: &'a [f32],
+    /// What is added to it.
+    pub residual: Option<&'a [f32]>,
+    /// The batch norm's input.
+    pub raw: &'a [f32],
+    /// The batch norm, with the ReLU6 that masks where there is one.
+    pub affine: &'a Affine,
+    /// The batch norm's means.
+    pub mean: &'a Lanes,
+}
+
+type AffineFn = unsafe fn(*const f32, usize, &Affine, *const f32, *mut f32, Grid);
+type CombineFn = unsafe fn(*const f32, *const f32, usize, &Combination, *mut f32, Grid);
+type MomentsFn = unsafe fn(*const f32, usize, *mut f32, &mut [Lanes; 2]);
+type MaskFn = unsafe fn(&Masked<'_>, usize, usize, *mut f32, &mut [Lanes; 2]);
 
 /// The loops of one instruction set.
 #[derive(Debug, Clone, Copy)]
@@ -67,8 +107,8 @@ impl Elementwise {
         }
     }
 
-    /// Applies `affine` to the pixels of `x` and adds those of `residual`; outputs lie `step` pixels
-    /// apart. All slices are `[pixels][8]`.
+    /// Applies `affine` to the pixels of `x`, adds those of `residual`, both `[pixels][8]`, and
+    /// writes them to `grid` on the plane `out`.
     ///
     /// # Panics
     /// When `out` or `residual` is too short.
@@ -78,18 +118,18 @@ impl Elementwise {
         affine: &Affine,
         residual: Option<&[f32]>,
         out: &mut [f32],
-        step: usize,
+        grid: Grid,
     ) {
         let pixels = x.len() / BLOCK;
-        assert!(spread(pixels, step) <= out.len(), "output of {pixels} pixels");
+        assert!(grid.len(pixels) <= out.len(), "output of {pixels} pixels");
         assert!(residual.is_none_or(|r| r.len() >= x.len()), "residual of {pixels} pixels");
         let residual = residual.map_or(std::ptr::null(), <[f32]>::as_ptr);
         // SAFETY: the token proved the instruction set, and the lengths were checked.
-        unsafe { (self.affine)(x.as_ptr(), pixels, affine, residual, out.as_mut_ptr(), step) }
+        unsafe { (self.affine)(x.as_ptr(), pixels, affine, residual, out.as_mut_ptr(), grid) }
     }
 
-    /// Combines a gradient and a batch norm's input, both `[pixels][8]`; outputs lie `step` pixels
-    /// apart.
+    /// Combines a gradient and a batch norm's input, both `[pixels][8]`, and writes the pixels to
+    /// `grid` on the plane `out`.
     ///
     /// # Panics
     /// When `raw` or `out` is too short.
@@ -99,55 +139,58 @@ impl Elementwise {
         raw: &[f32],
         combination: &Combination,
         out: &mut [f32],
-        step: usize,
+        grid: Grid,
     ) {
         let pixels = gradient.len() / BLOCK;
-        assert!(spread(pixels, step) <= out.len(), "output of {pixels} pixels");
+        assert!(grid.len(pixels) <= out.len(), "output of {pixels} pixels");
         assert!(raw.len() >= gradient.len(), "batch norm's input of {pixels} pixels");
         let (gradient, raw) = (gradient.as_ptr(), raw.as_ptr());
         // SAFETY: the token proved the instruction set, and the lengths were checked.
-        unsafe { (self.combine)(gradient, raw, pixels, combination, out.as_mut_ptr(), step) }
+        unsafe { (self.combine)(gradient, raw, pixels, combination, out.as_mut_ptr(), grid) }
     }
 
-    /// Adds to `sums` the sum and the sum of squares of each channel of `x`, `[pixels][8]`.
-    pub fn moments(&self, x: &[f32], sums: &mut Sums) {
-        for run in x.chunks(RUN * BLOCK) {
-            let mut part = [[0.0; BLOCK]; 2];
-            // SAFETY: the token proved the instruction set.
-            unsafe { (self.moments)(run.as_ptr(), run.len() / BLOCK, &mut part) }
-            add(sums, &part);
-        }
-    }
-
-    /// Clears `gradient` where ReLU6 behind `affine` clips `raw` (if there is one), and adds to
-    /// `sums` the sums of what is left and of its products with `raw - mean`, for each channel. Both
-    /// slices are `[pixels][8]`.
+    /// Adds to `sums` the sum and the sum of squares of each channel of `x`, `[pixels][8]`, which
+    /// is copied to `out`, past the caches.
     ///
     /// # Panics
-    /// When the slices differ in length.
-    pub fn mask_and_sum(
-        &self,
-        gradient: &mut [f32],
-        raw: &[f32],
-        affine: &Affine,
-        mean: &Lanes,
-        sums: &mut Sums,
-    ) {
-        assert_eq!(gradient.len(), raw.len(), "a gradient of the batch norm's shape");
-        let parts = gradient.chunks_mut(RUN * BLOCK).zip(raw.chunks(RUN * BLOCK));
-        for (gradient, raw) in parts {
-            let (mut part, pixels) = ([[0.0; BLOCK]; 2], raw.len() / BLOCK);
-            let (g, y) = (gradient.as_mut_ptr(), raw.as_ptr());
+    /// When the slices differ in length, or `out` does not begin at a multiple of 32 bytes.
+    pub fn moments(&self, x: &[f32], out: &mut [f32], sums: &mut Sums) {
+        assert_eq!(out.len(), x.len(), "a copy of the map's shape");
+        check_aligned(out);
+        for (x, out) in x.chunks(RUN * BLOCK).zip(out.chunks_mut(RUN * BLOCK)) {
+            let mut part = [[0.0; BLOCK]; 2];
             // SAFETY: the token proved the instruction set, and the lengths were checked.
-            unsafe { (self.mask)(g, y, pixels, affine, mean, &mut part) }
+            unsafe { (self.moments)(x.as_ptr(), x.len() / BLOCK, out.as_mut_ptr(), &mut part) }
             add(sums, &part);
         }
+        publish();
+    }
+
+    /// Writes to `out`, past the caches, the gradient with its residual, cleared where the ReLU6
+    /// clips; adds to `sums` the sums of what is left and of its products with `raw - mean`, for each
+    /// channel.
+    ///
+    /// # Panics
+    /// When the slices differ in length, or `out` does not begin at a multiple of 32 bytes.
+    pub fn mask_and_sum(&self, masked: &Masked<'_>, out: &mut [f32], sums: &mut Sums) {
+        let lens = [masked.gradient.len(), masked.raw.len(), out.len()];
+        assert!(lens.iter().all(|len| *len == out.len()), "maps of one shape: {lens:?}");
+        assert!(masked.residual.is_none_or(|r| r.len() == out.len()), "residual of that shape");
+        check_aligned(out);
+        for (run, out) in out.chunks_mut(RUN * BLOCK).enumerate() {
+            let (mut part, pixels) = ([[0.0; BLOCK]; 2], out.len() / BLOCK);
+            // SAFETY: the token proved the instruction set, and the lengths were checked.
+            unsafe { (self.mask)(masked, run * RUN, pixels, out.as_mut_ptr(), &mut part) }
+            add(sums, &part);
+        }
+        publish();
     }
 }
 
-/// f32 from the first to behind the last of `pixels` pixels that lie `step` apart.
-fn spread(pixels: usize, step: usize) -> usize {
-    pixels.checked_sub(1).map_or(0, |gaps| (gaps * step + 1) * BLOCK)
+/// # Panics
+/// Unless `out` begins where vectors may be streamed to.
+fn check_aligned(out: &[f32]) {
+    assert!(out.as_ptr().addr().is_multiple_of(BLOCK * size_of::<f32>()), "output out of line");
 }
 
 fn add(sums: &mut Sums, part: &[Lanes; 2]) {
@@ -163,20 +206,28 @@ unsafe fn affine<V: Vector>(
     by: &Affine,
     residual: *const f32,
     out: *mut f32,
-    step: usize,
+    grid: Grid,
 ) {
     // SAFETY: the caller vouches for `pixels` pixels of each map.
     unsafe {
         let (scale, shift) = (V::load(by.scale.as_ptr()), V::load(by.shift.as_ptr()));
-        for pixel in 0..pixels {
-            let mut y = shift.mul_add(V::load(x.add(pixel * BLOCK)), scale);
-            if by.relu6 {
-                y = y.relu6();
+        let (mut first, mut row) = (0, out);
+        while first < pixels {
+            let cols = grid.cols.min(pixels - first);
+            for col in 0..cols {
+                let at = (first + col) * BLOCK;
+                fetch_ahead(x.add(at));
+                let mut y = shift.mul_add(V::load(x.add(at)), scale);
+                if by.relu6 {
+                    y = y.relu6();
+                }
+                if !residual.is_null() {
+                    y = y.add(V::load(residual.add(at)));
+                }
+                y.store_blocks(row.add(col * grid.step * BLOCK), 0);
             }
-            if !residual.is_null() {
-                y = y.add(V::load(residual.add(pixel * BLOCK)));
-            }
-            y.store_blocks(out.add(pixel * step * BLOCK), 0);
+            first += cols;
+            row = row.wrapping_add(grid.row * BLOCK);
         }
     }
 }
@@ -188,17 +239,25 @@ unsafe fn combine<V: Vector>(
     pixels: usize,
     by: &Combination,
     out: *mut f32,
-    step: usize,
+    grid: Grid,
 ) {
     // SAFETY: the caller vouches for `pixels` pixels of each map.
     unsafe {
         let (of_g, of_y) = (V::load(by.of_gradient.as_ptr()), V::load(by.of_raw.as_ptr()));
         let constant = V::load(by.constant.as_ptr());
-        for pixel in 0..pixels {
-            let y = V::load(raw.add(pixel * BLOCK));
-            let g = V::load(gradient.add(pixel * BLOCK));
-            let sum = constant.mul_add(y, of_y).mul_add(g, of_g);
-            sum.store_blocks(out.add(pixel * step * BLOCK), 0);
+        let (mut first, mut row) = (0, out);
+        while first < pixels {
+            let cols = grid.cols.min(pixels - first);
+            for col in 0..cols {
+                let at = (first + col) * BLOCK;
+                fetch_ahead(raw.add(at));
+                fetch_ahead(gradient.add(at));
+                let y = V::load(raw.add(at));
+                let sum = constant.mul_add(y, of_y).mul_add(V::load(gradient.add(at)), of_g);
+                sum.store_blocks(row.add(col * grid.step * BLOCK), 0);
+            }
+            first += cols;
+            row = row.wrapping_add(grid.row * BLOCK);
         }
     }
 }
@@ -207,57 +266,71 @@ unsafe fn combine<V: Vector>(
 const CHAINS: usize = 4;
 
 #[inline(always)]
-unsafe fn moments<V: Vector>(x: *const f32, pixels: usize, out: &mut [Lanes; 2]) {
-    // SAFETY: the caller vouches for `pixels` pixels.
-    unsafe {
-        let mut sums = [[V::splat(0.0); 2]; CHAINS];
-        let whole = pixels - pixels % CHAINS;
-        for pixel in (0..whole).step_by(CHAINS) {
-            for (i, [sum, squares]) in sums.iter_mut().enumerate() {
-                let value = V::load(x.add((pixel + i) * BLOCK));
-                *sum = sum.add(value);
-                *squares = squares.mul_add(value, value);
-            }
-        }
-        for pixel in whole..pixels {
-            let [sum, squares] = &mut sums[0];
-            let value = V::load(x.add(pixel * BLOCK));
-            *sum = sum.add(value);
-            *squares = squares.mul_add(value, value);
-        }
-        collect(&sums, out);
-    }
-}
-
-#[inline(always)]
-unsafe fn mask<V: Vector>(
-    gradient: *mut f32,
-    raw: *const f32,
-    pixels: usize,
-    by: &Affine,
-    mean: &Lanes,
-    out: &mut [Lanes; 2],
-) {
+unsafe fn moments<V: Vector>(x: *const f32, pixels: usize, out: *mut f32, part: &mut [Lanes; 2]) {
     // SAFETY: the caller vouches for `pixels` pixels of both maps.
     unsafe {
-        let constants = Constants {
-            scale: V::load(by.scale.as_ptr()),
-            shift: V::load(by.shift.as_ptr()),
-            below: V::load(mean.map(|mean| -mean).as_ptr()),
-        };
         let mut sums = [[V::splat(0.0); 2]; CHAINS];
         let whole = pixels - pixels % CHAINS;
         for pixel in (0..whole).step_by(CHAINS) {
             for (i, sums) in sums.iter_mut().enumerate() {
                 let at = (pixel + i) * BLOCK;
-                mask_pixel(gradient.add(at), raw.add(at), by.relu6, &constants, sums);
+                moments_pixel(x.add(at), out.add(at), sums);
             }
         }
         for pixel in whole..pixels {
-            let at = pixel * BLOCK;
-            mask_pixel(gradient.add(at), raw.add(at), by.relu6, &constants, &mut sums[0]);
+            moments_pixel(x.add(pixel * BLOCK), out.add(pixel * BLOCK), &mut sums[0]);
         }
-        collect(&sums, out);
+        collect(&sums, part);
+    }
+}
+
+/// One pixel of [`moments`]. Not a closure: those do not inherit the instruction set.
+#[inline(always)]
+unsafe fn moments_pixel<V: Vector>(x: *const f32, out: *mut f32, [sum, squares]: &mut [V; 2]) {
+    // SAFETY: the caller vouches for the pixel in both maps.
+    unsafe {
+        let value = V::load(x);
+        *sum = sum.add(value);
+        *squares = squares.mul_add(value, value);
+        value.stream(out);
+    }
+}
+
+#[inline(always)]
+unsafe fn mask<V: Vector>(
+    masked: &Masked<'_>,
+    first: usize,
+    pixels: usize,
+    out: *mut f32,
+    part: &mut [Lanes; 2],
+) {
+    // SAFETY: the caller vouches for `pixels` pixels of all maps from `first` on.
+    unsafe {
+        let by = masked.affine;
+        let constants = Constants {
+            scale: V::load(by.scale.as_ptr()),
+            shift: V::load(by.shift.as_ptr()),
+            below: V::load(masked.mean.map(|mean| -mean).as_ptr()),
+        };
+        let maps = Maps {
+            gradient: masked.gradient.as_ptr().add(first * BLOCK),
+            residual: masked
+                .residual
+                .map_or(std::ptr::null(), |residual| residual.as_ptr().add(first * BLOCK)),
+            raw: masked.raw.as_ptr().add(first * BLOCK),
+            out,
+        };
+        let mut sums = [[V::splat(0.0); 2]; CHAINS];
+        let whole = pixels - pixels % CHAINS;
+        for pixel in (0..whole).step_by(CHAINS) {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                mask_pixel(&maps, pixel + i, by.relu6, &constants, sums);
+            }
+        }
+        for pixel in whole..pixels {
+            mask_pixel(&maps, pixel, by.relu6, &constants, &mut sums[0]);
+        }
+        collect(&sums, part);
     }
 }
 
@@ -268,24 +341,36 @@ struct Constants<V> {
     below: V,
 }
 
-/// One pixel of [`mask`]. Not a closure: those do not inherit the instruction set.
+/// The maps of [`mask_pixel`]; there may be no residual.
+struct Maps {
+    gradient: *const f32,
+    residual: *const f32,
+    raw: *const f32,
+    out: *mut f32,
+}
+
+/// One pixel of [`mask`].
 #[inline(always)]
 unsafe fn mask_pixel<V: Vector>(
-    gradient: *mut f32,
-    raw: *const f32,
+    maps: &Maps,
+    pixel: usize,
     relu6: bool,
     constants: &Constants<V>,
     [sum, products]: &mut [V; 2],
 ) {
-    // SAFETY: the caller vouches for the pixel in both maps.
+    let at = pixel * BLOCK;
+    // SAFETY: the caller vouches for the pixel in all maps.
     unsafe {
-        let (mut g, y) = (V::load(gradient), V::load(raw));
+        let (mut g, y) = (V::load(maps.gradient.add(at)), V::load(maps.raw.add(at)));
+        if !maps.residual.is_null() {
+            g = g.add(V::load(maps.residual.add(at)));
+        }
         if relu6 {
             g = g.where_relu6_passes(constants.shift.mul_add(y, constants.scale));
-            g.store_blocks(gradient, 0);
         }
         *sum = sum.add(g);
         *products = products.mul_add(g, y.add(constants.below));
+        g.stream(maps.out.add(at));
     }
 }
 
@@ -305,27 +390,27 @@ unsafe fn collect<V: Vector>(sums: &[[V; 2]; CHAINS], out: &mut [Lanes; 2]) {
 macro_rules! loops {
     ($set:ident, $module:ident, $vector:ty, $(#[$feature:meta])?) => {
         mod $module {
-            use super::{Affine, Combination, Lanes, simd};
+            use super::{Affine, Combination, Grid, Lanes, Masked, simd};
 
             $(#[$feature])?
-            pub(super) unsafe fn affine(x: *const f32, n: usize, by: &Affine, residual: *const f32, out: *mut f32, step: usize) {
+            pub(super) unsafe fn affine(x: *const f32, n: usize, by: &Affine, residual: *const f32, out: *mut f32, grid: Grid) {
                 // SAFETY: the caller's contract.
-                unsafe { super::affine::<$vector>(x, n, by, residual, out, step) }
+                unsafe { super::affine::<$vector>(x, n, by, residual, out, grid) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn combine(g: *const f32, y: *const f32, n: usize, by: &Combination, out: *mut f32, step: usize) {
+            pub(super) unsafe fn combine(g: *const f32, y: *const f32, n: usize, by: &Combination, out: *mut f32, grid: Grid) {
                 // SAFETY: the caller's contract.
-                unsafe { super::combine::<$vector>(g, y, n, by, out, step) }
+                unsafe { super::combine::<$vector>(g, y, n, by, out, grid) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn moments(x: *const f32, n: usize, out: &mut [Lanes; 2]) {
+            pub(super) unsafe fn moments(x: *const f32, n: usize, out: *mut f32, part: &mut [Lanes; 2]) {
                 // SAFETY: the caller's contract.
-                unsafe { super::moments::<$vector>(x, n, out) }
+                unsafe { super::moments::<$vector>(x, n, out, part) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn mask(g: *mut f32, y: *const f32, n: usize, by: &Affine, mean: &Lanes, out: &mut [Lanes; 2]) {
+            pub(super) unsafe fn mask(masked: &Masked<'_>, first: usize, n: usize, out: *mut f32, part: &mut [Lanes; 2]) {
                 // SAFETY: the caller's contract.
-                unsafe { super::mask::<$vector>(g, y, n, by, mean, out) }
+                unsafe { super::mask::<$vector>(masked, first, n, out, part) }
             }
         }
         const $set: Elementwise = Elementwise {

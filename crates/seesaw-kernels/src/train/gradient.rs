@@ -10,15 +10,18 @@ use crate::{
     simd::{self, BLOCK, Vector},
 };
 
+use super::memory::{Ahead, fetch};
+
 /// Adds to the rows of one panel the products of its inputs and its outputs' gradients.
 ///
 /// The arguments: the inputs of pixel 0; the outputs' gradients of pixel 0; f32 from one block of
-/// those to the next; the panel's first row; how many pixels.
+/// those to the next; the panel's first row; how many pixels; what to fetch meanwhile.
 ///
 /// # Safety
 /// The instruction set it was compiled for must be present; both maps readable for all the panel's
 /// blocks and all pixels; a row writable for each input.
-pub(crate) type GradientFn = unsafe fn(Source<'_>, *const f32, usize, *mut f32, usize);
+pub(crate) type GradientFn =
+    unsafe fn(Source<'_>, *const f32, usize, *mut f32, usize, &mut Ahead<'_>);
 
 /// Defines a [`GradientFn`] for vectors `$vector`, `$nr` of them wide, that takes `$mr` inputs of a
 /// block at a time and what is left of it in one smaller tile.
@@ -31,6 +34,7 @@ macro_rules! gradient_fn {
             stride: usize,
             mut rows: *mut f32,
             pixels: usize,
+            ahead: &mut Ahead<'_>,
         ) {
             for run in source.runs {
                 let first = run.lane as usize;
@@ -42,13 +46,14 @@ macro_rules! gradient_fn {
                     unsafe {
                         let block = run.block as usize + lane / BLOCK;
                         let x = source.data.add(block * source.block_stride + lane % BLOCK);
+                        let fetch = ahead.next_or(x);
                         let size = match in_block {
                             $($rest => {
-                                products::<$vector, $rest, $nr>(x, dy, stride, rows, pixels);
+                                products::<$vector, $rest, $nr>(x, dy, stride, rows, pixels, fetch);
                                 $rest
                             })*
                             _ => {
-                                products::<$vector, $mr, $nr>(x, dy, stride, rows, pixels);
+                                products::<$vector, $mr, $nr>(x, dy, stride, rows, pixels, fetch);
                                 $mr
                             }
                         };
@@ -72,6 +77,7 @@ unsafe fn products<V: Vector, const MR: usize, const NR: usize>(
     stride: usize,
     rows: *mut f32,
     pixels: usize,
+    ahead: *const f32,
 ) {
     // SAFETY: the caller vouches for `MR` rows, and for both maps at all pixels.
     unsafe {
@@ -82,6 +88,7 @@ unsafe fn products<V: Vector, const MR: usize, const NR: usize>(
             }
         }
         for pixel in 0..pixels {
+            fetch(ahead.wrapping_add(pixel * BLOCK));
             let (x, dy) = (x.add(pixel * BLOCK), dy.add(pixel * BLOCK));
             let mut gradient = [V::splat(0.0); NR];
             for (j, g) in gradient.iter_mut().enumerate() {
@@ -130,7 +137,7 @@ pub(crate) fn gradient(token: IsaToken, width: usize) -> GradientFn {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK, Source, Vector, products, simd};
+    use super::{Ahead, BLOCK, Source, Vector, products, simd};
     use simd::{Avx2, Avx512};
 
     gradient_fn!(avx512_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 8: 1 2 3 4 5 6 7);
@@ -144,7 +151,7 @@ use x86::*;
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
-    use super::{BLOCK, Source, Vector, products, simd};
+    use super::{Ahead, BLOCK, Source, Vector, products, simd};
     use simd::Neon;
 
     gradient_fn!(neon_x2, #[target_feature(enable = "neon")], Neon, 2, 4: 1 2 3);

@@ -6,10 +6,12 @@
 mod depthwise;
 mod elementwise;
 mod gradient;
+mod memory;
 mod pointwise;
 #[cfg(test)]
 mod tests;
 
 pub use depthwise::DepthwiseTraining;
-pub use elementwise::{Affine, Combination, Elementwise, Lanes, Sums};
+pub use elementwise::{Affine, Combination, Elementwise, Grid, Lanes, Masked, Sums};
+pub use memory::{Ahead, MapBuffer, Upcoming};
 pub use pointwise::{Places, PointwiseTraining, Span, SpanMut};

@@ -8,7 +8,10 @@ use crate::{
     simd::BLOCK,
 };
 
-use super::gradient::{GradientFn, gradient};
+use super::{
+    gradient::{GradientFn, gradient},
+    memory::Ahead,
+};
 
 /// The largest number of weights: packing carries their numbers in f32, which has 24 bits.
 const MOST_WEIGHTS: usize = 1 << 24;
@@ -134,29 +137,31 @@ impl PointwiseTraining {
     /// # Panics
     /// When a map has other channels than the convolution, or fewer pixels.
     pub fn forward(&self, x: Span<'_>, mut out: SpanMut<'_>, count: usize) {
-        run(&self.forward, x, None, &mut out, count);
+        run(&self.forward, x, &mut out, count);
     }
 
-    /// The gradient of the inputs from that of the outputs, for `count` pixels, and `residual` added.
+    /// The gradient of the inputs from that of the outputs, for `count` pixels.
     ///
     /// # Panics
-    /// As [`Self::forward`]; `residual` must have the geometry of `dx`.
-    pub fn backward(
-        &self,
-        dy: Span<'_>,
-        residual: Option<&[f32]>,
-        mut dx: SpanMut<'_>,
-        count: usize,
-    ) {
-        run(&self.backward, dy, residual, &mut dx, count);
+    /// As [`Self::forward`].
+    pub fn backward(&self, dy: Span<'_>, mut dx: SpanMut<'_>, count: usize) {
+        run(&self.backward, dy, &mut dx, count);
     }
 
-    /// Adds the gradient of the weights (and biases) over `count` pixels to `packed`.
+    /// Adds the gradient of the weights (and biases) over `count` pixels to `packed`, and fetches
+    /// `ahead` meanwhile.
     ///
     /// # Panics
     /// When a map has other channels than the convolution or fewer pixels, or `packed` is not
     /// [`Self::packed_len`] long.
-    pub fn accumulate(&self, x: Span<'_>, dy: Span<'_>, packed: &mut [f32], count: usize) {
+    pub fn accumulate(
+        &self,
+        x: Span<'_>,
+        dy: Span<'_>,
+        packed: &mut [f32],
+        count: usize,
+        mut ahead: Ahead<'_>,
+    ) {
         assert_eq!(packed.len(), self.packed_len(), "gradient in packed order");
         x.check(self.forward.inputs(), count);
         dy.check(self.forward.outputs(), count);
@@ -180,7 +185,7 @@ impl PointwiseTraining {
             };
             // SAFETY: the token given to `new` proved the instruction set; the maps were checked to
             // have all blocks and pixels, and `rows` has one for each input of the runs.
-            unsafe { kernel(source, dy.as_ptr(), stride, rows.as_mut_ptr(), count) };
+            unsafe { kernel(source, dy.as_ptr(), stride, rows.as_mut_ptr(), count, &mut ahead) };
         }
     }
 
@@ -248,22 +253,15 @@ fn take_sources(conv: &mut Pointwise) -> Vec<u32> {
     conv.packed_mut().weights.iter_mut().map(|number| std::mem::take(number) as u32).collect()
 }
 
-fn run(
-    conv: &Pointwise,
-    x: Span<'_>,
-    residual: Option<&[f32]>,
-    out: &mut SpanMut<'_>,
-    count: usize,
-) {
+fn run(conv: &Pointwise, x: Span<'_>, out: &mut SpanMut<'_>, count: usize) {
     x.check(conv.inputs(), count);
     check(out.map.len(), out.pixels, out.first, conv.outputs(), count);
-    assert!(residual.is_none_or(|r| r.len() == out.map.len()), "residual of the output's shape");
     let target = Target {
         data: out.map.as_mut_ptr(),
         block_stride: out.pixels * BLOCK,
         cols: out.pixels,
         row_gap: 0,
-        residual: residual.map_or(std::ptr::null(), <[f32]>::as_ptr),
+        residual: std::ptr::null(),
         relu6: false,
     };
     let (x, stride) = (x.map[x.first * BLOCK..].as_ptr(), x.pixels * BLOCK);

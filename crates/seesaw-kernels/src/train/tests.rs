@@ -74,15 +74,12 @@ fn pointwise_forward_and_backward() {
                 assert_exact(&span(&planar(&got, outputs), outputs), &out, "outputs");
 
                 let mut got = vec![0.0; x.len()];
-                let residual = vec![2.0; x.len()];
-                let to = SpanMut { map: &mut got, pixels, first };
-                conv.backward(of(&dy), Some(&residual), to, count);
-                let dx: Vec<f32> = dx.iter().map(|x| x + 2.0).collect();
+                conv.backward(of(&dy), SpanMut { map: &mut got, pixels, first }, count);
                 assert_exact(&span(&planar(&got, inputs), inputs), &dx, "inputs' gradient");
 
                 let mut packed = vec![0.0; conv.packed_len()];
-                conv.accumulate(of(&x), of(&dy), &mut packed, count);
-                conv.accumulate(of(&x), of(&dy), &mut packed, count);
+                conv.accumulate(of(&x), of(&dy), &mut packed, count, Ahead::default());
+                conv.accumulate(of(&x), of(&dy), &mut packed, count, Ahead::default());
                 let mut got = vec![f32::NAN; conv.weights()];
                 conv.unpack(&packed, &mut got);
                 let twice: Vec<f32> = dw.concat().iter().map(|x| 2.0 * x).collect();
@@ -110,7 +107,7 @@ fn the_gradient_of_biases_is_a_sum() {
         conv.forward(of(&x), SpanMut { map: &mut out, pixels: 6, first: 0 }, 6);
         assert_exact(&planar(&out, 19), &expected, "outputs");
         let mut packed = vec![0.0; conv.packed_len()];
-        conv.accumulate(of(&x), of(&blocked_dy), &mut packed, 6);
+        conv.accumulate(of(&x), of(&blocked_dy), &mut packed, 6, Ahead::default());
         let mut gradient = vec![0.0; conv.weights()];
         conv.unpack(&packed, &mut gradient);
         let sums: Vec<f32> = dy.chunks(6).map(|plane| plane.iter().sum()).collect();
@@ -182,40 +179,61 @@ fn elementwise_loops() {
                 };
                 let expected: Vec<f32> =
                     (0..raw.len()).map(|i| activated(i) + gradient[i]).collect();
-                for step in [1, 2] {
-                    let mut out = vec![9.0; (2 * pixels - 1) * BLOCK];
-                    loops.affine(&raw, &by, Some(&gradient), &mut out, step);
-                    let spread: Vec<f32> =
-                        out.chunks(BLOCK).step_by(step).take(pixels).flatten().copied().collect();
-                    assert_rounded(&spread, &expected, 8, "affine");
-                    if step == 2 {
-                        assert!(out.chunks(BLOCK).skip(1).step_by(2).flatten().all(|x| *x == 9.0));
+                let mut out = MapBuffer::zeros(raw.len());
+                loops.affine(&raw, &by, Some(&gradient), &mut out, Grid::LINE);
+                assert_rounded(&out, &expected, 8, "affine");
+                // Rows of 7 every other pixel, the rest of the plane left alone.
+                let grid = Grid { cols: 7, step: 2, row: 17 };
+                let mut plane = vec![9.0; pixels.div_ceil(7) * 17 * BLOCK];
+                loops.affine(&raw, &by, Some(&gradient), &mut plane, grid);
+                assert_rounded(
+                    &on_grid(&mut plane, pixels, grid),
+                    &expected,
+                    8,
+                    "affine on a grid",
+                );
+                assert!(plane.iter().all(|x| *x == 9.0));
+
+                for residual in [None, Some(&raw[..])] {
+                    let mut sums = [[1.0; BLOCK]; 2];
+                    let masked = Masked {
+                        gradient: &gradient,
+                        residual,
+                        raw: &raw,
+                        affine: &by,
+                        mean: &mean,
+                    };
+                    loops.mask_and_sum(&masked, &mut out, &mut sums);
+                    let mut expected = [[1.0f64; BLOCK]; 2];
+                    for (i, got) in out.iter().enumerate() {
+                        let passes = !relu6 || (activated(i) > 0.0 && activated(i) < 6.0);
+                        let whole = gradient[i] + residual.map_or(0.0, |residual| residual[i]);
+                        let g = if passes { whole } else { 0.0 };
+                        assert_eq!(*got, g, "mask at {i}");
+                        expected[0][i % BLOCK] += f64::from(g);
+                        expected[1][i % BLOCK] +=
+                            f64::from(g) * f64::from(raw[i] - mean[i % BLOCK]);
                     }
+                    assert_sums(&sums, &expected, pixels);
                 }
-                let mut masked = gradient.clone();
-                let mut sums = [[1.0; BLOCK]; 2];
-                loops.mask_and_sum(&mut masked, &raw, &by, &mean, &mut sums);
-                let mut expected = [[1.0f64; BLOCK]; 2];
-                for (i, got) in masked.iter().enumerate() {
-                    let passes = !relu6 || (activated(i) > 0.0 && activated(i) < 6.0);
-                    let g = if passes { gradient[i] } else { 0.0 };
-                    assert_eq!(*got, g, "mask at {i}");
-                    expected[0][i % BLOCK] += f64::from(g);
-                    expected[1][i % BLOCK] += f64::from(g) * f64::from(raw[i] - mean[i % BLOCK]);
-                }
-                assert_sums(&sums, &expected, pixels);
             }
             let by = Combination { of_gradient: scale, of_raw: shift, constant: mean };
-            let mut out = vec![0.0; raw.len()];
-            loops.combine(&gradient, &raw, &by, &mut out, 1);
+            let mut out = MapBuffer::zeros(raw.len());
+            loops.combine(&gradient, &raw, &by, &mut out, Grid::LINE);
             let expected: Vec<f32> = (0..raw.len())
                 .map(|i| (i, i % BLOCK))
                 .map(|(i, lane)| gradient[i] * scale[lane] + raw[i] * shift[lane] + mean[lane])
                 .collect();
             assert_rounded(&out, &expected, 8, "combination");
+            let grid = Grid { cols: 3, step: 2, row: 10 };
+            let mut plane = vec![9.0; pixels.div_ceil(3) * 10 * BLOCK];
+            loops.combine(&gradient, &raw, &by, &mut plane, grid);
+            assert_rounded(&on_grid(&mut plane, pixels, grid), &expected, 8, "on a grid");
+            assert!(plane.iter().all(|x| *x == 9.0));
 
             let mut sums = [[0.0; BLOCK]; 2];
-            loops.moments(&raw, &mut sums);
+            loops.moments(&raw, &mut out, &mut sums);
+            assert_eq!(*out, raw, "a copy");
             let mut expected = [[0.0f64; BLOCK]; 2];
             for (i, x) in raw.iter().enumerate() {
                 expected[0][i % BLOCK] += f64::from(*x);
@@ -224,6 +242,26 @@ fn elementwise_loops() {
             assert_sums(&sums, &expected, pixels);
         }
     });
+}
+
+/// Takes the pixels of a grid off a plane, and leaves 9.
+fn on_grid(plane: &mut [f32], pixels: usize, grid: Grid) -> Vec<f32> {
+    let at = |pixel: usize| (pixel / grid.cols * grid.row + pixel % grid.cols * grid.step) * BLOCK;
+    let places = (0..pixels).flat_map(|pixel| at(pixel)..at(pixel) + BLOCK);
+    places.map(|i| std::mem::replace(&mut plane[i], 9.0)).collect()
+}
+
+#[test]
+fn buffers_grow_and_shrink() {
+    let mut buffer = MapBuffer::default();
+    assert!(buffer.is_empty());
+    for len in [10, 3 << 20, 7, 3 << 20] {
+        buffer.resize(len);
+        assert_eq!(buffer.len(), len);
+        buffer.fill(1.0);
+        assert!(buffer.as_ptr().addr().is_multiple_of(64));
+    }
+    assert!(MapBuffer::zeros(1 << 20).iter().all(|x| *x == 0.0));
 }
 
 /// Sums of numbers up to 2, a hundred or so at a time in f32.

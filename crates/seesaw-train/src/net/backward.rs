@@ -5,7 +5,9 @@
 use seesaw_kernels::{
     BLOCK,
     layout::blocks,
-    train::{DepthwiseTraining, PointwiseTraining, Span, SpanMut, Sums},
+    train::{
+        Ahead, DepthwiseTraining, Grid, Masked, PointwiseTraining, Span, SpanMut, Sums, Upcoming,
+    },
 };
 
 use super::{
@@ -84,6 +86,12 @@ impl<'a> Around<'a> {
     }
 }
 
+/// What a strip from pixel `first` on will read of a map of `pixels` pixels; nothing at its end.
+fn upcoming(map: &[f32], (pixels, first): (usize, usize)) -> Upcoming<'_> {
+    let map = if first < pixels { &map[first * BLOCK..] } else { &[] };
+    Upcoming { map, stride: pixels * BLOCK }
+}
+
 /// A pointwise convolution backward.
 ///
 /// The gradient of the inputs goes to `dx`, masked by the ReLU6 in front; the weights' is left in
@@ -96,51 +104,56 @@ pub(super) fn pointwise(
     packed: &mut [f32],
 ) -> Vec<Sums> {
     let Around { channels: (inputs, outputs), size, behind, input, front, .. } = around;
-    let (part, pixels, loops) = (context.part(), size.0 * size.1, context.loops);
+    let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
     let (in_len, out_len) = (map_len(inputs, size), map_len(outputs, size));
     let mut items = around.cut(part, (in_len, out_len), dx, (packed, conv.packed_len()));
-    let step = strip(pixels, 2 * inputs + outputs);
     context.run(&mut items, |item, scratch| {
         item.weights.fill(0.0);
-        for image in 0..item.raw.len() / out_len {
-            let (gradient, raw) =
-                (&item.gradient[image * out_len..][..out_len], &item.raw[image * out_len..]);
-            let map = &item.input[image * in_len..][..in_len];
-            let front_map = &item.front[image * in_len..][..in_len];
-            let residual = item.residual.map(|map| &map[image * in_len..][..in_len]);
-            let dx = &mut item.dx[image * in_len..][..in_len];
-            for first in (0..pixels).step_by(step) {
-                let count = step.min(pixels - first);
-                let (dy, x) =
-                    scratch.pair(map_len(outputs, (1, count)), map_len(inputs, (1, count)));
-                for (block, by) in behind.norm.combination.iter().enumerate() {
-                    let from = (block * pixels + first) * BLOCK;
-                    let gradient = &gradient[from..][..count * BLOCK];
-                    loops.combine(gradient, &raw[from..], by, &mut dy[block * count * BLOCK..], 1);
+        let pixels = item.raw.len() / out_len * plane;
+        let step = strip(pixels, 2 * inputs + outputs);
+        for first in (0..pixels).step_by(step) {
+            let count = step.min(pixels - first);
+            let (dy, x) = scratch.pair(map_len(outputs, (1, count)), map_len(inputs, (1, count)));
+            let strip = |block: usize| (block * pixels + first) * BLOCK..;
+            let blocks = dy.chunks_exact_mut(count * BLOCK).zip(&behind.norm.combination);
+            for (block, (dy, by)) in blocks.enumerate() {
+                let gradient = &item.gradient[strip(block)][..dy.len()];
+                loops.combine(gradient, &item.raw[strip(block)], by, dy, Grid::LINE);
+            }
+            let dy = Span { map: dy, pixels: count, first: 0 };
+            let next = (pixels, first + count);
+            let upcoming =
+                [item.gradient, item.raw, item.input, item.front].map(|map| upcoming(map, next));
+            // A map that is read twice is fetched once.
+            let maps = if let Source::Raw(_) = input { 3 } else { 4 };
+            let ahead = Ahead::new(&upcoming[..maps]);
+            match input {
+                Source::Kept(_) => {
+                    let x = Span { map: item.input, pixels, first };
+                    conv.accumulate(x, dy, item.weights, count, ahead);
                 }
-                let x = match input {
-                    Source::Kept(_) => Span { map, pixels, first },
-                    Source::Raw(raw) => {
-                        for (block, by) in raw.norm.affine.iter().enumerate() {
-                            let from = (block * pixels + first) * BLOCK;
-                            let map = &map[from..][..count * BLOCK];
-                            loops.affine(map, by, None, &mut x[block * count * BLOCK..], 1);
-                        }
-                        Span { map: x, pixels: count, first: 0 }
+                Source::Raw(raw) => {
+                    let blocks = x.chunks_exact_mut(count * BLOCK).zip(&raw.norm.affine);
+                    for (block, (x, by)) in blocks.enumerate() {
+                        let map = &item.input[strip(block)][..x.len()];
+                        loops.affine(map, by, None, x, Grid::LINE);
                     }
-                };
-                let dy = Span { map: dy, pixels: count, first: 0 };
-                conv.accumulate(x, dy, item.weights, count);
-                conv.backward(dy, residual, SpanMut { map: dx, pixels, first }, count);
-                for (block, sums) in item.sums.iter_mut().enumerate() {
-                    let range = (block * pixels + first) * BLOCK..;
-                    let (dx, raw) = (
-                        &mut dx[range.clone()][..count * BLOCK],
-                        &front_map[range][..count * BLOCK],
-                    );
-                    let norm = front.norm;
-                    loops.mask_and_sum(dx, raw, &norm.affine[block], &norm.mean[block], sums);
+                    let x = Span { map: x, pixels: count, first: 0 };
+                    conv.accumulate(x, dy, item.weights, count, ahead);
                 }
+            }
+            // What was read is no longer needed: its gradient takes its place.
+            conv.backward(dy, SpanMut { map: x, pixels: count, first: 0 }, count);
+            let blocks = x.chunks_exact(count * BLOCK).zip(&mut item.sums);
+            for (block, (gradient, sums)) in blocks.enumerate() {
+                let masked = Masked {
+                    gradient,
+                    residual: item.residual.map(|map| &map[strip(block)][..gradient.len()]),
+                    raw: &item.front[strip(block)][..gradient.len()],
+                    affine: &front.norm.affine[block],
+                    mean: &front.norm.mean[block],
+                };
+                loops.mask_and_sum(&masked, &mut item.dx[strip(block)][..gradient.len()], sums);
             }
         }
     });
@@ -165,33 +178,32 @@ pub(super) fn depthwise(
     let taps_len = blocks(channels) * 9 * BLOCK;
     let mut items = around.cut(part, (in_len, out_len), dx, (taps, taps_len));
     let (plane, small_plane) = (size.0 * size.1 * BLOCK, small.0 * small.1 * BLOCK);
-    let (padded, width) = ((size.0 + 2) * (size.1 + 2) * BLOCK, (size.1 + 2) * BLOCK);
+    let (padded, width) = ((size.0 + 2) * (size.1 + 2) * BLOCK, size.1 + 2);
     context.run(&mut items, |item, scratch| {
-        let (x, dy) = scratch.pair(padded, padded);
+        let images = item.input.len() / in_len;
+        let (both, gradient) = scratch.pair(2 * padded, plane);
+        let (x, dy) = both.split_at_mut(padded);
         x.fill(0.0);
         dy.fill(0.0);
         item.weights.fill(0.0);
+        let grid = Grid { cols: small.1, step: stride, row: stride * width };
         let planes = item.input.chunks_exact(plane).zip(item.dx.chunks_exact_mut(plane));
         for (i, (map, dx)) in planes.enumerate() {
-            let block = i % blocks(channels);
+            let block = i / images;
             input.pad(&loops, block, map, size.1, x);
-            let rows = item.gradient[i * small_plane..][..small_plane]
-                .chunks_exact(small.1 * BLOCK)
-                .zip(item.raw[i * small_plane..].chunks_exact(small.1 * BLOCK));
-            for (row, (gradient, raw)) in rows.enumerate() {
-                let to = &mut dy[(row * stride + 1) * width + BLOCK..];
-                loops.combine(gradient, raw, &after.norm.combination[block], to, stride);
-            }
+            let behind = i * small_plane..(i + 1) * small_plane;
+            let (by, inner) = (&after.norm.combination[block], &mut dy[(width + 1) * BLOCK..]);
+            loops.combine(&item.gradient[behind.clone()], &item.raw[behind], by, inner, grid);
             conv.accumulate(x, dy, size, &mut item.weights[block * 9 * BLOCK..][..9 * BLOCK]);
-            conv.backward(block, dy, size, dx);
-            if let Some(residual) = item.residual {
-                for (dx, value) in dx.iter_mut().zip(&residual[i * plane..]) {
-                    *dx += value;
-                }
-            }
-            let (norm, sums) = (front.norm, &mut item.sums[block]);
-            let raw = &item.front[i * plane..][..plane];
-            loops.mask_and_sum(dx, raw, &norm.affine[block], &norm.mean[block], sums);
+            conv.backward(block, dy, size, gradient);
+            let masked = Masked {
+                gradient,
+                residual: item.residual.map(|map| &map[i * plane..][..plane]),
+                raw: &item.front[i * plane..][..plane],
+                affine: &front.norm.affine[block],
+                mean: &front.norm.mean[block],
+            };
+            loops.mask_and_sum(&masked, dx, &mut item.sums[block]);
         }
     });
     let sums = total(items.iter().map(|item| &item.sums));

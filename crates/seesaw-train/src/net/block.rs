@@ -5,7 +5,7 @@ use std::ops::Range;
 use seesaw_arch::Block;
 use seesaw_kernels::{
     BLOCK, IsaToken, KernelError,
-    train::{DepthwiseTraining, PointwiseTraining},
+    train::{DepthwiseTraining, MapBuffer, PointwiseTraining},
 };
 
 use super::{
@@ -18,15 +18,15 @@ use super::{
 use crate::layout::{Layout, State};
 
 /// Outputs of a convolution, and its batch norm.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Stage {
-    pub raw: Vec<f32>,
+    pub raw: MapBuffer,
     pub norm: Norm,
 }
 
 impl Stage {
     pub fn new(norm: Norm) -> Self {
-        Self { raw: Vec::new(), norm }
+        Self { raw: MapBuffer::default(), norm }
     }
 
     pub fn as_raw(&self) -> Raw<'_> {
@@ -89,11 +89,11 @@ pub(super) struct TrainBlock {
 #[derive(Debug, Default)]
 pub(super) struct Gradients {
     /// Of a block's output, and then of its input.
-    pub narrow: [Vec<f32>; 2],
+    pub narrow: [MapBuffer; 2],
     /// Of the depthwise convolution's outputs and inputs.
-    pub wide: [Vec<f32>; 2],
+    pub wide: [MapBuffer; 2],
     /// Of weights in packed order, one after another for each part of a batch.
-    pub packed: Vec<f32>,
+    pub packed: MapBuffer,
 }
 
 impl TrainBlock {
@@ -154,10 +154,10 @@ impl TrainBlock {
     /// Makes room for a batch.
     pub fn fit(&mut self, images: usize) {
         if let Some((_, stage)) = &mut self.expand {
-            stage.raw.resize(images * map_len(self.shape.expanded, self.size), 0.0);
+            stage.raw.resize(images * map_len(self.shape.expanded, self.size));
         }
         let out = map_len(self.shape.expanded, self.out());
-        self.middle.raw.resize(images * out, 0.0);
+        self.middle.raw.resize(images * out);
     }
 
     /// f32 of an image's expanded map.

@@ -4,7 +4,7 @@
 use seesaw_kernels::{
     BLOCK,
     layout::blocks,
-    train::{DepthwiseTraining, Elementwise, PointwiseTraining, Span, SpanMut, Sums},
+    train::{DepthwiseTraining, Elementwise, Grid, PointwiseTraining, Span, SpanMut, Sums},
 };
 
 use super::{
@@ -16,13 +16,13 @@ use super::{
 /// The outputs of a convolution and the batch norm behind it.
 #[derive(Clone, Copy)]
 pub(super) struct Raw<'a> {
-    /// `[images][blocks][pixels][8]`.
+    /// For each part of the batch `[blocks][images][pixels][8]`.
     pub map: &'a [f32],
     pub norm: &'a Norm,
 }
 
 /// f32 of a strip's maps that should stay in the second cache.
-const STRIP: usize = 64 * 1024;
+const STRIP: usize = 96 * 1024;
 
 /// Pixels of a strip of a map with `channels` channels read and written.
 pub(super) fn strip(pixels: usize, channels: usize) -> usize {
@@ -60,7 +60,7 @@ pub(super) fn pointwise(
         out: &'a mut [f32],
         sums: Vec<Sums>,
     }
-    let (part, pixels, loops) = (context.part(), size.0 * size.1, context.loops);
+    let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
     let (in_len, out_len) = (map_len(inputs, size), map_len(outputs, size));
     let mut kept = kept.map(|map| split_mut(map, part, in_len));
     let mut residual = residual.map(|map| split(map, part, in_len));
@@ -74,32 +74,27 @@ pub(super) fn pointwise(
             sums: vec![[[0.0; BLOCK]; 2]; blocks(outputs)],
         })
         .collect();
-    let step = strip(pixels, inputs + outputs);
     context.run(&mut items, |item, scratch| {
-        for image in 0..item.raw.len() / in_len {
-            let raw = &item.raw[image * in_len..][..in_len];
-            let residual = item.residual.map(|map| &map[image * in_len..][..in_len]);
-            let mut kept = item.kept.as_mut().map(|map| &mut map[image * in_len..][..in_len]);
-            let out = &mut item.out[image * out_len..][..out_len];
-            for first in (0..pixels).step_by(step) {
-                let count = step.min(pixels - first);
-                let (buffer, _) = scratch.pair(map_len(inputs, (1, count)), 0);
-                let (map, all, at) = match &mut kept {
-                    Some(map) => (&mut **map, pixels, first),
-                    None => (buffer, count, 0),
-                };
-                for (block, by) in input.norm.affine.iter().enumerate() {
-                    let from = (block * pixels + first) * BLOCK;
-                    let raw = &raw[from..][..count * BLOCK];
-                    let residual = residual.map(|map| &map[from..]);
-                    loops.affine(raw, by, residual, &mut map[(block * all + at) * BLOCK..], 1);
+        let pixels = item.raw.len() / in_len * plane;
+        let step = strip(pixels, inputs + outputs);
+        for first in (0..pixels).step_by(step) {
+            let count = step.min(pixels - first);
+            let (x, y) = scratch.pair(map_len(inputs, (1, count)), map_len(outputs, (1, count)));
+            let strip = |block: usize| (block * pixels + first) * BLOCK..;
+            let blocks = x.chunks_exact_mut(count * BLOCK).zip(&input.norm.affine);
+            for (block, (x, by)) in blocks.enumerate() {
+                let raw = &item.raw[strip(block)][..x.len()];
+                let residual = item.residual.map(|map| &map[strip(block)]);
+                loops.affine(raw, by, residual, x, Grid::LINE);
+                if let Some(kept) = &mut item.kept {
+                    kept[strip(block)][..x.len()].copy_from_slice(x);
                 }
-                let x = Span { map, pixels: all, first: at };
-                conv.forward(x, SpanMut { map: out, pixels, first }, count);
-                for (block, sums) in item.sums.iter_mut().enumerate() {
-                    let from = (block * pixels + first) * BLOCK;
-                    loops.moments(&out[from..][..count * BLOCK], sums);
-                }
+            }
+            let of = |map| Span { map, pixels: count, first: 0 };
+            conv.forward(of(x), SpanMut { map: y, pixels: count, first: 0 }, count);
+            let blocks = y.chunks_exact(count * BLOCK).zip(&mut item.sums);
+            for (block, (y, sums)) in blocks.enumerate() {
+                loops.moments(y, &mut item.out[strip(block)][..y.len()], sums);
             }
         }
     });
@@ -116,17 +111,17 @@ pub(super) fn normalise(
     out: &mut [f32],
 ) {
     let (part, len, loops) = (context.part(), map_len(channels, size), context.loops);
-    let plane = size.0 * size.1 * BLOCK;
     let mut residual = residual.map(|map| split(map, part, len));
     let mut items: Vec<_> = split(input.map, part, len)
         .zip(split_mut(out, part, len))
         .map(|(raw, out)| (raw, residual.as_mut().and_then(Iterator::next), out))
         .collect();
     context.run(&mut items, |(raw, residual, out), _| {
-        let planes = raw.chunks_exact(plane).zip(out.chunks_exact_mut(plane));
-        for (i, (raw, out)) in planes.enumerate() {
-            let residual = residual.map(|map| &map[i * plane..]);
-            loops.affine(raw, &input.norm.affine[i % blocks(channels)], residual, out, 1);
+        let len = raw.len() / blocks(channels);
+        let planes = raw.chunks_exact(len).zip(out.chunks_exact_mut(len));
+        for (block, (raw, out)) in planes.enumerate() {
+            let residual = residual.map(|map| &map[block * len..]);
+            loops.affine(raw, &input.norm.affine[block], residual, out, Grid::LINE);
         }
     });
 }
@@ -157,14 +152,16 @@ impl<'a> Source<'a> {
         cols: usize,
         padded: &mut [f32],
     ) {
-        let width = (cols + 2) * BLOCK;
-        let rows = plane.chunks_exact(cols * BLOCK).zip(padded[width..].chunks_exact_mut(width));
-        for (row, padded) in rows {
-            match self {
-                Source::Raw(raw) => {
-                    loops.affine(row, &raw.norm.affine[block], None, &mut padded[BLOCK..], 1);
-                }
-                Source::Kept(_) => padded[BLOCK..][..row.len()].copy_from_slice(row),
+        let width = cols + 2;
+        let inner = &mut padded[(width + 1) * BLOCK..];
+        match self {
+            Source::Raw(raw) => {
+                let grid = Grid { cols, step: 1, row: width };
+                loops.affine(plane, &raw.norm.affine[block], None, inner, grid);
+            }
+            Source::Kept(_) => {
+                let rows = plane.chunks_exact(cols * BLOCK).zip(inner.chunks_mut(width * BLOCK));
+                rows.for_each(|(row, padded)| padded[..row.len()].copy_from_slice(row));
             }
         }
     }
@@ -188,14 +185,15 @@ pub(super) fn depthwise(
         .collect();
     let (plane, small_plane) = (size.0 * size.1 * BLOCK, small.0 * small.1 * BLOCK);
     context.run(&mut items, |(map, out, sums), scratch| {
-        let (padded, _) = scratch.pair((size.0 + 2) * (size.1 + 2) * BLOCK, 0);
+        let images = map.len() / in_len;
+        let (padded, y) = scratch.pair((size.0 + 2) * (size.1 + 2) * BLOCK, small_plane);
         padded.fill(0.0);
         let planes = map.chunks_exact(plane).zip(out.chunks_exact_mut(small_plane));
         for (i, (map, out)) in planes.enumerate() {
-            let block = i % blocks(channels);
+            let block = i / images;
             input.pad(&loops, block, map, size.1, padded);
-            conv.forward(block, padded, size, out);
-            loops.moments(out, &mut sums[block]);
+            conv.forward(block, padded, size, y);
+            loops.moments(y, out, &mut sums[block]);
         }
     });
     total(items.iter().map(|(.., sums)| sums))

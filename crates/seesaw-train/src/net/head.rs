@@ -3,7 +3,7 @@
 use seesaw_kernels::{
     BLOCK,
     layout::{block_channels, blocks, planar_channels},
-    train::{PointwiseTraining, Span, SpanMut, Sums},
+    train::{Ahead, Grid, Masked, PointwiseTraining, Span, SpanMut, Sums},
 };
 
 use super::{
@@ -25,13 +25,17 @@ pub(super) fn pool(
         .zip(split_mut(out, part, blocks(channels) * BLOCK))
         .collect();
     context.run(&mut items, |(map, out), scratch| {
+        let images = out.len() / (blocks(channels) * BLOCK);
         let (plane, _) = scratch.pair(pixels * BLOCK, 0);
-        let planes = map.chunks_exact(pixels * BLOCK).zip(out.chunks_exact_mut(BLOCK));
-        for (i, (raw, means)) in planes.enumerate() {
-            loops.affine(raw, &input.norm.affine[i % blocks(channels)], None, plane, 1);
-            let mut sums = [[0.0; BLOCK]; 2];
-            loops.moments(plane, &mut sums);
-            for (mean, sum) in means.iter_mut().zip(sums[0]) {
+        for (i, raw) in map.chunks_exact(pixels * BLOCK).enumerate() {
+            let (block, image) = (i / images, i % images);
+            loops.affine(raw, &input.norm.affine[block], None, plane, Grid::LINE);
+            let mut sums = [0.0f64; BLOCK];
+            for pixel in plane.chunks_exact(BLOCK) {
+                sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += f64::from(*value));
+            }
+            let means = &mut out[(image * blocks(channels) + block) * BLOCK..][..BLOCK];
+            for (mean, sum) in means.iter_mut().zip(sums) {
                 *mean = (sum / pixels as f64) as f32;
             }
         }
@@ -55,18 +59,21 @@ pub(super) fn spread(
         .zip(split_mut(dx, part, len))
         .map(|(read, dx)| (read, dx, vec![[[0.0; BLOCK]; 2]; blocks(channels)]))
         .collect();
-    context.run(&mut items, |((map, gradient), dx, sums), _| {
+    context.run(&mut items, |((map, gradient), dx, sums), scratch| {
+        let images = gradient.len() / (blocks(channels) * BLOCK);
+        let (plane, _) = scratch.pair(pixels * BLOCK, 0);
         let planes = map.chunks_exact(pixels * BLOCK).zip(dx.chunks_exact_mut(pixels * BLOCK));
-        for (i, ((raw, dx), gradient)) in planes.zip(gradient.chunks_exact(BLOCK)).enumerate() {
+        for (i, (raw, dx)) in planes.enumerate() {
+            let (block, image) = (i / images, i % images);
             let mut share = [0.0; BLOCK];
+            let gradient = &gradient[(image * blocks(channels) + block) * BLOCK..];
             for (share, gradient) in share.iter_mut().zip(gradient) {
                 *share = gradient / pixels as f32;
             }
-            for pixel in dx.chunks_exact_mut(BLOCK) {
-                pixel.copy_from_slice(&share);
-            }
-            let (block, norm) = (i % blocks(channels), front.norm);
-            loops.mask_and_sum(dx, raw, &norm.affine[block], &norm.mean[block], &mut sums[block]);
+            plane.chunks_exact_mut(BLOCK).for_each(|pixel| pixel.copy_from_slice(&share));
+            let (affine, mean) = (&front.norm.affine[block], &front.norm.mean[block]);
+            let masked = Masked { gradient: plane, residual: None, raw, affine, mean };
+            loops.mask_and_sum(&masked, dx, &mut sums[block]);
         }
     });
     total(items.iter().map(|(.., sums)| sums))
@@ -111,9 +118,9 @@ pub(super) fn linear(
     block_channels(&transpose(&gradient, images, classes), classes, &mut out);
 
     packed.fill(0.0);
-    conv.accumulate(of(&x), of(&out), packed, images);
+    conv.accumulate(of(&x), of(&out), packed, images, Ahead::default());
     let mut dx = vec![0.0; x.len()];
-    conv.backward(of(&out), None, SpanMut { map: &mut dx, pixels: images, first: 0 }, images);
+    conv.backward(of(&out), SpanMut { map: &mut dx, pixels: images, first: 0 }, images);
     features.copy_from_slice(&exchange(&dx, width / BLOCK, images));
     value
 }

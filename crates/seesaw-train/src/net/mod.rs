@@ -24,7 +24,7 @@ use seesaw_arch::Net;
 use seesaw_kernels::{
     BLOCK, Isa, IsaToken, Team,
     layout::blocks,
-    train::{Elementwise, Places, PointwiseTraining},
+    train::{Elementwise, MapBuffer, Places, PointwiseTraining},
 };
 use shape::map_len;
 use stem::StemShape;
@@ -64,7 +64,7 @@ pub struct TrainNet {
     /// Outputs of the stem and of each block.
     stages: Vec<Stage>,
     /// What each block and the head convolution read.
-    kept: Vec<Vec<f32>>,
+    kept: Vec<MapBuffer>,
     head: Weighted<PointwiseTraining>,
     head_stage: Stage,
     head_channels: usize,
@@ -114,7 +114,7 @@ impl TrainNet {
         let head_stage = Stage::new(tensors.norm((0..head_channels).collect(), true));
         let mut classifier = dense(token, (head_channels, net.classes), true, &mut tensors)?;
         classifier.weights.end = tensors.next().end;
-        let kept = vec![Vec::new(); blocks.len() + 1];
+        let kept = (0..=blocks.len()).map(|_| MapBuffer::default()).collect();
         let scratches = (0..options.threads).map(|_| Scratch::default()).collect();
         Ok(Self {
             options: options.clone(),
@@ -225,27 +225,27 @@ impl TrainNet {
         }
         self.fitted = images;
         let stem = map_len(self.stem_shape.outputs, self.stem_shape.out());
-        self.stages[0].raw.resize(images * stem, 0.0);
+        self.stages[0].raw.resize(images * stem);
         let (mut narrow, mut wide) = (stem, 0);
         for (i, block) in self.blocks.iter_mut().enumerate() {
             block.fit(images);
             let input = map_len(block.shape.input, block.size);
             let output = map_len(block.shape.output, block.out());
-            self.kept[i].resize(images * input, 0.0);
-            self.stages[i + 1].raw.resize(images * output, 0.0);
+            self.kept[i].resize(images * input);
+            self.stages[i + 1].raw.resize(images * output);
             narrow = narrow.max(input).max(output);
             wide = wide.max(block.wide_len());
         }
         let (size, trunk) = self.head_input();
-        self.kept[self.blocks.len()].resize(images * map_len(trunk, size), 0.0);
+        self.kept[self.blocks.len()].resize(images * map_len(trunk, size));
         let head = map_len(self.head_channels, size);
-        self.head_stage.raw.resize(images * head, 0.0);
-        self.work.narrow.iter_mut().for_each(|map| map.resize(images * narrow, 0.0));
-        self.work.wide.iter_mut().for_each(|map| map.resize(images * wide.max(head), 0.0));
+        self.head_stage.raw.resize(images * head);
+        self.work.narrow.iter_mut().for_each(|map| map.resize(images * narrow));
+        self.work.wide.iter_mut().for_each(|map| map.resize(images * wide.max(head)));
         let packed = self.convolutions().map(|c| c.conv.packed_len()).max().unwrap_or(0);
         let taps = self.blocks.iter().map(|b| blocks(b.shape.expanded) * 9 * BLOCK).max();
         let parts = parts::parts(images);
-        self.work.packed.resize(parts * packed.max(taps.unwrap_or(0)), 0.0);
+        self.work.packed.resize(parts * packed.max(taps.unwrap_or(0)));
     }
 
     /// Size and channels of what the head convolution reads.
@@ -295,13 +295,13 @@ impl TrainNet {
         for (i, block) in self.blocks.iter_mut().enumerate() {
             let (fronts, outs) = self.stages.split_at_mut(i + 1);
             let (before, kept) = self.kept.split_at_mut(i);
-            let skip = before.last().filter(|_| residual).map(Vec::as_slice);
+            let skip = before.last().filter(|_| residual).map(|map| &**map);
             block.forward(context, state, (&fronts[i], skip), &mut kept[0], &mut outs[0]);
             residual = block.shape.is_residual();
         }
 
         let (before, kept) = self.kept.split_at_mut(self.blocks.len());
-        let skip = before.last().filter(|_| residual).map(Vec::as_slice);
+        let skip = before.last().filter(|_| residual).map(|map| &**map);
         let raw = self.stages[self.blocks.len()].as_raw();
         let (conv, stage) = (&self.head.conv, &mut self.head_stage);
         let channels = (trunk, head_channels);

@@ -5,7 +5,7 @@
 
 use seesaw_kernels::{
     BLOCK, Team,
-    train::{Elementwise, Sums},
+    train::{Elementwise, MapBuffer, Sums},
 };
 
 use super::clock::Clock;
@@ -97,18 +97,15 @@ pub(super) fn total<'a>(parts: impl IntoIterator<Item = &'a Vec<Sums>>) -> Vec<S
 /// Buffers of one thread that grow to what is asked of them.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    first: Vec<f32>,
-    second: Vec<f32>,
+    first: MapBuffer,
+    second: MapBuffer,
 }
 
 impl Scratch {
     /// Two buffers with whatever they hold.
     pub fn pair(&mut self, first: usize, second: usize) -> (&mut [f32], &mut [f32]) {
-        for (buffer, len) in [(&mut self.first, first), (&mut self.second, second)] {
-            if buffer.len() < len {
-                buffer.resize(len, 0.0);
-            }
-        }
-        (&mut self.first[..first], &mut self.second[..second])
+        self.first.resize(first);
+        self.second.resize(second);
+        (&mut self.first, &mut self.second)
     }
 }

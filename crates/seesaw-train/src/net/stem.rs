@@ -6,7 +6,7 @@
 use seesaw_kernels::{
     BLOCK,
     layout::blocks,
-    train::{PointwiseTraining, Span, SpanMut, Sums},
+    train::{Ahead, Grid, PointwiseTraining, Span, SpanMut, Sums},
 };
 
 use super::{
@@ -75,17 +75,21 @@ pub(super) fn forward(
         .collect();
     let step = strip(pixels, WINDOW + shape.outputs);
     context.run(&mut items, |(images, out, sums), scratch| {
-        let maps = images.chunks_exact(shape.image_len()).zip(out.chunks_exact_mut(len));
-        for (image, out) in maps {
+        let all = out.len() / len * pixels;
+        for (image, planes) in images.chunks_exact(shape.image_len()).enumerate() {
             for first in (0..pixels).step_by(step) {
                 let count = step.min(pixels - first);
-                let (x, _) = scratch.pair(map_len(WINDOW, (1, count)), 0);
-                shape.windows(image, first, count, x);
-                let x = Span { map: x, pixels: count, first: 0 };
-                conv.forward(x, SpanMut { map: out, pixels, first }, count);
-            }
-            for (plane, sums) in out.chunks_exact(pixels * BLOCK).zip(sums.iter_mut()) {
-                loops.moments(plane, sums);
+                let (x, y) =
+                    scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
+                shape.windows(planes, first, count, x);
+                let of = |map| Span { map, pixels: count, first: 0 };
+                conv.forward(of(x), SpanMut { map: y, pixels: count, first: 0 }, count);
+                for (block, (y, sums)) in
+                    y.chunks_exact(count * BLOCK).zip(sums.iter_mut()).enumerate()
+                {
+                    let at = (block * all + image * pixels + first) * BLOCK;
+                    loops.moments(y, &mut out[at..][..y.len()], sums);
+                }
             }
         }
     });
@@ -112,20 +116,21 @@ pub(super) fn backward(
     let step = strip(pixels, WINDOW + shape.outputs);
     context.run(&mut items, |((images, (gradient, raw)), packed), scratch| {
         packed.fill(0.0);
-        let maps = gradient.chunks_exact(len).zip(raw.chunks_exact(len));
-        for (image, (gradient, raw)) in images.chunks_exact(shape.image_len()).zip(maps) {
+        let all = raw.len() / len * pixels;
+        for (image, planes) in images.chunks_exact(shape.image_len()).enumerate() {
             for first in (0..pixels).step_by(step) {
                 let count = step.min(pixels - first);
                 let (x, dy) =
                     scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
-                shape.windows(image, first, count, x);
-                for (block, by) in behind.norm.combination.iter().enumerate() {
-                    let range = (block * pixels + first) * BLOCK..;
-                    let gradient = &gradient[range.clone()][..count * BLOCK];
-                    loops.combine(gradient, &raw[range], by, &mut dy[block * count * BLOCK..], 1);
+                shape.windows(planes, first, count, x);
+                let blocks = dy.chunks_exact_mut(count * BLOCK).zip(&behind.norm.combination);
+                for (block, (dy, by)) in blocks.enumerate() {
+                    let at = (block * all + image * pixels + first) * BLOCK..;
+                    let gradient = &gradient[at.clone()][..dy.len()];
+                    loops.combine(gradient, &raw[at], by, dy, Grid::LINE);
                 }
                 let of = |map| Span { map, pixels: count, first: 0 };
-                conv.accumulate(of(x), of(dy), packed, count);
+                conv.accumulate(of(x), of(dy), packed, count, Ahead::default());
             }
         }
     });

@@ -41,19 +41,30 @@ impl StemShape {
     /// Lays the windows of `count` output pixels from `first` on side by side, as
     /// `[blocks][count][8]`.
     fn windows(&self, image: &[f32], first: usize, count: usize, out: &mut [f32]) {
-        let ((rows, cols), (_, width)) = (self.size, self.out());
+        let ((rows, cols), (_, width), stride) = (self.size, self.out(), self.stride);
         out.fill(0.0);
-        for pixel in 0..count {
+        let mut pixel = 0;
+        while pixel < count {
+            // The rest of this row of outputs.
             let (oy, ox) = ((first + pixel) / width, (first + pixel) % width);
+            let len = (width - ox).min(count - pixel);
             for input in 0..WINDOW {
-                let (colour, tap) = (input / 9, input % 9);
-                let row = (oy * self.stride + tap / 3).wrapping_sub(1);
-                let col = (ox * self.stride + tap % 3).wrapping_sub(1);
-                if row < rows && col < cols {
-                    out[(input / BLOCK * count + pixel) * BLOCK + input % BLOCK] =
-                        image[(colour * rows + row) * cols + col];
+                let (colour, ky, kx) = (input / 9, input % 9 / 3, input % 3);
+                let row = (oy * stride + ky).wrapping_sub(1);
+                if row >= rows {
+                    continue;
+                }
+                // Only at the image's left edge is there a window's column that it has not.
+                let skip = usize::from(ox == 0 && kx == 0);
+                let from = (ox + skip) * stride + kx - 1;
+                let row = &image[(colour * rows + row) * cols..][..cols];
+                let to = &mut out[(input / BLOCK * count + pixel + skip) * BLOCK..];
+                let lanes = to.chunks_exact_mut(BLOCK).take(len - skip);
+                for (lanes, value) in lanes.zip(row[from.min(cols)..].iter().step_by(stride)) {
+                    lanes[input % BLOCK] = *value;
                 }
             }
+            pixel += len;
         }
     }
 }

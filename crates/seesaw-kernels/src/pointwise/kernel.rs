@@ -7,7 +7,7 @@
 use crate::simd::{BLOCK, Vector};
 
 /// Consecutive inputs that a panel reads: `full` whole blocks from `block` on, then `rest` lanes;
-/// a run that starts inside a block (`lane > 0`) has no whole blocks.
+/// a run that starts inside a block (`lane > 0`), or in planar inputs, has no whole blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub block: u32,
@@ -112,12 +112,16 @@ pub(crate) unsafe fn sums<V: Vector, const MR: usize, const NR: usize, const STE
         for run in source.runs {
             let mut x =
                 source.data.add(run.block as usize * source.block_stride + run.lane as usize);
-            for _ in 0..run.full {
-                for lane in 0..BLOCK {
-                    multiply::<V, MR, NR, STEP>(x.add(lane), row, &mut sums);
-                    row = row.add(NR * V::LANES);
+            // Planar inputs have no whole blocks; with a loop for them here the sums would not stay
+            // in AVX2's registers.
+            if STEP == BLOCK {
+                for _ in 0..run.full {
+                    for lane in 0..BLOCK {
+                        multiply::<V, MR, NR, STEP>(x.add(lane), row, &mut sums);
+                        row = row.add(NR * V::LANES);
+                    }
+                    x = x.add(source.block_stride);
                 }
-                x = x.add(source.block_stride);
             }
             for lane in 0..run.rest as usize {
                 multiply::<V, MR, NR, STEP>(x.add(lane), row, &mut sums);

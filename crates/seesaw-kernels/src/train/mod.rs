@@ -1,7 +1,8 @@
 //! Kernels of training: what inference has, with weights that change, and the ways back.
 //!
-//! They run on one thread and on part of one image each; who trains decides how a batch is shared
-//! out. Maps have the layout of inference ([`crate::layout`]).
+//! They run on one thread and on part of a batch each; who trains decides how a batch is shared
+//! out. Maps have the layout of inference ([`crate::layout`]), a part's images one behind the other
+//! as if they were rows of one.
 
 mod depthwise;
 mod elementwise;

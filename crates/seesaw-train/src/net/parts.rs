@@ -2,6 +2,10 @@
 //!
 //! How a batch is cut depends on its size alone, and what the parts found out is added up in their
 //! order: that is why results do not depend on the number of threads.
+//!
+//! A map lies in memory as `[parts][blocks][images of the part][pixels][8]`: a convolution walks over a
+//! part in strips that need not end where an image does, and batch norm's loops over a block of all
+//! its images at once.
 
 use seesaw_kernels::{
     BLOCK, Team,

@@ -59,8 +59,9 @@ impl Grid {
     /// f32 from the first to behind the last of `pixels` pixels, or a few more.
     fn len(self, pixels: usize) -> usize {
         let Some(last) = pixels.checked_sub(1) else { return 0 };
-        let across = last.min(self.cols - 1) * self.step;
-        (last / self.cols * self.row + across + 1) * BLOCK
+        let across = last.min(self.cols - 1).saturating_mul(self.step);
+        let down = (last / self.cols).saturating_mul(self.row);
+        down.saturating_add(across).saturating_add(1).saturating_mul(BLOCK)
     }
 }
 

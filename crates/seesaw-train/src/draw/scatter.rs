@@ -48,6 +48,8 @@ impl Picture for Scatter {
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<(), DrawError<B>> {
         let costs = span(self.groups.iter().map(|group| group.cost));
+        // Room for the legend, which would else hide what is dear and poor.
+        let costs = costs.start..costs.end + 0.45 * (costs.end - costs.start);
         let scores = span(self.groups.iter().flat_map(|group| group.scores.iter().copied()));
         let frame = Frame { title: &self.title, across: &self.across, up: &self.up };
         let mut chart = chart(area, &frame, costs, scores)?;
@@ -60,6 +62,6 @@ impl Picture for Scatter {
                 .label(&group.name)
                 .legend(move |(x, y)| Circle::new((x + 9, y), 5, colour.mix(0.6).filled()));
         }
-        legend(&mut chart, SeriesLabelPosition::LowerRight)
+        legend(&mut chart, SeriesLabelPosition::MiddleRight)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use seesaw_arch::{Block, Groups, Net};
+use seesaw_arch::{Block, Groups, Middle, Net};
 use seesaw_format::{BlockWeights, ConvBn, Linear, NetWeights};
 use seesaw_kernels::{
     Depthwise, InvertedResidual, Isa, IsaToken, Pointwise, Stem, Team, pointwise::Group,
@@ -161,37 +161,6 @@ fn dense(
     Ok(Pointwise::scaled(token, (inputs, outputs), &groups, scale, bias, relu6)?)
 }
 
-/// The order of a block's expanded channels in memory.
-///
-/// Depthwise channels do not depend on each other, so they may lie in any order. Sorted by the
-/// groups that write and read them, a group's channels are a few ranges, and the flow between the
-/// layers costs nothing.
-struct Middle {
-    /// The place of the channel that expand writes as number `c`.
-    place_before: Vec<usize>,
-    /// The place of the channel that is number `c` after the flow.
-    place_after: Vec<usize>,
-}
-
-impl Middle {
-    fn new(block: &Block) -> Self {
-        let mut order: Vec<usize> = (0..block.expanded).collect();
-        if block.expand.is_some() {
-            let mut crossings = block.crossings();
-            crossings.sort_by_key(|(expand, project, _)| (*expand, *project));
-            order = crossings.into_iter().flat_map(|(.., channels)| channels).collect();
-        }
-        let destinations = block.flow.destinations(block.expanded);
-        let mut middle =
-            Self { place_before: vec![0; order.len()], place_after: vec![0; order.len()] };
-        for (place, channel) in order.into_iter().enumerate() {
-            middle.place_before[channel] = place;
-            middle.place_after[destinations[channel]] = place;
-        }
-        middle
-    }
-}
-
 /// Compiles one block; its number names it in errors.
 fn compile_block(
     index: usize,
@@ -206,7 +175,7 @@ fn compile_block(
             let shares = shares(groups, block.input, block.expanded);
             let folded = fold(&name("expand"), conv, block.expanded, count(&shares))?;
             let inputs: Vec<usize> = (0..block.input).collect();
-            let places = (inputs.as_slice(), middle.place_before.as_slice());
+            let places = (inputs.as_slice(), middle.before.as_slice());
             Some(pointwise(token, &shares, &folded, places, block.activate_expand)?)
         }
         (None, None) => None,
@@ -220,7 +189,7 @@ fn compile_block(
     let shares = shares(&block.project, block.expanded, block.output);
     let folded = fold(&name("project"), &weights.project, block.output, count(&shares))?;
     let destinations = block.output_flow.destinations(block.output);
-    let places = (middle.place_after.as_slice(), destinations.as_slice());
+    let places = (middle.after.as_slice(), destinations.as_slice());
     let project = pointwise(token, &shares, &folded, places, false)?;
     Ok(InvertedResidual::new(expand, depthwise, project, block.is_residual())?)
 }
@@ -274,7 +243,7 @@ fn depthwise(
     let scaled = folded.scaled();
     let mut weights = vec![0.0; scaled.len()];
     let mut bias = vec![0.0; folded.bias.len()];
-    for (channel, place) in middle.place_after.iter().enumerate() {
+    for (channel, place) in middle.after.iter().enumerate() {
         weights[place * 9..][..9].copy_from_slice(&scaled[channel * 9..][..9]);
         bias[*place] = folded.bias[channel];
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use seesaw_arch::Block;
+use seesaw_arch::{Block, Middle};
 use seesaw_kernels::{
     BLOCK, IsaToken, KernelError,
     train::{DepthwiseTraining, MapBuffer, PointwiseTraining},
@@ -13,7 +13,7 @@ use super::{
     forward::{self, Ahead, Raw, Source},
     norm::Norm,
     parts::Context,
-    shape::{Middle, Size, behind, map_len, places},
+    shape::{Size, behind, map_len, places},
 };
 use crate::layout::{Layout, State};
 

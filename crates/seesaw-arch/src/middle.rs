@@ -1,0 +1,66 @@
+//! The order of a block's expanded channels in memory.
+
+use crate::Block;
+
+/// Where a block's expanded channels lie in memory.
+///
+/// Depthwise channels do not depend on each other, so they may lie in any order. Sorted by the
+/// groups that write and read them, a group's channels are a few ranges, and the flow between the
+/// layers costs nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Middle {
+    /// The place of the channel that expand writes as number `c`.
+    pub before: Vec<usize>,
+    /// The place of the channel that is number `c` behind the flow.
+    pub after: Vec<usize>,
+}
+
+impl Middle {
+    /// The order for `block`; without an expand convolution, only the flow moves channels.
+    pub fn new(block: &Block) -> Self {
+        let mut order: Vec<usize> = (0..block.expanded).collect();
+        if block.expand.is_some() {
+            let mut crossings = block.crossings();
+            crossings.sort_by_key(|(expand, project, _)| (*expand, *project));
+            order = crossings.into_iter().flat_map(|(.., channels)| channels).collect();
+        }
+        let destinations = block.flow.destinations(block.expanded);
+        let mut middle = Self { before: vec![0; order.len()], after: vec![0; order.len()] };
+        for (place, channel) in order.into_iter().enumerate() {
+            middle.before[channel] = place;
+            middle.after[destinations[channel]] = place;
+        }
+        middle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Groups, zoo};
+
+    #[test]
+    fn a_groups_channels_lie_in_few_ranges_and_the_flow_in_between() {
+        for name in ["seesaw-shuffle-1.0d-cifar", "seesaw-share-v0-0.5d-cifar", "igcv3-1.0d-cifar"] {
+            for block in zoo::net(name).unwrap().blocks() {
+                let middle = Middle::new(&block);
+                for (channel, to) in block.flow.destinations(block.expanded).iter().enumerate() {
+                    assert_eq!(middle.after[*to], middle.before[channel], "{name}");
+                }
+                let crossings = block.crossings().len();
+                for (groups, places) in [
+                    (block.expand.clone().unwrap_or(Groups::dense()), &middle.before),
+                    (block.project.clone(), &middle.after),
+                ] {
+                    let mut ranges = 0;
+                    for group in groups.ranges(block.expanded).unwrap() {
+                        let mut places = places[group].to_vec();
+                        places.sort_unstable();
+                        ranges += 1 + places.windows(2).filter(|w| w[0] + 1 != w[1]).count();
+                    }
+                    assert!(ranges <= crossings, "{name}: {ranges} ranges, {crossings} crossings");
+                }
+            }
+        }
+    }
+}

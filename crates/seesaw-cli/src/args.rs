@@ -244,6 +244,9 @@ pub struct BenchArgs {
     /// Measure training instead: steps on a batch, with its images made and changed on the way
     #[arg(long, conflicts_with_all = ["weights", "plot"])]
     pub train: bool,
+    /// With `--train`, what the convolutions multiply: f32 when not given, or bf16
+    #[arg(long, value_name = "P", value_parser = ["f32", "bf16"], requires = "train")]
+    pub precision: Option<String>,
     /// Images in a batch; 1, or 64 with `--train`, when not given
     #[arg(long, value_name = "B", value_parser = batch())]
     pub batch: Option<usize>,

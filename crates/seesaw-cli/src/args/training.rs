@@ -60,7 +60,7 @@ pub struct TrainArgs {
         value_name = "RUN",
         conflicts_with_all = [
             "data", "net", "recipe", "out", "init", "teacher", "limit", "epochs", "recipe_batch",
-            "seed", "input_size", "val_split", "set", "list_recipes", "show_recipe",
+            "seed", "input_size", "precision", "val_split", "set", "list_recipes", "show_recipe",
         ]
     )]
     pub resume: Option<PathBuf>,
@@ -98,6 +98,9 @@ pub struct RecipeArgs {
     /// Side of the training images in pixels, in all epochs
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub input_size: Option<u32>,
+    /// What the convolutions multiply: f32, or bf16, which is faster where the processor has it
+    #[arg(long, value_name = "P", value_parser = ["f32", "bf16"])]
+    pub precision: Option<String>,
     /// Share of the images that is held out to validate, instead of the data's own
     #[arg(long, value_name = "SHARE")]
     pub val_split: Option<f64>,

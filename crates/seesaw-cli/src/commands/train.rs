@@ -96,6 +96,7 @@ fn recipe_of(name: &str, args: &RecipeArgs) -> Result<Recipe, Failure> {
     change("epochs", args.epochs.map(|n| n.to_string()));
     change("batch", args.batch.map(|n| n.to_string()));
     change("seed", args.seed.map(|n| n.to_string()));
+    change("precision", args.precision.clone());
     // As Rust's debug text has it, a whole number is still one with a point.
     change("val_split", args.val_split.map(|share| format!("{share:?}")));
     change("sizes", args.input_size.map(|side| format!("[{{ from_epoch = 0, size = {side} }}]")));

@@ -26,6 +26,16 @@ pub(crate) fn blocked(token: IsaToken) -> Panels {
     }
 }
 
+/// The panels for inputs in blocked layout, and weights, that are pairs of bf16; as wide as
+/// [`blocked`]'s on the same `token`, which must be one that [`has_bf16`] or portable.
+pub(crate) fn paired(token: IsaToken) -> Panels {
+    match token.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => &[(4, avx512_paired_x4), (2, avx512_paired_x2), (1, avx512_paired_x1)],
+        _ => &[(1, portable_paired_x1)],
+    }
+}
+
 /// The panels for planar inputs whose pixels lie 1 value apart.
 pub(crate) fn planar(token: IsaToken) -> Panels {
     match token.isa() {
@@ -55,11 +65,14 @@ pub(crate) fn planar_stride_2(token: IsaToken) -> Panels {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Source, Target, panel_fn, simd, sums};
-    use simd::{Avx2, Avx512};
+    use simd::{Avx2, Avx512, Pairs256, Pairs512};
 
     panel_fn!(avx512_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     panel_fn!(avx512_x2, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 1, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     panel_fn!(avx512_x1, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 1, 8, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_paired_x4, #[target_feature(enable = "avx512f,avx512bf16,avx512vl,avx2,fma")], Pairs512, 2, 4, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_paired_x2, #[target_feature(enable = "avx512f,avx512bf16,avx512vl,avx2,fma")], Pairs512, 1, 4, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    panel_fn!(avx512_paired_x1, #[target_feature(enable = "avx512f,avx512bf16,avx512vl,avx2,fma")], Pairs256, 1, 4, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     panel_fn!(avx512_planar_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 1, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     panel_fn!(avx512_planar_x1, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 1, 1, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     panel_fn!(avx512_stride_2_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 2, 14: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
@@ -90,5 +103,6 @@ mod arm {
 use arm::*;
 
 panel_fn!(portable_x1, , simd::Portable, 1, 8, 4: 1 2 3 4);
+panel_fn!(portable_paired_x1, , simd::PortablePairs, 1, 4, 4: 1 2 3 4);
 panel_fn!(portable_planar_x1, , simd::Portable, 1, 1, 4: 1 2 3 4);
 panel_fn!(portable_stride_2_x1, , simd::Portable, 1, 2, 4: 1 2 3 4);

@@ -112,11 +112,11 @@ pub(crate) unsafe fn sums<V: Vector, const MR: usize, const NR: usize, const STE
         for run in source.runs {
             let mut x =
                 source.data.add(run.block as usize * source.block_stride + run.lane as usize);
-            // Planar inputs have no whole blocks; with a loop for them here the sums would not stay
-            // in AVX2's registers.
-            if STEP == BLOCK {
+            // Of a blocked map, `STEP` is a block's values (or pairs of them). Planar inputs have no
+            // whole blocks; with a loop for them here the sums would not stay in AVX2's registers.
+            if STEP > 2 {
                 for _ in 0..run.full {
-                    for lane in 0..BLOCK {
+                    for lane in 0..STEP {
                         multiply::<V, MR, NR, STEP>(x.add(lane), row, &mut sums);
                         row = row.add(NR * V::LANES);
                     }

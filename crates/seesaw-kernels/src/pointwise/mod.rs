@@ -12,9 +12,9 @@ mod tests;
 
 use std::{mem, ops::Range};
 
-pub(crate) use isa::{planar, planar_stride_2};
+pub(crate) use isa::{paired, planar, planar_stride_2};
 use kernel::{Source, Target};
-pub(crate) use pack::{Packed, pack};
+pub(crate) use pack::{Packed, Panel, pack};
 
 use crate::{
     error::KernelError,
@@ -178,7 +178,7 @@ impl Pointwise {
     /// The panels that thread `index` of `threads` takes, so that each thread has about as many
     /// multiply-adds, counting `extra` more for each output channel.
     pub(crate) fn panel_share(&self, threads: usize, index: usize, extra: usize) -> Range<usize> {
-        let cost = |p: &pack::Panel| p.madds + extra * p.width * crate::simd::BLOCK;
+        let cost = |p: &Panel| p.madds + extra * p.width * crate::simd::BLOCK;
         let total: usize = self.packed.panels.iter().map(cost).sum();
         // A panel belongs to the thread in whose share of the total its middle lies.
         let edge = |index: usize| {
@@ -229,7 +229,7 @@ impl Pointwise {
 /// As [`Pointwise::run_panels`].
 pub(crate) unsafe fn run_panel(
     packed: &Packed,
-    panel: &pack::Panel,
+    panel: &Panel,
     source: Source<'_>,
     target: Target,
     first: usize,

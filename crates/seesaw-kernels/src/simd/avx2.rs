@@ -10,7 +10,7 @@ use super::Vector;
 
 /// One 256-bit register.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(__m256);
+pub(crate) struct Avx2(pub(super) __m256);
 
 impl Vector for Avx2 {
     const BLOCKS: usize = 1;

@@ -14,7 +14,7 @@ use super::{BLOCK, Vector};
 
 /// One 512-bit register: two blocks of channels.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(__m512);
+pub(crate) struct Avx512(pub(super) __m512);
 
 impl Vector for Avx512 {
     const BLOCKS: usize = 2;

@@ -8,16 +8,22 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_bf16;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pairs;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512_bf16::{Pairs256, Pairs512};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
+pub(crate) use pairs::{Narrow, PortablePairs, pair, pairs_over};
 pub(crate) use portable::Portable;
 
 /// Channels in a block of the layout, and the fewest lanes of a vector.
@@ -33,6 +39,8 @@ pub(crate) trait Vector: Copy {
     const BLOCKS: usize;
     /// Lanes: 8 for each block.
     const LANES: usize = Self::BLOCKS * BLOCK;
+    /// Values that are multiplied in each lane at once.
+    const DEPTH: usize = 1;
 
     /// All lanes `x`.
     unsafe fn splat(x: f32) -> Self;

@@ -4,7 +4,7 @@ use super::{BLOCK, Vector};
 
 /// Eight lanes as an array.
 #[derive(Clone, Copy)]
-pub(crate) struct Portable([f32; BLOCK]);
+pub(crate) struct Portable(pub(super) [f32; BLOCK]);
 
 // SAFETY: the methods need no instruction set; the trait's contract covers the pointers.
 impl Vector for Portable {

@@ -30,6 +30,11 @@ pub struct Affine {
     pub relu6: bool,
 }
 
+impl Affine {
+    /// What leaves everything as it is.
+    pub const IDENTITY: Self = Self { scale: [1.0; BLOCK], shift: [0.0; BLOCK], relu6: false };
+}
+
 /// `dy = g * of_gradient + y * of_raw + constant`: the gradient behind a batch norm.
 #[derive(Debug, Clone, Copy)]
 pub struct Combination {

@@ -88,7 +88,7 @@ unsafe fn products<V: Vector, const MR: usize, const NR: usize>(
             }
         }
         for pixel in 0..pixels {
-            fetch(ahead.wrapping_add(pixel * BLOCK));
+            fetch(ahead.wrapping_add(pixel * V::DEPTH * BLOCK));
             let (x, dy) = (x.add(pixel * BLOCK), dy.add(pixel * BLOCK));
             let mut gradient = [V::splat(0.0); NR];
             for (j, g) in gradient.iter_mut().enumerate() {
@@ -135,10 +135,32 @@ pub(crate) fn gradient(token: IsaToken, width: usize) -> GradientFn {
     }
 }
 
+/// The same for maps whose values are pairs of bf16, each of one channel of two pixels; `token` has
+/// bf16 or is portable.
+///
+/// # Panics
+/// As [`gradient`].
+pub(crate) fn paired(token: IsaToken, width: usize) -> GradientFn {
+    match (token.isa(), width) {
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512, 4) => avx512_paired_x4,
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512, 2) => avx512_paired_x2,
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512, 1) => avx512_paired_x1,
+        (_, 1) => portable_paired_x1,
+        _ => unreachable!("no panel is {width} blocks wide"),
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Ahead, BLOCK, Source, Vector, products, simd};
-    use simd::{Avx2, Avx512};
+    use simd::{Avx2, Avx512, Pairs256, Pairs512};
+
+    gradient_fn!(avx512_paired_x4, #[target_feature(enable = "avx512f,avx512bf16,avx512vl,avx2,fma")], Pairs512, 2, 8: 1 2 3 4 5 6 7);
+    gradient_fn!(avx512_paired_x2, #[target_feature(enable = "avx512f,avx512bf16,avx512vl,avx2,fma")], Pairs512, 1, 8: 1 2 3 4 5 6 7);
+    gradient_fn!(avx512_paired_x1, #[target_feature(enable = "avx512f,avx512bf16,avx512vl,avx2,fma")], Pairs256, 1, 8: 1 2 3 4 5 6 7);
 
     gradient_fn!(avx512_x4, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 2, 8: 1 2 3 4 5 6 7);
     gradient_fn!(avx512_x2, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx512, 1, 8: 1 2 3 4 5 6 7);
@@ -161,3 +183,4 @@ mod arm {
 use arm::*;
 
 gradient_fn!(portable_x1, , simd::Portable, 1, 4: 1 2 3);
+gradient_fn!(portable_paired_x1, , simd::PortablePairs, 1, 4: 1 2 3);

@@ -8,6 +8,8 @@ mod depthwise;
 mod elementwise;
 mod gradient;
 mod memory;
+mod narrow;
+mod paired;
 mod pointwise;
 #[cfg(test)]
 mod tests;
@@ -15,4 +17,5 @@ mod tests;
 pub use depthwise::DepthwiseTraining;
 pub use elementwise::{Affine, Combination, Elementwise, Grid, Lanes, Masked, Sums};
 pub use memory::{Ahead, MapBuffer, Upcoming};
+pub use narrow::{Combined, Narrowing, Normalised, channel_pairs, pixel_pairs};
 pub use pointwise::{Places, PointwiseTraining, Span, SpanMut};

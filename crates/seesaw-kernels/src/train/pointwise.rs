@@ -9,8 +9,10 @@ use crate::{
 };
 
 use super::{
-    gradient::{GradientFn, gradient},
+    gradient::{self, GradientFn, gradient},
     memory::Ahead,
+    narrow::channel_pairs,
+    paired::Paired,
 };
 
 /// The largest number of weights: packing carries their numbers in f32, which has 24 bits.
@@ -60,6 +62,8 @@ pub struct PointwiseTraining {
     backward_sources: Vec<u32>,
     gradients: Vec<GradientFn>,
     weights: usize,
+    /// Both directions in pairs of bf16, which then multiply in place of the others.
+    paired: Option<[Paired; 2]>,
 }
 
 impl PointwiseTraining {
@@ -103,7 +107,34 @@ impl PointwiseTraining {
             forward,
             backward,
             weights: first - 1 + if biased { outputs } else { 0 },
+            paired: None,
         })
+    }
+
+    /// As [`Self::new`], for maps and weights that are multiplied in pairs of bf16 and summed in f32.
+    /// [`IsaToken::has_bf16`] says where that is fast; elsewhere it is plain Rust.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn in_pairs(
+        token: IsaToken,
+        (inputs, outputs): (usize, usize),
+        groups: &[Places<'_>],
+    ) -> Result<Self, KernelError> {
+        let token = token.for_bf16();
+        let mut new = Self::new(token, (inputs, outputs), groups, false)?;
+        let widths = new.forward.packed().panels.iter().map(|panel| panel.width);
+        new.gradients = widths.map(|width| gradient::paired(token, width)).collect();
+        new.paired = Some([
+            Paired::new(token, new.forward.packed(), &new.forward_sources),
+            Paired::new(token, new.backward.packed(), &new.backward_sources),
+        ]);
+        Ok(new)
+    }
+
+    /// Whether it was made by [`Self::in_pairs`].
+    pub fn is_in_pairs(&self) -> bool {
+        self.paired.is_some()
     }
 
     /// Weights, and biases where there are any.
@@ -122,6 +153,10 @@ impl PointwiseTraining {
     /// When there are not [`Self::weights`] of them.
     pub fn set(&mut self, weights: &[f32]) {
         assert_eq!(weights.len(), self.weights, "weights");
+        if let Some(paired) = &mut self.paired {
+            paired.iter_mut().for_each(|direction| direction.set(weights));
+            return;
+        }
         for (conv, sources) in [
             (&mut self.forward, &self.forward_sources),
             (&mut self.backward, &self.backward_sources),
@@ -135,8 +170,10 @@ impl PointwiseTraining {
     /// Convolves `count` pixels.
     ///
     /// # Panics
-    /// When a map has other channels than the convolution, or fewer pixels.
+    /// When a map has other channels than the convolution, or fewer pixels, or the convolution is
+    /// one [in pairs](Self::in_pairs).
     pub fn forward(&self, x: Span<'_>, mut out: SpanMut<'_>, count: usize) {
+        assert!(!self.is_in_pairs(), "weights in f32");
         run(&self.forward, x, &mut out, count);
     }
 
@@ -145,11 +182,38 @@ impl PointwiseTraining {
     /// # Panics
     /// As [`Self::forward`].
     pub fn backward(&self, dy: Span<'_>, mut dx: SpanMut<'_>, count: usize) {
+        assert!(!self.is_in_pairs(), "weights in f32");
         run(&self.backward, dy, &mut dx, count);
     }
 
+    /// Convolves slots of channel pairs, `[blocks][pixels][4]`, to `[blocks][pixels][8]`.
+    ///
+    /// # Panics
+    /// When a map has another length, or the convolution is not one [in pairs](Self::in_pairs).
+    pub fn forward_pairs(&self, x: &[f32], out: &mut [f32], pixels: usize) {
+        self.run_pairs(0, (&self.forward, x), out, pixels);
+    }
+
+    /// The gradient of the inputs from that of the outputs, as [`Self::forward_pairs`].
+    ///
+    /// # Panics
+    /// As [`Self::forward_pairs`].
+    pub fn backward_pairs(&self, dy: &[f32], dx: &mut [f32], pixels: usize) {
+        self.run_pairs(1, (&self.backward, dy), dx, pixels);
+    }
+
+    fn run_pairs(&self, way: usize, of: (&Pointwise, &[f32]), out: &mut [f32], pixels: usize) {
+        let (conv, x) = of;
+        let paired = self.paired.as_ref().expect("a convolution in pairs");
+        assert_eq!(x.len(), blocks(conv.inputs()) * channel_pairs(pixels), "slots");
+        assert_eq!(out.len(), blocks(conv.outputs()) * pixels * BLOCK, "outputs");
+        // SAFETY: the token given to `in_pairs` proved the instruction set, and the lengths were
+        // checked.
+        unsafe { paired[way].run(x.as_ptr(), out.as_mut_ptr(), pixels) };
+    }
+
     /// Adds the gradient of the weights (and biases) over `count` pixels to `packed`, and fetches
-    /// `ahead` meanwhile.
+    /// `ahead` meanwhile. In pairs, the pixels of both maps are pairs of pixels.
     ///
     /// # Panics
     /// When a map has other channels than the convolution or fewer pixels, or `packed` is not

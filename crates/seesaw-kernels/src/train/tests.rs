@@ -115,6 +115,129 @@ fn the_gradient_of_biases_is_a_sum() {
     });
 }
 
+#[test]
+fn pointwise_in_pairs_of_bf16() {
+    on_every_isa(|token, _| {
+        let narrowing = Narrowing::new(token);
+        for (inputs, outputs, groups) in convolutions() {
+            for pixels in [1, 7, 40] {
+                let mut values = Values::new((inputs * outputs + pixels) as u64);
+                // Whole numbers up to 256 are exact in bf16.
+                let weights: Vec<Vec<f32>> =
+                    groups.iter().map(|(i, o)| values.integers(i.len() * o.len())).collect();
+                let (x, dy) = (values.integers(inputs * pixels), values.integers(outputs * pixels));
+                let places: Vec<Places<'_>> =
+                    groups.iter().map(|(inputs, outputs)| Places { inputs, outputs }).collect();
+                let mut conv =
+                    PointwiseTraining::in_pairs(token, (inputs, outputs), &places).unwrap();
+                conv.set(&weights.concat());
+                let named: Vec<Group<'_>> = groups
+                    .iter()
+                    .zip(&weights)
+                    .map(|((inputs, outputs), weights)| Group { inputs, outputs, weights })
+                    .collect();
+                let out = reference::pointwise(&named, &vec![0.0; outputs], &x, pixels);
+                let (dx, dw) = reference::pointwise_backward(&named, inputs, &x, &dy, pixels);
+
+                let (x, dy) = (blocked(&x, inputs), blocked(&dy, outputs));
+                let (x_channels, x_pixels) = slots(narrowing, &x, pixels);
+                let (dy_channels, dy_pixels) = slots(narrowing, &dy, pixels);
+                let mut got = vec![0.0; dy.len()];
+                conv.forward_pairs(&x_channels, &mut got, pixels);
+                assert_exact(&planar(&got, outputs), &out, "outputs");
+
+                let mut got = vec![0.0; x.len()];
+                conv.backward_pairs(&dy_channels, &mut got, pixels);
+                assert_exact(&planar(&got, inputs), &dx, "inputs' gradient");
+
+                let pairs = pixels.div_ceil(2);
+                let of = |map| Span { map, pixels: pairs, first: 0 };
+                let mut packed = vec![0.0; conv.packed_len()];
+                conv.accumulate(of(&x_pixels), of(&dy_pixels), &mut packed, pairs, Ahead::default());
+                let mut got = vec![f32::NAN; conv.weights()];
+                conv.unpack(&packed, &mut got);
+                assert_exact(&got, &dw.concat(), "weights' gradient");
+            }
+        }
+    });
+}
+
+/// A map in pairs of channels and in pairs of pixels.
+fn slots(narrowing: Narrowing, map: &[f32], pixels: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut channels, mut pairs) = (Vec::new(), Vec::new());
+    for raw in map.chunks_exact(pixels * BLOCK) {
+        let map = Normalised { raw, affine: &Affine::IDENTITY, residual: None };
+        let mut out = vec![f32::NAN; channel_pairs(pixels)];
+        narrowing.channels(&map, None, &mut out);
+        channels.extend(out);
+        let mut out = vec![f32::NAN; pixel_pairs(pixels)];
+        narrowing.pixels(&map, &mut out);
+        pairs.extend(out);
+    }
+    (channels, pairs)
+}
+
+#[test]
+fn loops_that_narrow() {
+    on_every_isa(|token, _| {
+        let narrowing = Narrowing::new(token);
+        for pixels in [1, 2, 9, 64] {
+            let mut values = Values::new(pixels as u64);
+            let mut lanes = || -> Lanes { values.integers(BLOCK).try_into().unwrap() };
+            let (scale, shift, constant) = (lanes(), lanes(), lanes());
+            let (raw, other) =
+                (values.integers(pixels * BLOCK), values.integers(pixels * BLOCK));
+            let places = || (0..raw.len()).map(|i| (i, i % BLOCK));
+            for relu6 in [false, true] {
+                let affine = Affine { scale, shift, relu6 };
+                let activated = |(i, lane): (usize, usize)| {
+                    let y = raw[i] * scale[lane] + shift[lane];
+                    if relu6 { reference::relu6(y) } else { y }
+                };
+                let expected: Vec<f32> = places().map(|p| activated(p) + other[p.0]).collect();
+                let map = Normalised { raw: &raw, affine: &affine, residual: Some(&other) };
+                let (mut kept, mut channels) =
+                    (vec![f32::NAN; raw.len()], vec![f32::NAN; channel_pairs(pixels)]);
+                narrowing.channels(&map, Some(&mut kept), &mut channels);
+                assert_exact(&kept, &expected, "what is kept");
+                assert_exact(&of_channels(&channels), &expected, "pairs of channels");
+                let mut pairs = vec![f32::NAN; pixel_pairs(pixels)];
+                narrowing.pixels(&map, &mut pairs);
+                assert_exact(&of_pixels(&pairs, pixels), &expected, "pairs of pixels");
+            }
+            let by = Combination { of_gradient: scale, of_raw: shift, constant };
+            let expected: Vec<f32> = places()
+                .map(|(i, lane)| other[i] * scale[lane] + raw[i] * shift[lane] + constant[lane])
+                .collect();
+            let map = Combined { gradient: &other, raw: &raw, by: &by };
+            let mut channels = vec![f32::NAN; channel_pairs(pixels)];
+            let mut pairs = vec![f32::NAN; pixel_pairs(pixels)];
+            narrowing.combine(&map, &mut channels, &mut pairs);
+            assert_exact(&of_channels(&channels), &expected, "pairs of channels");
+            assert_exact(&of_pixels(&pairs, pixels), &expected, "pairs of pixels");
+        }
+    });
+}
+
+/// The two values of a slot.
+fn halves(slot: f32) -> [f32; 2] {
+    [f32::from_bits(slot.to_bits() << 16), f32::from_bits(slot.to_bits() & 0xffff_0000)]
+}
+
+/// `[pixels][8]` of pairs of channels.
+fn of_channels(slots: &[f32]) -> Vec<f32> {
+    slots.iter().flat_map(|slot| halves(*slot)).collect()
+}
+
+/// `[pixels][8]` of pairs of pixels, the last of which is 0 where pixels are odd.
+fn of_pixels(slots: &[f32], pixels: usize) -> Vec<f32> {
+    let pixel = |pixel: usize| {
+        slots[pixel / 2 * BLOCK..][..BLOCK].iter().map(move |slot| halves(*slot)[pixel % 2])
+    };
+    assert!(pixels.is_multiple_of(2) || pixel(pixels).all(|x| x == 0.0));
+    (0..pixels).flat_map(pixel).collect()
+}
+
 /// One block of 8 channels with a border of zeros, pixels `step` apart on a map of `size`.
 fn padded(x: &[f32], from: (usize, usize), size: (usize, usize), step: usize) -> Vec<f32> {
     let mut out = vec![0.0; (size.0 + 2) * (size.1 + 2) * BLOCK];

@@ -6,12 +6,13 @@ use seesaw_kernels::{
     BLOCK,
     layout::blocks,
     train::{
-        Ahead, DepthwiseTraining, Grid, Masked, PointwiseTraining, Span, SpanMut, Sums, Upcoming,
+        Affine, Ahead, Combined, DepthwiseTraining, Elementwise, Grid, Masked, Narrowing,
+        Normalised, PointwiseTraining, Span, SpanMut, Sums, Upcoming, channel_pairs, pixel_pairs,
     },
 };
 
 use super::{
-    forward::{Raw, Source, strip},
+    forward::{Raw, Source, Strip},
     norm::Norm,
     parts::{Context, split, split_mut, total},
     shape::{Size, behind, map_len},
@@ -86,10 +87,95 @@ impl<'a> Around<'a> {
     }
 }
 
-/// What a strip from pixel `first` on will read of a map of `pixels` pixels; nothing at its end.
-fn upcoming(map: &[f32], (pixels, first): (usize, usize)) -> Upcoming<'_> {
-    let map = if first < pixels { &map[first * BLOCK..] } else { &[] };
-    Upcoming { map, stride: pixels * BLOCK }
+impl<'a> Item<'a> {
+    /// What the strip behind `strip` will read; a map that is read twice, where the input is
+    /// [`Source::Raw`], is there once.
+    fn upcoming(&self, strip: Strip, input: Source<'_>) -> Vec<Upcoming<'a>> {
+        let first = strip.first + strip.count;
+        let of = |map: &'a [f32]| {
+            let map = if first < strip.pixels { &map[first * BLOCK..] } else { &[] };
+            Upcoming { map, stride: strip.pixels * BLOCK }
+        };
+        let maps = [self.gradient, self.raw, self.input, self.front];
+        let distinct = if let Source::Raw(_) = input { 3 } else { 4 };
+        maps[..distinct].iter().map(|map| of(map)).collect()
+    }
+
+    /// Takes a strip's gradients of the weights and, which is left in `x`, of the inputs; `dy` is
+    /// for the gradient of the outputs.
+    fn take_back(
+        &mut self,
+        loops: &Elementwise,
+        conv: &PointwiseTraining,
+        (behind, input): (Behind<'_>, Source<'_>),
+        strip: Strip,
+        (dy, x): (&mut [f32], &mut [f32]),
+    ) {
+        let count = strip.count;
+        let blocks = dy.chunks_exact_mut(count * BLOCK).zip(&behind.norm.combination);
+        for (block, (dy, by)) in blocks.enumerate() {
+            let (gradient, raw) = (&self.gradient[strip.of(block)], &self.raw[strip.of(block)]);
+            loops.combine(gradient, raw, by, dy, Grid::LINE);
+        }
+        let dy = Span { map: dy, pixels: count, first: 0 };
+        let upcoming = self.upcoming(strip, input);
+        let ahead = Ahead::new(&upcoming);
+        match input {
+            Source::Kept(_) => {
+                let x = Span { map: self.input, pixels: strip.pixels, first: strip.first };
+                conv.accumulate(x, dy, self.weights, count, ahead);
+            }
+            Source::Raw(raw) => {
+                let blocks = x.chunks_exact_mut(count * BLOCK).zip(&raw.norm.affine);
+                for (block, (x, by)) in blocks.enumerate() {
+                    loops.affine(&self.input[strip.of(block)], by, None, x, Grid::LINE);
+                }
+                let x = Span { map: x, pixels: count, first: 0 };
+                conv.accumulate(x, dy, self.weights, count, ahead);
+            }
+        }
+        // What was read is no longer needed: its gradient takes its place.
+        conv.backward(dy, SpanMut { map: x, pixels: count, first: 0 }, count);
+    }
+
+    /// The same for a convolution in pairs.
+    fn take_back_pairs(
+        &mut self,
+        narrowing: &Narrowing,
+        conv: &PointwiseTraining,
+        (behind, input): (Behind<'_>, Source<'_>),
+        strip: Strip,
+        (dy, x): (&mut [f32], &mut [f32]),
+    ) {
+        let count = strip.count;
+        let (channels, pixels) = (channel_pairs(count), pixel_pairs(count));
+        let outputs = behind.norm.combination.len();
+        let (dy_channels, dy_pixels) = dy.split_at_mut(outputs * channels);
+        let dy_pixels = &mut dy_pixels[..outputs * pixels];
+        let slots = dy_channels.chunks_exact_mut(channels).zip(dy_pixels.chunks_exact_mut(pixels));
+        for (block, ((dy_channels, dy_pixels), by)) in
+            slots.zip(&behind.norm.combination).enumerate()
+        {
+            let (gradient, raw) = (&self.gradient[strip.of(block)], &self.raw[strip.of(block)]);
+            narrowing.combine(&Combined { gradient, raw, by }, dy_channels, dy_pixels);
+        }
+        let inputs = x.len() / (count * BLOCK);
+        let x_pixels = &mut x[..inputs * pixels];
+        for (block, x) in x_pixels.chunks_exact_mut(pixels).enumerate() {
+            let affine = match input {
+                Source::Kept(_) => &Affine::IDENTITY,
+                Source::Raw(raw) => &raw.norm.affine[block],
+            };
+            let raw = &self.input[strip.of(block)];
+            narrowing.pixels(&Normalised { raw, affine, residual: None }, x);
+        }
+        let pairs = count.div_ceil(2);
+        let of = |map| Span { map, pixels: pairs, first: 0 };
+        let upcoming = self.upcoming(strip, input);
+        let ahead = Ahead::new(&upcoming);
+        conv.accumulate(of(x_pixels), of(dy_pixels), self.weights, pairs, ahead);
+        conv.backward_pairs(dy_channels, x, count);
+    }
 }
 
 /// A pointwise convolution backward.
@@ -104,56 +190,35 @@ pub(super) fn pointwise(
     packed: &mut [f32],
 ) -> Vec<Sums> {
     let Around { channels: (inputs, outputs), size, behind, input, front, .. } = around;
-    let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
+    let (part, plane) = (context.part(), size.0 * size.1);
+    let (loops, narrowing) = (context.loops, context.narrowing);
     let (in_len, out_len) = (map_len(inputs, size), map_len(outputs, size));
     let mut items = around.cut(part, (in_len, out_len), dx, (packed, conv.packed_len()));
     context.run(&mut items, |item, scratch| {
         item.weights.fill(0.0);
         let pixels = item.raw.len() / out_len * plane;
-        let step = strip(pixels, 2 * inputs + outputs);
-        for first in (0..pixels).step_by(step) {
-            let count = step.min(pixels - first);
-            let (dy, x) = scratch.pair(map_len(outputs, (1, count)), map_len(inputs, (1, count)));
-            let strip = |block: usize| (block * pixels + first) * BLOCK..;
-            let blocks = dy.chunks_exact_mut(count * BLOCK).zip(&behind.norm.combination);
-            for (block, (dy, by)) in blocks.enumerate() {
-                let gradient = &item.gradient[strip(block)][..dy.len()];
-                loops.combine(gradient, &item.raw[strip(block)], by, dy, Grid::LINE);
+        for strip in Strip::cut(pixels, 2 * inputs + outputs) {
+            let count = strip.count;
+            let x_len = map_len(inputs, (1, count));
+            if conv.is_in_pairs() {
+                // Both kinds of pairs; one pixel more where pixels are odd.
+                let maps = scratch.pair(map_len(outputs, (1, count + 1)), x_len);
+                item.take_back_pairs(&narrowing, conv, (behind, input), strip, maps);
+            } else {
+                let maps = scratch.pair(map_len(outputs, (1, count)), x_len);
+                item.take_back(&loops, conv, (behind, input), strip, maps);
             }
-            let dy = Span { map: dy, pixels: count, first: 0 };
-            let next = (pixels, first + count);
-            let upcoming =
-                [item.gradient, item.raw, item.input, item.front].map(|map| upcoming(map, next));
-            // A map that is read twice is fetched once.
-            let maps = if let Source::Raw(_) = input { 3 } else { 4 };
-            let ahead = Ahead::new(&upcoming[..maps]);
-            match input {
-                Source::Kept(_) => {
-                    let x = Span { map: item.input, pixels, first };
-                    conv.accumulate(x, dy, item.weights, count, ahead);
-                }
-                Source::Raw(raw) => {
-                    let blocks = x.chunks_exact_mut(count * BLOCK).zip(&raw.norm.affine);
-                    for (block, (x, by)) in blocks.enumerate() {
-                        let map = &item.input[strip(block)][..x.len()];
-                        loops.affine(map, by, None, x, Grid::LINE);
-                    }
-                    let x = Span { map: x, pixels: count, first: 0 };
-                    conv.accumulate(x, dy, item.weights, count, ahead);
-                }
-            }
-            // What was read is no longer needed: its gradient takes its place.
-            conv.backward(dy, SpanMut { map: x, pixels: count, first: 0 }, count);
+            let (_, x) = scratch.pair(0, x_len);
             let blocks = x.chunks_exact(count * BLOCK).zip(&mut item.sums);
             for (block, (gradient, sums)) in blocks.enumerate() {
                 let masked = Masked {
                     gradient,
-                    residual: item.residual.map(|map| &map[strip(block)][..gradient.len()]),
-                    raw: &item.front[strip(block)][..gradient.len()],
+                    residual: item.residual.map(|map| &map[strip.of(block)]),
+                    raw: &item.front[strip.of(block)],
                     affine: &front.norm.affine[block],
                     mean: &front.norm.mean[block],
                 };
-                loops.mask_and_sum(&masked, &mut item.dx[strip(block)][..gradient.len()], sums);
+                loops.mask_and_sum(&masked, &mut item.dx[strip.of(block)], sums);
             }
         }
     });

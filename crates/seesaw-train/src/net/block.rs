@@ -9,6 +9,7 @@ use seesaw_kernels::{
 };
 
 use super::{
+    Precision,
     backward::{self, Around, Behind},
     forward::{self, Ahead, Raw, Source},
     norm::Norm,
@@ -100,7 +101,7 @@ impl TrainBlock {
     /// The block on maps of `size`, and the batch norm behind it; its first convolution is number
     /// `first_layer` of the net's.
     pub fn new(
-        token: IsaToken,
+        (token, precision): (IsaToken, Precision),
         block: &Block,
         size: Size,
         first_layer: usize,
@@ -113,7 +114,7 @@ impl TrainBlock {
             Some(groups) => {
                 let groups = places(groups, &inputs, &middle.before);
                 let channels = (block.input, block.expanded);
-                let conv = PointwiseTraining::new(token, channels, &groups, false)?;
+                let conv = precision.pointwise(token, channels, &groups)?;
                 let weights = tensors.next();
                 let norm = tensors.norm(middle.before.clone(), block.activate_expand);
                 Some((Weighted { conv, weights }, Stage::new(norm)))
@@ -125,7 +126,7 @@ impl TrainBlock {
         let outputs = block.output_flow.destinations(block.output);
         let groups = places(&block.project, &middle.after, &outputs);
         let channels = (block.expanded, block.output);
-        let conv = PointwiseTraining::new(token, channels, &groups, false)?;
+        let conv = precision.pointwise(token, channels, &groups)?;
         let project = Weighted { conv, weights: tensors.next() };
         let norm = tensors.norm(outputs.clone(), false);
         let new = Self {

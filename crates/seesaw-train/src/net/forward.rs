@@ -1,10 +1,15 @@
 //! The ways forward: each pass reads a map once, normalises it where it reads it, and takes the sums
 //! of what it writes.
 
+use std::ops::Range;
+
 use seesaw_kernels::{
     BLOCK,
     layout::blocks,
-    train::{DepthwiseTraining, Elementwise, Grid, PointwiseTraining, Span, SpanMut, Sums},
+    train::{
+        DepthwiseTraining, Elementwise, Grid, Narrowing, Normalised, PointwiseTraining, Span,
+        SpanMut, Sums, channel_pairs,
+    },
 };
 
 use super::{
@@ -32,6 +37,34 @@ pub(super) fn strip(pixels: usize, channels: usize) -> usize {
     pixels.div_ceil(strips).next_multiple_of(2).min(pixels)
 }
 
+/// Some neighbouring pixels of a part's map.
+#[derive(Clone, Copy)]
+pub(super) struct Strip {
+    /// Of the map.
+    pub pixels: usize,
+    /// The first.
+    pub first: usize,
+    /// Of the strip.
+    pub count: usize,
+}
+
+impl Strip {
+    /// Cuts a map of `pixels` pixels, for convolutions that read and write `channels`.
+    pub fn cut(pixels: usize, channels: usize) -> impl Iterator<Item = Self> {
+        let step = strip(pixels, channels);
+        (0..pixels).step_by(step).map(move |first| {
+            let count = step.min(pixels - first);
+            Self { pixels, first, count }
+        })
+    }
+
+    /// Where the strip lies in block `block` of the map.
+    pub fn of(self, block: usize) -> Range<usize> {
+        let first = (block * self.pixels + self.first) * BLOCK;
+        first..first + self.count * BLOCK
+    }
+}
+
 /// What a pointwise convolution reads.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead<'a> {
@@ -44,6 +77,59 @@ pub(super) struct Ahead<'a> {
     pub residual: Option<&'a [f32]>,
 }
 
+/// A part of the batch in front of a pointwise convolution.
+struct Item<'a> {
+    raw: &'a [f32],
+    residual: Option<&'a [f32]>,
+    kept: Option<&'a mut [f32]>,
+    out: &'a mut [f32],
+    sums: Vec<Sums>,
+}
+
+impl Item<'_> {
+    /// Normalises a strip to `x` and convolves it to `y`.
+    fn convolve(
+        &mut self,
+        loops: &Elementwise,
+        conv: &PointwiseTraining,
+        norm: &Norm,
+        strip: Strip,
+        (x, y): (&mut [f32], &mut [f32]),
+    ) {
+        for (block, (x, by)) in
+            x.chunks_exact_mut(strip.count * BLOCK).zip(&norm.affine).enumerate()
+        {
+            let residual = self.residual.map(|map| &map[strip.of(block)]);
+            loops.affine(&self.raw[strip.of(block)], by, residual, x, Grid::LINE);
+            if let Some(kept) = &mut self.kept {
+                kept[strip.of(block)].copy_from_slice(x);
+            }
+        }
+        let of = |map| Span { map, pixels: strip.count, first: 0 };
+        conv.forward(of(x), SpanMut { map: y, pixels: strip.count, first: 0 }, strip.count);
+    }
+
+    /// The same for a convolution in pairs.
+    fn convolve_pairs(
+        &mut self,
+        narrowing: &Narrowing,
+        conv: &PointwiseTraining,
+        norm: &Norm,
+        strip: Strip,
+        (x, y): (&mut [f32], &mut [f32]),
+    ) {
+        let slots = channel_pairs(strip.count);
+        let x = &mut x[..norm.affine.len() * slots];
+        for (block, (x, affine)) in x.chunks_exact_mut(slots).zip(&norm.affine).enumerate() {
+            let residual = self.residual.map(|map| &map[strip.of(block)]);
+            let map = Normalised { raw: &self.raw[strip.of(block)], affine, residual };
+            let kept = self.kept.as_mut().map(|kept| &mut kept[strip.of(block)]);
+            narrowing.channels(&map, kept, x);
+        }
+        conv.forward_pairs(x, y, strip.count);
+    }
+}
+
 /// A pointwise convolution of a normalised map, which goes to `kept` if it is wanted.
 pub(super) fn pointwise(
     context: &mut Context<'_>,
@@ -53,14 +139,8 @@ pub(super) fn pointwise(
     out: &mut [f32],
 ) -> Vec<Sums> {
     let Ahead { channels: (inputs, outputs), size, input, residual } = ahead;
-    struct Item<'a> {
-        raw: &'a [f32],
-        residual: Option<&'a [f32]>,
-        kept: Option<&'a mut [f32]>,
-        out: &'a mut [f32],
-        sums: Vec<Sums>,
-    }
-    let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
+    let (part, plane) = (context.part(), size.0 * size.1);
+    let (loops, narrowing) = (context.loops, context.narrowing);
     let (in_len, out_len) = (map_len(inputs, size), map_len(outputs, size));
     let mut kept = kept.map(|map| split_mut(map, part, in_len));
     let mut residual = residual.map(|map| split(map, part, in_len));
@@ -76,25 +156,17 @@ pub(super) fn pointwise(
         .collect();
     context.run(&mut items, |item, scratch| {
         let pixels = item.raw.len() / in_len * plane;
-        let step = strip(pixels, inputs + outputs);
-        for first in (0..pixels).step_by(step) {
-            let count = step.min(pixels - first);
+        for strip in Strip::cut(pixels, inputs + outputs) {
+            let count = strip.count;
             let (x, y) = scratch.pair(map_len(inputs, (1, count)), map_len(outputs, (1, count)));
-            let strip = |block: usize| (block * pixels + first) * BLOCK..;
-            let blocks = x.chunks_exact_mut(count * BLOCK).zip(&input.norm.affine);
-            for (block, (x, by)) in blocks.enumerate() {
-                let raw = &item.raw[strip(block)][..x.len()];
-                let residual = item.residual.map(|map| &map[strip(block)]);
-                loops.affine(raw, by, residual, x, Grid::LINE);
-                if let Some(kept) = &mut item.kept {
-                    kept[strip(block)][..x.len()].copy_from_slice(x);
-                }
+            if conv.is_in_pairs() {
+                item.convolve_pairs(&narrowing, conv, input.norm, strip, (x, y));
+            } else {
+                item.convolve(&loops, conv, input.norm, strip, (x, y));
             }
-            let of = |map| Span { map, pixels: count, first: 0 };
-            conv.forward(of(x), SpanMut { map: y, pixels: count, first: 0 }, count);
             let blocks = y.chunks_exact(count * BLOCK).zip(&mut item.sums);
             for (block, (y, sums)) in blocks.enumerate() {
-                loops.moments(y, &mut item.out[strip(block)][..y.len()], sums);
+                loops.moments(y, &mut item.out[strip.of(block)], sums);
             }
         }
     });

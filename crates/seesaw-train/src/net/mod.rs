@@ -22,10 +22,11 @@ pub use clock::LayerTime;
 use parts::{Context, Scratch};
 use seesaw_arch::Net;
 use seesaw_kernels::{
-    BLOCK, Isa, IsaToken, Team,
+    BLOCK, Isa, IsaToken, KernelError, Team,
     layout::blocks,
-    train::{Elementwise, MapBuffer, Places, PointwiseTraining},
+    train::{Elementwise, MapBuffer, Narrowing, Places, PointwiseTraining},
 };
+use serde::{Deserialize, Serialize};
 use shape::map_len;
 use stem::StemShape;
 
@@ -45,6 +46,39 @@ pub struct NetOptions {
     pub threads: usize,
     /// The instruction set; `None` takes `SEESAW_ISA` or the best of this processor.
     pub isa: Option<Isa>,
+    /// What the pointwise convolutions multiply.
+    pub precision: Precision,
+}
+
+/// What pointwise convolutions multiply. Sums, maps, weights and everything else are f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// f32.
+    #[default]
+    F32,
+    /// Inputs, weights and gradients rounded to bf16: faster where the processor has it.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether a recipe need not say it.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// A convolution that multiplies in this precision.
+    fn pointwise(
+        self,
+        token: IsaToken,
+        channels: (usize, usize),
+        groups: &[Places<'_>],
+    ) -> Result<PointwiseTraining, KernelError> {
+        match self {
+            Self::F32 => PointwiseTraining::new(token, channels, groups, false),
+            Self::Bf16 => PointwiseTraining::in_pairs(token, channels, groups),
+        }
+    }
 }
 
 /// A net with room for a step on a batch.
@@ -56,6 +90,7 @@ pub struct TrainNet {
     dropout: f32,
     team: Team,
     loops: Elementwise,
+    narrowing: Narrowing,
     scratches: Vec<Scratch>,
     clock: Clock,
     stem: Weighted<PointwiseTraining>,
@@ -96,23 +131,32 @@ impl TrainNet {
             stride: net.stem.stride,
             outputs: net.stem.channels,
         };
-        let stem = dense(token, (stem::WINDOW, net.stem.channels), false, &mut tensors)?;
+        let precision = options.precision;
+        // The images and the logits stay f32: both layers are small.
+        let stem = dense((stem::WINDOW, net.stem.channels), &mut tensors, |channels, places| {
+            PointwiseTraining::new(token, channels, places, false)
+        })?;
         let norm = tensors.norm((0..net.stem.channels).collect(), true);
         let mut stages = vec![Stage::new(norm)];
         let mut size = stem_shape.out();
         let mut blocks = Vec::new();
         let mut layer = 1;
         for block in net.blocks() {
-            let (block, stage) = TrainBlock::new(token, &block, size, layer, &mut tensors)?;
+            let (block, stage) = TrainBlock::new((token, precision), &block, size, layer, &mut tensors)?;
             layer = block.project_layer() + 1;
             size = block.out();
             blocks.push(block);
             stages.push(stage);
         }
         let head_channels = net.head.channels;
-        let head = dense(token, (net.trunk_channels(), head_channels), false, &mut tensors)?;
+        let channels = (net.trunk_channels(), head_channels);
+        let head =
+            dense(channels, &mut tensors, |channels, places| precision.pointwise(token, channels, places))?;
         let head_stage = Stage::new(tensors.norm((0..head_channels).collect(), true));
-        let mut classifier = dense(token, (head_channels, net.classes), true, &mut tensors)?;
+        let channels = (head_channels, net.classes);
+        let mut classifier = dense(channels, &mut tensors, |channels, places| {
+            PointwiseTraining::new(token, channels, places, true)
+        })?;
         classifier.weights.end = tensors.next().end;
         let kept = (0..=blocks.len()).map(|_| MapBuffer::default()).collect();
         let scratches = (0..options.threads).map(|_| Scratch::default()).collect();
@@ -122,6 +166,7 @@ impl TrainNet {
             dropout: net.head.dropout,
             team: Team::new(options.threads)?,
             loops: Elementwise::new(token),
+            narrowing: Narrowing::new(token),
             scratches,
             clock: Clock::new(&layout),
             stem,
@@ -284,8 +329,9 @@ impl TrainNet {
         let (size, trunk) = self.head_input();
         let head_channels = self.head_channels;
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
+        let narrowing = self.narrowing;
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, scratches, clock, images: count };
+        let context = &mut Context { team, loops, narrowing, scratches, clock, images: count };
         let (first, shape) = (&mut self.stages[0], self.stem_shape);
         let sums = stem::forward(context, &self.stem.conv, shape, images, &mut first.raw);
         first.norm.observe(&sums, count * shape.out().0 * shape.out().1, state);
@@ -326,8 +372,9 @@ impl TrainNet {
         let (size, _) = self.head_input();
         let channels = self.head_channels;
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
+        let narrowing = self.narrowing;
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, scratches, clock, images: count };
+        let context = &mut Context { team, loops, narrowing, scratches, clock, images: count };
         let mut features = vec![0.0; count * blocks(channels) * BLOCK];
         head::pool(context, channels, size, self.head_stage.as_raw(), &mut features);
         let mask = head::dropout(self.dropout, dropout_seed, features.len());
@@ -361,8 +408,9 @@ impl TrainNet {
     ) {
         let (size, trunk) = self.head_input();
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
+        let narrowing = self.narrowing;
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, scratches, clock, images: count };
+        let context = &mut Context { team, loops, narrowing, scratches, clock, images: count };
         let (work, last) = (&mut self.work, self.blocks.len());
         let wide = &work.wide[0][..count * map_len(self.head_channels, size)];
         let (conv, channels) = (&self.head.conv, (trunk, self.head_channels));
@@ -397,15 +445,13 @@ impl TrainNet {
     }
 }
 
-/// A dense convolution, its weights the next tensor.
+/// A dense convolution that `make` makes, its weights the next tensor.
 fn dense(
-    token: IsaToken,
     (inputs, outputs): (usize, usize),
-    biased: bool,
     tensors: &mut Tensors<'_>,
+    make: impl FnOnce((usize, usize), &[Places<'_>]) -> Result<PointwiseTraining, KernelError>,
 ) -> Result<Weighted<PointwiseTraining>, TrainError> {
     let (from, to): (Vec<usize>, Vec<usize>) = ((0..inputs).collect(), (0..outputs).collect());
-    let places = [Places { inputs: &from, outputs: &to }];
-    let conv = PointwiseTraining::new(token, (inputs, outputs), &places, biased)?;
+    let conv = make((inputs, outputs), &[Places { inputs: &from, outputs: &to }])?;
     Ok(Weighted { conv, weights: tensors.next() })
 }

@@ -9,7 +9,7 @@
 
 use seesaw_kernels::{
     BLOCK, Team,
-    train::{Elementwise, MapBuffer, Sums},
+    train::{Elementwise, MapBuffer, Narrowing, Sums},
 };
 
 use super::clock::Clock;
@@ -24,6 +24,7 @@ const FEWEST: usize = 4;
 pub(super) struct Context<'a> {
     pub team: &'a Team,
     pub loops: Elementwise,
+    pub narrowing: Narrowing,
     pub scratches: &'a mut [Scratch],
     pub clock: &'a mut Clock,
     /// Images of the batch.

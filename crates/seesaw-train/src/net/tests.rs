@@ -56,7 +56,8 @@ fn tiny() -> Net {
 }
 
 fn options(net: &Net, threads: usize, isa: Option<Isa>) -> NetOptions {
-    NetOptions { input_size: net.input_size, batch: 32, threads, isa }
+    let precision = Precision::F32;
+    NetOptions { input_size: net.input_size, batch: 32, threads, isa, precision }
 }
 
 /// Images, and labels in turn.
@@ -195,6 +196,7 @@ fn the_engine_agrees() {
             batch: labels.len(),
             threads: 1,
             isa: None,
+            precision: Precision::F32,
         };
         let plan = seesaw_engine::compile(&net, &weights, &options).unwrap();
         let largest = logits.iter().fold(1.0f32, |max, l| max.max(l.abs()));

@@ -21,7 +21,7 @@ use std::path::Path;
 use seesaw_data::augment::Augment;
 use serde::{Deserialize, Serialize};
 
-use crate::{optim::OptimizerSpec, schedule::Schedule};
+use crate::{net::Precision, optim::OptimizerSpec, schedule::Schedule};
 
 pub use built_in::NAMES;
 
@@ -54,6 +54,9 @@ pub struct Recipe {
     /// missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
+    /// What the pointwise convolutions multiply.
+    #[serde(default, skip_serializing_if = "Precision::is_default")]
+    pub precision: Precision,
     /// Mean of red, green and blue of the photos, where 1 is full brightness.
     #[serde(default = "imagenet_mean")]
     pub mean: [f32; 3],

@@ -45,6 +45,7 @@ impl Trainer {
             batch: phase.batch,
             threads: machine.threads,
             isa: machine.isa,
+            precision: config.recipe.precision,
         };
         let loader = self.train_loader(phase)?;
         let net = TrainNet::new(&config.net, &options)?;

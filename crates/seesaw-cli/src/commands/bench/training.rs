@@ -18,7 +18,7 @@ use seesaw_kernels::{IsaToken, Team, peak};
 use seesaw_train::{
     layout::State,
     loss::{Loss, Targets},
-    net::{LayerTime, NetOptions, TrainNet},
+    net::{LayerTime, NetOptions, Precision, TrainNet},
     optim::Optimizer,
     recipe::Recipe,
 };
@@ -46,6 +46,7 @@ struct Training {
     batch: usize,
     threads: usize,
     isa: String,
+    precision: Precision,
     steps: usize,
     /// Multiply-adds of a step: three times those of the way forward.
     madds: u64,
@@ -77,7 +78,11 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
     let folder = tempfile::tempdir()?;
     write_images(folder.path(), net.classes.min(batch), batch, input_size)?;
     let loader = loader(folder.path(), batch, input_size, args.threads)?;
-    let (times, layers) = time_steps(net, &loader, args.threads, steps)?;
+    let precision = match args.precision.as_deref() {
+        Some("bf16") => Precision::Bf16,
+        _ => Precision::F32,
+    };
+    let (times, layers) = time_steps(net, &loader, (args.threads, precision), steps)?;
 
     let share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;
     let costs = net.layers(input_size).map_err(Failure::new)?;
@@ -90,6 +95,7 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
         batch,
         threads: args.threads,
         isa: token.isa().to_string(),
+        precision,
         steps,
         madds,
         median_ms: 1e3 * median,
@@ -106,11 +112,11 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
 fn time_steps(
     net: &Net,
     loader: &Loader,
-    threads: usize,
+    (threads, precision): (usize, Precision),
     steps: usize,
 ) -> Result<(Vec<f64>, Vec<LayerTime>), Failure> {
     let (batch, input_size) = (loader.options().batch, loader.options().size);
-    let options = NetOptions { input_size, batch, threads, isa: None };
+    let options = NetOptions { input_size, batch, threads, isa: None, precision };
     let mut train = TrainNet::new(net, &options).map_err(Failure::new)?;
     let weights = NetWeights::random(net, 0).map_err(Failure::new)?;
     let mut state = State::from_weights(&weights);

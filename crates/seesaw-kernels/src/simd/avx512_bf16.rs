@@ -1,0 +1,50 @@
+//! AVX-512 BF16: products of pairs of bf16, at twice the rate of f32's.
+
+use std::{
+    arch::x86_64::{
+        __m256i, _mm256_cvtne2ps_pbh, _mm256_dpbf16_ps, _mm256_permutexvar_epi16,
+        _mm256_setr_epi16, _mm256_storeu_si256, _mm512_dpbf16_ps,
+    },
+    mem::transmute,
+};
+
+use super::{Avx2, Avx512, Narrow, Vector, pairs_over};
+
+pairs_over!(Pairs512, Avx512, 2, |sum, a, b| {
+    // SAFETY: the caller runs where AVX-512 BF16 is enabled; the types are the same 512 bits.
+    Avx512(unsafe { _mm512_dpbf16_ps(sum.0, transmute(a.0), transmute(b.0)) })
+});
+
+pairs_over!(Pairs256, Avx2, 1, |sum, a, b| {
+    // SAFETY: the caller runs where AVX-512 BF16 and VL are enabled; the types are the same 256 bits.
+    Avx2(unsafe { _mm256_dpbf16_ps(sum.0, transmute(a.0), transmute(b.0)) })
+});
+
+/// Both pixels rounded, the second's 8 values behind the first's.
+///
+/// # Safety
+/// AVX-512 BF16 and VL must be enabled.
+#[inline(always)]
+unsafe fn round(first: Avx2, second: Avx2) -> __m256i {
+    // SAFETY: the caller's contract; the types are the same 256 bits.
+    unsafe { transmute(_mm256_cvtne2ps_pbh(second.0, first.0)) }
+}
+
+// For code that is compiled with AVX-512 BF16, BW and VL.
+impl Narrow for Avx2 {
+    #[inline(always)]
+    unsafe fn store_channel_pairs(first: Self, second: Self, to: *mut f32) {
+        // SAFETY: the caller runs where the features are enabled and vouches for 8 writable slots.
+        unsafe { _mm256_storeu_si256(to.cast(), round(first, second)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_pixel_pairs(first: Self, second: Self, to: *mut f32) {
+        // SAFETY: as for `store_channel_pairs`.
+        unsafe {
+            let by_turns = _mm256_setr_epi16(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+            let slots = _mm256_permutexvar_epi16(by_turns, round(first, second));
+            _mm256_storeu_si256(to.cast(), slots);
+        }
+    }
+}

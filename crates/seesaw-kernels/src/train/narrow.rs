@@ -1,0 +1,274 @@
+//! Batch norm's loops that write pairs of bf16, for the microkernels that multiply them.
+//!
+//! A *slot* is such a pair in the place of an f32. A convolution sums over channels, so it reads pairs
+//! of channels, `[pixels][4]` slots of a block; the gradient of its weights sums over pixels and
+//! reads pairs of pixels, `[pixels / 2][8]` slots, the last with 0 where pixels are odd.
+
+use crate::{
+    isa::{Isa, IsaToken},
+    simd::{self, BLOCK, Narrow},
+};
+
+use super::{
+    elementwise::{Affine, Combination},
+    memory::fetch_ahead,
+    paired::SLOTS,
+};
+
+type AffineFn = unsafe fn(&Normalised<'_>, *mut f32, *mut f32);
+type PixelsFn = unsafe fn(&Normalised<'_>, *mut f32);
+type CombineFn = unsafe fn(&Combined<'_>, *mut f32, *mut f32);
+
+/// The loops of one instruction set.
+#[derive(Debug, Clone, Copy)]
+pub struct Narrowing {
+    channels: AffineFn,
+    pixels: PixelsFn,
+    combine: CombineFn,
+}
+
+/// A map that is normalised where it is read; both maps are `[pixels][8]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Normalised<'a> {
+    /// The batch norm's input.
+    pub raw: &'a [f32],
+    /// The batch norm.
+    pub affine: &'a Affine,
+    /// What is added.
+    pub residual: Option<&'a [f32]>,
+}
+
+/// The gradient behind a batch norm, as it is put together; both maps are `[pixels][8]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Combined<'a> {
+    /// The gradient in front.
+    pub gradient: &'a [f32],
+    /// The batch norm's input.
+    pub raw: &'a [f32],
+    /// How.
+    pub by: &'a Combination,
+}
+
+/// Slots of a block of `pixels` pixels in pairs of pixels.
+pub fn pixel_pairs(pixels: usize) -> usize {
+    pixels.div_ceil(2) * BLOCK
+}
+
+/// Slots of a block of `pixels` pixels in pairs of channels.
+pub fn channel_pairs(pixels: usize) -> usize {
+    pixels * SLOTS
+}
+
+impl Narrowing {
+    /// The loops that `token` opens.
+    pub fn new(token: IsaToken) -> Self {
+        match token.for_bf16().isa() {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => BF16,
+            _ => PORTABLE,
+        }
+    }
+
+    /// Writes `map` in pairs of channels, and as it is to `kept` if that is wanted.
+    ///
+    /// # Panics
+    /// When slices do not fit each other.
+    pub fn channels(&self, map: &Normalised<'_>, kept: Option<&mut [f32]>, out: &mut [f32]) {
+        let pixels = map.check();
+        assert_eq!(out.len(), channel_pairs(pixels), "slots of {pixels} pixels");
+        assert!(kept.as_ref().is_none_or(|kept| kept.len() == map.raw.len()), "what is kept");
+        let kept = kept.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr);
+        // SAFETY: the token proved the instruction set, and the lengths were checked.
+        unsafe { (self.channels)(map, kept, out.as_mut_ptr()) }
+    }
+
+    /// Writes `map` in pairs of pixels.
+    ///
+    /// # Panics
+    /// When slices do not fit each other.
+    pub fn pixels(&self, map: &Normalised<'_>, out: &mut [f32]) {
+        let pixels = map.check();
+        assert_eq!(out.len(), pixel_pairs(pixels), "slots of {pixels} pixels");
+        // SAFETY: the token proved the instruction set, and the lengths were checked.
+        unsafe { (self.pixels)(map, out.as_mut_ptr()) }
+    }
+
+    /// Writes `map` in pairs of channels and in pairs of pixels.
+    ///
+    /// # Panics
+    /// When slices do not fit each other.
+    pub fn combine(&self, map: &Combined<'_>, channels: &mut [f32], pixels: &mut [f32]) {
+        let count = map.gradient.len() / BLOCK;
+        assert_eq!(map.raw.len(), count * BLOCK, "batch norm's input of {count} pixels");
+        assert_eq!(map.gradient.len(), count * BLOCK, "whole pixels");
+        assert_eq!(channels.len(), channel_pairs(count), "slots of {count} pixels");
+        assert_eq!(pixels.len(), pixel_pairs(count), "slots of {count} pixels");
+        // SAFETY: the token proved the instruction set, and the lengths were checked.
+        unsafe { (self.combine)(map, channels.as_mut_ptr(), pixels.as_mut_ptr()) }
+    }
+}
+
+impl Normalised<'_> {
+    /// Pixels.
+    ///
+    /// # Panics
+    /// When the maps differ in length.
+    fn check(&self) -> usize {
+        let pixels = self.raw.len() / BLOCK;
+        assert_eq!(self.raw.len(), pixels * BLOCK, "whole pixels");
+        assert!(self.residual.is_none_or(|r| r.len() == self.raw.len()), "residual");
+        pixels
+    }
+
+    /// A pixel.
+    ///
+    /// # Safety
+    /// There must be that pixel, and `V`'s instruction set must be enabled.
+    #[inline(always)]
+    unsafe fn at<V: Narrow>(&self, pixel: usize) -> V {
+        let at = pixel * BLOCK;
+        // SAFETY: the caller's contract.
+        unsafe {
+            let x = self.raw.as_ptr().add(at);
+            fetch_ahead(x);
+            let (scale, shift) = (&self.affine.scale, &self.affine.shift);
+            let mut y = V::load(shift.as_ptr()).mul_add(V::load(x), V::load(scale.as_ptr()));
+            if self.affine.relu6 {
+                y = y.relu6();
+            }
+            match self.residual {
+                Some(residual) => y.add(V::load(residual.as_ptr().add(at))),
+                None => y,
+            }
+        }
+    }
+}
+
+impl Combined<'_> {
+    /// As [`Normalised::at`].
+    #[inline(always)]
+    unsafe fn at<V: Narrow>(&self, pixel: usize) -> V {
+        let at = pixel * BLOCK;
+        // SAFETY: the caller's contract.
+        unsafe {
+            let (g, y) = (self.gradient.as_ptr().add(at), self.raw.as_ptr().add(at));
+            fetch_ahead(g);
+            fetch_ahead(y);
+            let by = self.by;
+            let constant = V::load(by.constant.as_ptr());
+            let sum = constant.mul_add(V::load(y), V::load(by.of_raw.as_ptr()));
+            sum.mul_add(V::load(g), V::load(by.of_gradient.as_ptr()))
+        }
+    }
+}
+
+/// # Safety
+/// `kept` must be null or writable for the map, `out` for its slots.
+#[inline(always)]
+unsafe fn channels<V: Narrow>(map: &Normalised<'_>, kept: *mut f32, out: *mut f32) {
+    let pixels = map.raw.len() / BLOCK;
+    // SAFETY: the caller's contract.
+    unsafe {
+        for pixel in (0..pixels - pixels % 2).step_by(2) {
+            let (first, second) = (map.at::<V>(pixel), map.at::<V>(pixel + 1));
+            if !kept.is_null() {
+                first.store_blocks(kept.add(pixel * BLOCK), 0);
+                second.store_blocks(kept.add((pixel + 1) * BLOCK), 0);
+            }
+            V::store_channel_pairs(first, second, out.add(pixel * SLOTS));
+        }
+        if pixels % 2 == 1 {
+            let last = map.at::<V>(pixels - 1);
+            if !kept.is_null() {
+                last.store_blocks(kept.add((pixels - 1) * BLOCK), 0);
+            }
+            store_last(last, out.add((pixels - 1) * SLOTS));
+        }
+    }
+}
+
+/// # Safety
+/// `out` must be writable for the map's slots.
+#[inline(always)]
+unsafe fn pixels<V: Narrow>(map: &Normalised<'_>, out: *mut f32) {
+    let pixels = map.raw.len() / BLOCK;
+    // SAFETY: the caller's contract.
+    unsafe {
+        for pixel in (0..pixels - pixels % 2).step_by(2) {
+            let (first, second) = (map.at::<V>(pixel), map.at::<V>(pixel + 1));
+            V::store_pixel_pairs(first, second, out.add(pixel * SLOTS));
+        }
+        if pixels % 2 == 1 {
+            let (last, none) = (map.at::<V>(pixels - 1), V::splat(0.0));
+            V::store_pixel_pairs(last, none, out.add((pixels - 1) * SLOTS));
+        }
+    }
+}
+
+/// # Safety
+/// Both outputs must be writable for the map's slots.
+#[inline(always)]
+unsafe fn combine<V: Narrow>(map: &Combined<'_>, channels: *mut f32, pixels: *mut f32) {
+    let count = map.raw.len() / BLOCK;
+    // SAFETY: the caller's contract.
+    unsafe {
+        for pixel in (0..count - count % 2).step_by(2) {
+            let (first, second) = (map.at::<V>(pixel), map.at::<V>(pixel + 1));
+            V::store_channel_pairs(first, second, channels.add(pixel * SLOTS));
+            V::store_pixel_pairs(first, second, pixels.add(pixel * SLOTS));
+        }
+        if count % 2 == 1 {
+            let (last, none) = (map.at::<V>(count - 1), V::splat(0.0));
+            store_last(last, channels.add((count - 1) * SLOTS));
+            V::store_pixel_pairs(last, none, pixels.add((count - 1) * SLOTS));
+        }
+    }
+}
+
+/// The channel pairs of a last pixel that has no second one.
+///
+/// # Safety
+/// `to` must be writable for one pixel.
+#[inline(always)]
+unsafe fn store_last<V: Narrow>(last: V, to: *mut f32) {
+    let mut both = [0.0; BLOCK];
+    // SAFETY: the caller's contract.
+    unsafe {
+        V::store_channel_pairs(last, V::splat(0.0), both.as_mut_ptr());
+        to.copy_from_nonoverlapping(both.as_ptr(), SLOTS);
+    }
+}
+
+/// Defines the loops for one instruction set.
+macro_rules! loops {
+    ($set:ident, $module:ident, $vector:ty, $(#[$feature:meta])?) => {
+        mod $module {
+            use super::{Combined, Normalised, simd};
+
+            $(#[$feature])?
+            pub(super) unsafe fn channels(map: &Normalised<'_>, kept: *mut f32, out: *mut f32) {
+                // SAFETY: the caller's contract.
+                unsafe { super::channels::<$vector>(map, kept, out) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn pixels(map: &Normalised<'_>, out: *mut f32) {
+                // SAFETY: the caller's contract.
+                unsafe { super::pixels::<$vector>(map, out) }
+            }
+            $(#[$feature])?
+            pub(super) unsafe fn combine(map: &Combined<'_>, channels: *mut f32, pixels: *mut f32) {
+                // SAFETY: the caller's contract.
+                unsafe { super::combine::<$vector>(map, channels, pixels) }
+            }
+        }
+        const $set: Narrowing = Narrowing {
+            channels: $module::channels,
+            pixels: $module::pixels,
+            combine: $module::combine,
+        };
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+loops!(BF16, bf16, simd::Avx2, #[target_feature(enable = "avx512bf16,avx512bw,avx512f,avx512vl,avx2,fma")]);
+loops!(PORTABLE, portable, simd::Portable,);

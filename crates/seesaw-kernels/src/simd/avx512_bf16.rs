@@ -2,8 +2,9 @@
 
 use std::{
     arch::x86_64::{
-        __m256i, _mm256_cvtne2ps_pbh, _mm256_dpbf16_ps, _mm256_permutexvar_epi16,
-        _mm256_setr_epi16, _mm256_storeu_si256, _mm512_dpbf16_ps,
+        __m256i, _mm_loadu_si128, _mm_stream_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32,
+        _mm256_cvtne2ps_pbh, _mm256_cvtneps_pbh, _mm256_dpbf16_ps, _mm256_permutexvar_epi16,
+        _mm256_setr_epi16, _mm256_slli_epi32, _mm256_storeu_si256, _mm512_dpbf16_ps,
     },
     mem::transmute,
 };
@@ -46,5 +47,21 @@ impl Narrow for Avx2 {
             let slots = _mm256_permutexvar_epi16(by_turns, round(first, second));
             _mm256_storeu_si256(to.cast(), slots);
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_narrow(from: *const f32) -> Self {
+        // SAFETY: the caller runs where the features are enabled and vouches for 4 readable slots.
+        unsafe {
+            let lanes = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()));
+            Self(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(lanes)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn stream_narrow(self, to: *mut f32) {
+        // SAFETY: the caller runs where the features are enabled and vouches for 4 writable,
+        // aligned slots; the types are the same 128 bits.
+        unsafe { _mm_stream_si128(to.cast(), transmute(_mm256_cvtneps_pbh(self.0))) }
     }
 }

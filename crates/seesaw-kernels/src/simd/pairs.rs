@@ -20,6 +20,18 @@ pub(crate) trait Narrow: Vector {
     /// # Safety
     /// As for [`Self::store_channel_pairs`].
     unsafe fn store_pixel_pairs(first: Self, second: Self, to: *mut f32);
+
+    /// The 8 channels of a pixel from 4 slots.
+    ///
+    /// # Safety
+    /// As for [`Vector`]; `from` must be readable for 4 slots.
+    unsafe fn load_narrow(from: *const f32) -> Self;
+
+    /// Rounds the 8 channels of a pixel and writes 4 slots past the caches.
+    ///
+    /// # Safety
+    /// As for [`Vector::stream`]; `to` must be writable for 4 slots and aligned to them.
+    unsafe fn stream_narrow(self, to: *mut f32);
 }
 
 /// A slot that holds `low` and `high`, each rounded to the nearest bf16.
@@ -118,6 +130,21 @@ impl Narrow for Portable {
         let slots: [f32; BLOCK] = std::array::from_fn(|i| pair(first.0[i], second.0[i]));
         // SAFETY: the caller vouches for 8 writable slots.
         unsafe { to.cast::<[f32; BLOCK]>().write_unaligned(slots) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_narrow(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for 4 readable slots.
+        let slots = unsafe { from.cast::<[f32; BLOCK / 2]>().read_unaligned() };
+        Self(std::array::from_fn(|i| halves(slots[i / 2])[i % 2]))
+    }
+
+    #[inline(always)]
+    unsafe fn stream_narrow(self, to: *mut f32) {
+        let slots: [f32; BLOCK / 2] =
+            std::array::from_fn(|i| pair(self.0[2 * i], self.0[2 * i + 1]));
+        // SAFETY: the caller vouches for 4 writable slots.
+        unsafe { to.cast::<[f32; BLOCK / 2]>().write_unaligned(slots) }
     }
 }
 

@@ -8,7 +8,10 @@ use crate::{
     simd::{self, BLOCK, Vector},
 };
 
-use super::memory::{fetch_ahead, publish};
+use super::{
+    memory::{fetch_ahead, publish},
+    stored::{Plain, Rounded, Storage, Stored},
+};
 
 /// A value for each channel of a block.
 pub type Lanes = [f32; BLOCK];
@@ -70,14 +73,14 @@ impl Grid {
     }
 }
 
-/// What [`Elementwise::mask_and_sum`] reads; all maps are `[pixels][8]`.
+/// What [`Elementwise::mask_and_sum`] reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Masked<'a> {
-    /// The gradient.
+    /// The gradient, `[pixels][8]`.
     pub gradient: &'a [f32],
-    /// What is added to it.
+    /// What is added to it, `[pixels][8]`.
     pub residual: Option<&'a [f32]>,
-    /// The batch norm's input.
+    /// The batch norm's input, in the loops' storage.
     pub raw: &'a [f32],
     /// The batch norm, with the ReLU6 that masks where there is one.
     pub affine: &'a Affine,
@@ -90,9 +93,10 @@ type CombineFn = unsafe fn(*const f32, *const f32, usize, &Combination, *mut f32
 type MomentsFn = unsafe fn(*const f32, usize, *mut f32, &mut [Lanes; 2]);
 type MaskFn = unsafe fn(&Masked<'_>, usize, usize, *mut f32, &mut [Lanes; 2]);
 
-/// The loops of one instruction set.
+/// The loops of one instruction set, for maps in one storage.
 #[derive(Debug, Clone, Copy)]
 pub struct Elementwise {
+    storage: Storage,
     affine: AffineFn,
     combine: CombineFn,
     moments: MomentsFn,
@@ -100,8 +104,15 @@ pub struct Elementwise {
 }
 
 impl Elementwise {
-    /// The loops that `token` opens.
-    pub fn new(token: IsaToken) -> Self {
+    /// The loops that `token` opens, for maps in that storage.
+    pub fn new(token: IsaToken, storage: Storage) -> Self {
+        if storage == Storage::Bf16 {
+            return match token.for_bf16().isa() {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => AVX512_ROUNDED,
+                _ => PORTABLE_ROUNDED,
+            };
+        }
         match token.isa() {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => AVX512,
@@ -113,8 +124,8 @@ impl Elementwise {
         }
     }
 
-    /// Applies `affine` to the pixels of `x`, adds those of `residual`, both `[pixels][8]`, and
-    /// writes them to `grid` on the plane `out`.
+    /// Applies `affine` to the pixels of `x`, adds those of `residual`, `[pixels][8]`, and writes
+    /// them in f32 to `grid` on the plane `out`.
     ///
     /// # Panics
     /// When `out` or `residual` is too short.
@@ -126,16 +137,17 @@ impl Elementwise {
         out: &mut [f32],
         grid: Grid,
     ) {
-        let pixels = x.len() / BLOCK;
+        let pixels = x.len() / self.storage.pixel();
         assert!(grid.len(pixels) <= out.len(), "output of {pixels} pixels");
-        assert!(residual.is_none_or(|r| r.len() >= x.len()), "residual of {pixels} pixels");
+        let has_all = |r: &[f32]| r.len() >= pixels * BLOCK;
+        assert!(residual.is_none_or(has_all), "residual of {pixels} pixels");
         let residual = residual.map_or(std::ptr::null(), <[f32]>::as_ptr);
         // SAFETY: the token proved the instruction set, and the lengths were checked.
         unsafe { (self.affine)(x.as_ptr(), pixels, affine, residual, out.as_mut_ptr(), grid) }
     }
 
-    /// Combines a gradient and a batch norm's input, both `[pixels][8]`, and writes the pixels to
-    /// `grid` on the plane `out`.
+    /// Combines a gradient and a batch norm's input and writes the pixels in f32 to `grid` on the
+    /// plane `out`.
     ///
     /// # Panics
     /// When `raw` or `out` is too short.
@@ -147,7 +159,7 @@ impl Elementwise {
         out: &mut [f32],
         grid: Grid,
     ) {
-        let pixels = gradient.len() / BLOCK;
+        let pixels = gradient.len() / self.storage.pixel();
         assert!(grid.len(pixels) <= out.len(), "output of {pixels} pixels");
         assert!(raw.len() >= gradient.len(), "batch norm's input of {pixels} pixels");
         let (gradient, raw) = (gradient.as_ptr(), raw.as_ptr());
@@ -161,9 +173,10 @@ impl Elementwise {
     /// # Panics
     /// When the slices differ in length, or `out` does not begin at a multiple of 32 bytes.
     pub fn moments(&self, x: &[f32], out: &mut [f32], sums: &mut Sums) {
-        assert_eq!(out.len(), x.len(), "a copy of the map's shape");
-        check_aligned(out);
-        for (x, out) in x.chunks(RUN * BLOCK).zip(out.chunks_mut(RUN * BLOCK)) {
+        let pixel = self.storage.pixel();
+        assert_eq!(out.len() / pixel, x.len() / BLOCK, "a copy of the map's shape");
+        self.check_aligned(out);
+        for (x, out) in x.chunks(RUN * BLOCK).zip(out.chunks_mut(RUN * pixel)) {
             let mut part = [[0.0; BLOCK]; 2];
             // SAFETY: the token proved the instruction set, and the lengths were checked.
             unsafe { (self.moments)(x.as_ptr(), x.len() / BLOCK, out.as_mut_ptr(), &mut part) }
@@ -179,24 +192,26 @@ impl Elementwise {
     /// # Panics
     /// When the slices differ in length, or `out` does not begin at a multiple of 32 bytes.
     pub fn mask_and_sum(&self, masked: &Masked<'_>, out: &mut [f32], sums: &mut Sums) {
-        let lens = [masked.gradient.len(), masked.raw.len(), out.len()];
-        assert!(lens.iter().all(|len| *len == out.len()), "maps of one shape: {lens:?}");
-        assert!(masked.residual.is_none_or(|r| r.len() == out.len()), "residual of that shape");
-        check_aligned(out);
-        for (run, out) in out.chunks_mut(RUN * BLOCK).enumerate() {
-            let (mut part, pixels) = ([[0.0; BLOCK]; 2], out.len() / BLOCK);
+        let (pixel, len) = (self.storage.pixel(), masked.gradient.len());
+        let stored = len / BLOCK * pixel;
+        assert!(masked.raw.len() == stored && out.len() == stored, "maps of one shape");
+        assert!(masked.residual.is_none_or(|r| r.len() == len), "residual of that shape");
+        self.check_aligned(out);
+        for (run, out) in out.chunks_mut(RUN * pixel).enumerate() {
+            let (mut part, pixels) = ([[0.0; BLOCK]; 2], out.len() / pixel);
             // SAFETY: the token proved the instruction set, and the lengths were checked.
             unsafe { (self.mask)(masked, run * RUN, pixels, out.as_mut_ptr(), &mut part) }
             add(sums, &part);
         }
         publish();
     }
-}
 
-/// # Panics
-/// Unless `out` begins where vectors may be streamed to.
-fn check_aligned(out: &[f32]) {
-    assert!(out.as_ptr().addr().is_multiple_of(BLOCK * size_of::<f32>()), "output out of line");
+    /// # Panics
+    /// Unless `out` begins where pixels may be streamed to.
+    fn check_aligned(&self, out: &[f32]) {
+        let pixel = self.storage.pixel() * size_of::<f32>();
+        assert!(out.as_ptr().addr().is_multiple_of(pixel), "output out of line");
+    }
 }
 
 fn add(sums: &mut Sums, part: &[Lanes; 2]) {
@@ -206,7 +221,7 @@ fn add(sums: &mut Sums, part: &[Lanes; 2]) {
 }
 
 #[inline(always)]
-unsafe fn affine<V: Vector>(
+unsafe fn affine<V: Vector, S: Stored<V>>(
     x: *const f32,
     pixels: usize,
     by: &Affine,
@@ -221,14 +236,15 @@ unsafe fn affine<V: Vector>(
         while first < pixels {
             let cols = grid.cols.min(pixels - first);
             for col in 0..cols {
-                let at = (first + col) * BLOCK;
-                fetch_ahead(x.add(at));
-                let mut y = shift.mul_add(V::load(x.add(at)), scale);
+                let pixel = first + col;
+                let x = x.add(pixel * S::PIXEL);
+                fetch_ahead(x);
+                let mut y = shift.mul_add(S::load(x), scale);
                 if by.relu6 {
                     y = y.relu6();
                 }
                 if !residual.is_null() {
-                    y = y.add(V::load(residual.add(at)));
+                    y = y.add(V::load(residual.add(pixel * BLOCK)));
                 }
                 y.store_blocks(row.add(col * grid.step * BLOCK), 0);
             }
@@ -239,7 +255,7 @@ unsafe fn affine<V: Vector>(
 }
 
 #[inline(always)]
-unsafe fn combine<V: Vector>(
+unsafe fn combine<V: Vector, S: Stored<V>>(
     gradient: *const f32,
     raw: *const f32,
     pixels: usize,
@@ -255,11 +271,11 @@ unsafe fn combine<V: Vector>(
         while first < pixels {
             let cols = grid.cols.min(pixels - first);
             for col in 0..cols {
-                let at = (first + col) * BLOCK;
-                fetch_ahead(raw.add(at));
-                fetch_ahead(gradient.add(at));
-                let y = V::load(raw.add(at));
-                let sum = constant.mul_add(y, of_y).mul_add(V::load(gradient.add(at)), of_g);
+                let at = (first + col) * S::PIXEL;
+                let (raw, gradient) = (raw.add(at), gradient.add(at));
+                fetch_ahead(raw);
+                fetch_ahead(gradient);
+                let sum = constant.mul_add(S::load(raw), of_y).mul_add(S::load(gradient), of_g);
                 sum.store_blocks(row.add(col * grid.step * BLOCK), 0);
             }
             first += cols;
@@ -272,19 +288,23 @@ unsafe fn combine<V: Vector>(
 const CHAINS: usize = 4;
 
 #[inline(always)]
-unsafe fn moments<V: Vector>(x: *const f32, pixels: usize, out: *mut f32, part: &mut [Lanes; 2]) {
+unsafe fn moments<V: Vector, S: Stored<V>>(
+    x: *const f32,
+    pixels: usize,
+    out: *mut f32,
+    part: &mut [Lanes; 2],
+) {
     // SAFETY: the caller vouches for `pixels` pixels of both maps.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; CHAINS];
         let whole = pixels - pixels % CHAINS;
         for pixel in (0..whole).step_by(CHAINS) {
             for (i, sums) in sums.iter_mut().enumerate() {
-                let at = (pixel + i) * BLOCK;
-                moments_pixel(x.add(at), out.add(at), sums);
+                moments_pixel::<V, S>(x, out, pixel + i, sums);
             }
         }
         for pixel in whole..pixels {
-            moments_pixel(x.add(pixel * BLOCK), out.add(pixel * BLOCK), &mut sums[0]);
+            moments_pixel::<V, S>(x, out, pixel, &mut sums[0]);
         }
         collect(&sums, part);
     }
@@ -292,18 +312,23 @@ unsafe fn moments<V: Vector>(x: *const f32, pixels: usize, out: *mut f32, part: 
 
 /// One pixel of [`moments`]. Not a closure: those do not inherit the instruction set.
 #[inline(always)]
-unsafe fn moments_pixel<V: Vector>(x: *const f32, out: *mut f32, [sum, squares]: &mut [V; 2]) {
+unsafe fn moments_pixel<V: Vector, S: Stored<V>>(
+    x: *const f32,
+    out: *mut f32,
+    pixel: usize,
+    [sum, squares]: &mut [V; 2],
+) {
     // SAFETY: the caller vouches for the pixel in both maps.
     unsafe {
-        let value = V::load(x);
+        let value = V::load(x.add(pixel * BLOCK));
         *sum = sum.add(value);
         *squares = squares.mul_add(value, value);
-        value.stream(out);
+        S::stream(value, out.add(pixel * S::PIXEL));
     }
 }
 
 #[inline(always)]
-unsafe fn mask<V: Vector>(
+unsafe fn mask<V: Vector, S: Stored<V>>(
     masked: &Masked<'_>,
     first: usize,
     pixels: usize,
@@ -323,18 +348,18 @@ unsafe fn mask<V: Vector>(
             residual: masked
                 .residual
                 .map_or(std::ptr::null(), |residual| residual.as_ptr().add(first * BLOCK)),
-            raw: masked.raw.as_ptr().add(first * BLOCK),
+            raw: masked.raw.as_ptr().add(first * S::PIXEL),
             out,
         };
         let mut sums = [[V::splat(0.0); 2]; CHAINS];
         let whole = pixels - pixels % CHAINS;
         for pixel in (0..whole).step_by(CHAINS) {
             for (i, sums) in sums.iter_mut().enumerate() {
-                mask_pixel(&maps, pixel + i, by.relu6, &constants, sums);
+                mask_pixel::<V, S>(&maps, pixel + i, by.relu6, &constants, sums);
             }
         }
         for pixel in whole..pixels {
-            mask_pixel(&maps, pixel, by.relu6, &constants, &mut sums[0]);
+            mask_pixel::<V, S>(&maps, pixel, by.relu6, &constants, &mut sums[0]);
         }
         collect(&sums, part);
     }
@@ -357,7 +382,7 @@ struct Maps {
 
 /// One pixel of [`mask`].
 #[inline(always)]
-unsafe fn mask_pixel<V: Vector>(
+unsafe fn mask_pixel<V: Vector, S: Stored<V>>(
     maps: &Maps,
     pixel: usize,
     relu6: bool,
@@ -367,7 +392,8 @@ unsafe fn mask_pixel<V: Vector>(
     let at = pixel * BLOCK;
     // SAFETY: the caller vouches for the pixel in all maps.
     unsafe {
-        let (mut g, y) = (V::load(maps.gradient.add(at)), V::load(maps.raw.add(at)));
+        let mut g = V::load(maps.gradient.add(at));
+        let y = S::load(maps.raw.add(pixel * S::PIXEL));
         if !maps.residual.is_null() {
             g = g.add(V::load(maps.residual.add(at)));
         }
@@ -376,7 +402,7 @@ unsafe fn mask_pixel<V: Vector>(
         }
         *sum = sum.add(g);
         *products = products.mul_add(g, y.add(constants.below));
-        g.stream(maps.out.add(at));
+        S::stream(g, maps.out.add(pixel * S::PIXEL));
     }
 }
 
@@ -394,32 +420,33 @@ unsafe fn collect<V: Vector>(sums: &[[V; 2]; CHAINS], out: &mut [Lanes; 2]) {
 
 /// Defines the loops for one instruction set.
 macro_rules! loops {
-    ($set:ident, $module:ident, $vector:ty, $(#[$feature:meta])?) => {
+    ($set:ident, $module:ident, $vector:ty, $stored:ident, $storage:expr, $(#[$feature:meta])?) => {
         mod $module {
             use super::{Affine, Combination, Grid, Lanes, Masked, simd};
 
             $(#[$feature])?
             pub(super) unsafe fn affine(x: *const f32, n: usize, by: &Affine, residual: *const f32, out: *mut f32, grid: Grid) {
                 // SAFETY: the caller's contract.
-                unsafe { super::affine::<$vector>(x, n, by, residual, out, grid) }
+                unsafe { super::affine::<$vector, super::$stored>(x, n, by, residual, out, grid) }
             }
             $(#[$feature])?
             pub(super) unsafe fn combine(g: *const f32, y: *const f32, n: usize, by: &Combination, out: *mut f32, grid: Grid) {
                 // SAFETY: the caller's contract.
-                unsafe { super::combine::<$vector>(g, y, n, by, out, grid) }
+                unsafe { super::combine::<$vector, super::$stored>(g, y, n, by, out, grid) }
             }
             $(#[$feature])?
             pub(super) unsafe fn moments(x: *const f32, n: usize, out: *mut f32, part: &mut [Lanes; 2]) {
                 // SAFETY: the caller's contract.
-                unsafe { super::moments::<$vector>(x, n, out, part) }
+                unsafe { super::moments::<$vector, super::$stored>(x, n, out, part) }
             }
             $(#[$feature])?
             pub(super) unsafe fn mask(masked: &Masked<'_>, first: usize, n: usize, out: *mut f32, part: &mut [Lanes; 2]) {
                 // SAFETY: the caller's contract.
-                unsafe { super::mask::<$vector>(masked, first, n, out, part) }
+                unsafe { super::mask::<$vector, super::$stored>(masked, first, n, out, part) }
             }
         }
         const $set: Elementwise = Elementwise {
+            storage: $storage,
             affine: $module::affine,
             combine: $module::combine,
             moments: $module::moments,
@@ -429,9 +456,12 @@ macro_rules! loops {
 }
 
 #[cfg(target_arch = "x86_64")]
-loops!(AVX512, avx512, simd::Avx2, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]);
+loops!(AVX512, avx512, simd::Avx2, Plain, Storage::F32, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
-loops!(AVX2, avx2, simd::Avx2, #[target_feature(enable = "avx2,fma")]);
+loops!(AVX512_ROUNDED, avx512_rounded, simd::Avx2, Rounded, Storage::Bf16, #[target_feature(enable = "avx512bf16,avx512bw,avx512f,avx512vl,avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+loops!(AVX2, avx2, simd::Avx2, Plain, Storage::F32, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "aarch64")]
-loops!(NEON, neon, simd::Neon, #[target_feature(enable = "neon")]);
-loops!(PORTABLE, portable, simd::Portable,);
+loops!(NEON, neon, simd::Neon, Plain, Storage::F32, #[target_feature(enable = "neon")]);
+loops!(PORTABLE, portable, simd::Portable, Plain, Storage::F32,);
+loops!(PORTABLE_ROUNDED, portable_rounded, simd::Portable, Rounded, Storage::Bf16,);

@@ -77,7 +77,7 @@ unsafe fn products<V: Vector, const MR: usize, const NR: usize>(
     stride: usize,
     rows: *mut f32,
     pixels: usize,
-    ahead: *const f32,
+    (ahead, step): (*const f32, usize),
 ) {
     // SAFETY: the caller vouches for `MR` rows, and for both maps at all pixels.
     unsafe {
@@ -88,7 +88,7 @@ unsafe fn products<V: Vector, const MR: usize, const NR: usize>(
             }
         }
         for pixel in 0..pixels {
-            fetch(ahead.wrapping_add(pixel * V::DEPTH * BLOCK));
+            fetch(ahead.wrapping_add(pixel * V::DEPTH * step));
             let (x, dy) = (x.add(pixel * BLOCK), dy.add(pixel * BLOCK));
             let mut gradient = [V::splat(0.0); NR];
             for (j, g) in gradient.iter_mut().enumerate() {

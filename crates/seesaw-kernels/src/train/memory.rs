@@ -157,6 +157,8 @@ pub struct Upcoming<'a> {
     pub map: &'a [f32],
     /// f32 from one block to the next.
     pub stride: usize,
+    /// f32 from one pixel to the next.
+    pub pixel: usize,
 }
 
 impl<'a> Ahead<'a> {
@@ -165,19 +167,19 @@ impl<'a> Ahead<'a> {
         Self { maps, block: 0 }
     }
 
-    /// The next block, or `other` if there is none.
+    /// The next block and the f32 of its pixels, or `other` if there is none.
     #[inline(always)]
-    pub(super) fn next_or(&mut self, other: *const f32) -> *const f32 {
+    pub(super) fn next_or(&mut self, other: *const f32) -> (*const f32, usize) {
         while let [upcoming, rest @ ..] = self.maps {
             if let Some(at) = upcoming.map.get(self.block * upcoming.stride..)
                 && !at.is_empty()
             {
                 self.block += 1;
-                return at.as_ptr();
+                return (at.as_ptr(), upcoming.pixel);
             }
             (self.maps, self.block) = (rest, 0);
         }
-        other
+        (other, BLOCK)
     }
 }
 

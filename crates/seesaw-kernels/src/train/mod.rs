@@ -11,6 +11,7 @@ mod memory;
 mod narrow;
 mod paired;
 mod pointwise;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -19,3 +20,4 @@ pub use elementwise::{Affine, Combination, Elementwise, Grid, Lanes, Masked, Sum
 pub use memory::{Ahead, MapBuffer, Upcoming};
 pub use narrow::{Combined, Narrowing, Normalised, channel_pairs, pixel_pairs};
 pub use pointwise::{Places, PointwiseTraining, Span, SpanMut};
+pub use stored::Storage;

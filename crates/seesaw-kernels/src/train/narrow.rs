@@ -12,7 +12,7 @@ use crate::{
 use super::{
     elementwise::{Affine, Combination},
     memory::fetch_ahead,
-    paired::SLOTS,
+    stored::{Plain, Rounded, SLOTS, Storage, Stored},
 };
 
 type AffineFn = unsafe fn(&Normalised<'_>, *mut f32, *mut f32);
@@ -22,23 +22,24 @@ type CombineFn = unsafe fn(&Combined<'_>, *mut f32, *mut f32);
 /// The loops of one instruction set.
 #[derive(Debug, Clone, Copy)]
 pub struct Narrowing {
+    storage: Storage,
     channels: AffineFn,
     pixels: PixelsFn,
     combine: CombineFn,
 }
 
-/// A map that is normalised where it is read; both maps are `[pixels][8]`.
+/// A map that is normalised where it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Normalised<'a> {
-    /// The batch norm's input.
+    /// The batch norm's input, in the loops' storage.
     pub raw: &'a [f32],
     /// The batch norm.
     pub affine: &'a Affine,
-    /// What is added.
+    /// What is added, `[pixels][8]`.
     pub residual: Option<&'a [f32]>,
 }
 
-/// The gradient behind a batch norm, as it is put together; both maps are `[pixels][8]`.
+/// The gradient behind a batch norm, as it is put together; both maps are in the loops' storage.
 #[derive(Debug, Clone, Copy)]
 pub struct Combined<'a> {
     /// The gradient in front.
@@ -60,12 +61,15 @@ pub fn channel_pairs(pixels: usize) -> usize {
 }
 
 impl Narrowing {
-    /// The loops that `token` opens.
-    pub fn new(token: IsaToken) -> Self {
-        match token.for_bf16().isa() {
+    /// The loops that `token` opens, for maps in that storage.
+    pub fn new(token: IsaToken, storage: Storage) -> Self {
+        match (token.for_bf16().isa(), storage) {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => BF16,
-            _ => PORTABLE,
+            (Isa::Avx512, Storage::F32) => AVX512,
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, Storage::Bf16) => AVX512_ROUNDED,
+            (_, Storage::F32) => PORTABLE,
+            (_, Storage::Bf16) => PORTABLE_ROUNDED,
         }
     }
 
@@ -74,9 +78,9 @@ impl Narrowing {
     /// # Panics
     /// When slices do not fit each other.
     pub fn channels(&self, map: &Normalised<'_>, kept: Option<&mut [f32]>, out: &mut [f32]) {
-        let pixels = map.check();
+        let pixels = map.check(self.storage);
         assert_eq!(out.len(), channel_pairs(pixels), "slots of {pixels} pixels");
-        assert!(kept.as_ref().is_none_or(|kept| kept.len() == map.raw.len()), "what is kept");
+        assert!(kept.as_ref().is_none_or(|kept| kept.len() == pixels * BLOCK), "what is kept");
         let kept = kept.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr);
         // SAFETY: the token proved the instruction set, and the lengths were checked.
         unsafe { (self.channels)(map, kept, out.as_mut_ptr()) }
@@ -87,7 +91,7 @@ impl Narrowing {
     /// # Panics
     /// When slices do not fit each other.
     pub fn pixels(&self, map: &Normalised<'_>, out: &mut [f32]) {
-        let pixels = map.check();
+        let pixels = map.check(self.storage);
         assert_eq!(out.len(), pixel_pairs(pixels), "slots of {pixels} pixels");
         // SAFETY: the token proved the instruction set, and the lengths were checked.
         unsafe { (self.pixels)(map, out.as_mut_ptr()) }
@@ -98,9 +102,10 @@ impl Narrowing {
     /// # Panics
     /// When slices do not fit each other.
     pub fn combine(&self, map: &Combined<'_>, channels: &mut [f32], pixels: &mut [f32]) {
-        let count = map.gradient.len() / BLOCK;
-        assert_eq!(map.raw.len(), count * BLOCK, "batch norm's input of {count} pixels");
-        assert_eq!(map.gradient.len(), count * BLOCK, "whole pixels");
+        let pixel = self.storage.pixel();
+        let count = map.raw.len() / pixel;
+        assert_eq!(map.raw.len(), count * pixel, "whole pixels");
+        assert_eq!(map.gradient.len(), map.raw.len(), "a gradient of {count} pixels");
         assert_eq!(channels.len(), channel_pairs(count), "slots of {count} pixels");
         assert_eq!(pixels.len(), pixel_pairs(count), "slots of {count} pixels");
         // SAFETY: the token proved the instruction set, and the lengths were checked.
@@ -113,10 +118,10 @@ impl Normalised<'_> {
     ///
     /// # Panics
     /// When the maps differ in length.
-    fn check(&self) -> usize {
-        let pixels = self.raw.len() / BLOCK;
-        assert_eq!(self.raw.len(), pixels * BLOCK, "whole pixels");
-        assert!(self.residual.is_none_or(|r| r.len() == self.raw.len()), "residual");
+    fn check(&self, storage: Storage) -> usize {
+        let pixels = self.raw.len() / storage.pixel();
+        assert_eq!(self.raw.len(), pixels * storage.pixel(), "whole pixels");
+        assert!(self.residual.is_none_or(|r| r.len() == pixels * BLOCK), "residual");
         pixels
     }
 
@@ -125,19 +130,18 @@ impl Normalised<'_> {
     /// # Safety
     /// There must be that pixel, and `V`'s instruction set must be enabled.
     #[inline(always)]
-    unsafe fn at<V: Narrow>(&self, pixel: usize) -> V {
-        let at = pixel * BLOCK;
+    unsafe fn at<V: Narrow, S: Stored<V>>(&self, pixel: usize) -> V {
         // SAFETY: the caller's contract.
         unsafe {
-            let x = self.raw.as_ptr().add(at);
+            let x = self.raw.as_ptr().add(pixel * S::PIXEL);
             fetch_ahead(x);
             let (scale, shift) = (&self.affine.scale, &self.affine.shift);
-            let mut y = V::load(shift.as_ptr()).mul_add(V::load(x), V::load(scale.as_ptr()));
+            let mut y = V::load(shift.as_ptr()).mul_add(S::load(x), V::load(scale.as_ptr()));
             if self.affine.relu6 {
                 y = y.relu6();
             }
             match self.residual {
-                Some(residual) => y.add(V::load(residual.as_ptr().add(at))),
+                Some(residual) => y.add(V::load(residual.as_ptr().add(pixel * BLOCK))),
                 None => y,
             }
         }
@@ -147,8 +151,8 @@ impl Normalised<'_> {
 impl Combined<'_> {
     /// As [`Normalised::at`].
     #[inline(always)]
-    unsafe fn at<V: Narrow>(&self, pixel: usize) -> V {
-        let at = pixel * BLOCK;
+    unsafe fn at<V: Narrow, S: Stored<V>>(&self, pixel: usize) -> V {
+        let at = pixel * S::PIXEL;
         // SAFETY: the caller's contract.
         unsafe {
             let (g, y) = (self.gradient.as_ptr().add(at), self.raw.as_ptr().add(at));
@@ -156,8 +160,8 @@ impl Combined<'_> {
             fetch_ahead(y);
             let by = self.by;
             let constant = V::load(by.constant.as_ptr());
-            let sum = constant.mul_add(V::load(y), V::load(by.of_raw.as_ptr()));
-            sum.mul_add(V::load(g), V::load(by.of_gradient.as_ptr()))
+            let sum = constant.mul_add(S::load(y), V::load(by.of_raw.as_ptr()));
+            sum.mul_add(S::load(g), V::load(by.of_gradient.as_ptr()))
         }
     }
 }
@@ -165,12 +169,12 @@ impl Combined<'_> {
 /// # Safety
 /// `kept` must be null or writable for the map, `out` for its slots.
 #[inline(always)]
-unsafe fn channels<V: Narrow>(map: &Normalised<'_>, kept: *mut f32, out: *mut f32) {
-    let pixels = map.raw.len() / BLOCK;
+unsafe fn channels<V: Narrow, S: Stored<V>>(map: &Normalised<'_>, kept: *mut f32, out: *mut f32) {
+    let pixels = map.raw.len() / S::PIXEL;
     // SAFETY: the caller's contract.
     unsafe {
         for pixel in (0..pixels - pixels % 2).step_by(2) {
-            let (first, second) = (map.at::<V>(pixel), map.at::<V>(pixel + 1));
+            let (first, second) = (map.at::<V, S>(pixel), map.at::<V, S>(pixel + 1));
             if !kept.is_null() {
                 first.store_blocks(kept.add(pixel * BLOCK), 0);
                 second.store_blocks(kept.add((pixel + 1) * BLOCK), 0);
@@ -178,7 +182,7 @@ unsafe fn channels<V: Narrow>(map: &Normalised<'_>, kept: *mut f32, out: *mut f3
             V::store_channel_pairs(first, second, out.add(pixel * SLOTS));
         }
         if pixels % 2 == 1 {
-            let last = map.at::<V>(pixels - 1);
+            let last = map.at::<V, S>(pixels - 1);
             if !kept.is_null() {
                 last.store_blocks(kept.add((pixels - 1) * BLOCK), 0);
             }
@@ -190,16 +194,16 @@ unsafe fn channels<V: Narrow>(map: &Normalised<'_>, kept: *mut f32, out: *mut f3
 /// # Safety
 /// `out` must be writable for the map's slots.
 #[inline(always)]
-unsafe fn pixels<V: Narrow>(map: &Normalised<'_>, out: *mut f32) {
-    let pixels = map.raw.len() / BLOCK;
+unsafe fn pixels<V: Narrow, S: Stored<V>>(map: &Normalised<'_>, out: *mut f32) {
+    let pixels = map.raw.len() / S::PIXEL;
     // SAFETY: the caller's contract.
     unsafe {
         for pixel in (0..pixels - pixels % 2).step_by(2) {
-            let (first, second) = (map.at::<V>(pixel), map.at::<V>(pixel + 1));
+            let (first, second) = (map.at::<V, S>(pixel), map.at::<V, S>(pixel + 1));
             V::store_pixel_pairs(first, second, out.add(pixel * SLOTS));
         }
         if pixels % 2 == 1 {
-            let (last, none) = (map.at::<V>(pixels - 1), V::splat(0.0));
+            let (last, none) = (map.at::<V, S>(pixels - 1), V::splat(0.0));
             V::store_pixel_pairs(last, none, out.add((pixels - 1) * SLOTS));
         }
     }
@@ -208,17 +212,17 @@ unsafe fn pixels<V: Narrow>(map: &Normalised<'_>, out: *mut f32) {
 /// # Safety
 /// Both outputs must be writable for the map's slots.
 #[inline(always)]
-unsafe fn combine<V: Narrow>(map: &Combined<'_>, channels: *mut f32, pixels: *mut f32) {
-    let count = map.raw.len() / BLOCK;
+unsafe fn combine<V: Narrow, S: Stored<V>>(map: &Combined<'_>, channels: *mut f32, pixels: *mut f32) {
+    let count = map.raw.len() / S::PIXEL;
     // SAFETY: the caller's contract.
     unsafe {
         for pixel in (0..count - count % 2).step_by(2) {
-            let (first, second) = (map.at::<V>(pixel), map.at::<V>(pixel + 1));
+            let (first, second) = (map.at::<V, S>(pixel), map.at::<V, S>(pixel + 1));
             V::store_channel_pairs(first, second, channels.add(pixel * SLOTS));
             V::store_pixel_pairs(first, second, pixels.add(pixel * SLOTS));
         }
         if count % 2 == 1 {
-            let (last, none) = (map.at::<V>(count - 1), V::splat(0.0));
+            let (last, none) = (map.at::<V, S>(count - 1), V::splat(0.0));
             store_last(last, channels.add((count - 1) * SLOTS));
             V::store_pixel_pairs(last, none, pixels.add((count - 1) * SLOTS));
         }
@@ -241,27 +245,28 @@ unsafe fn store_last<V: Narrow>(last: V, to: *mut f32) {
 
 /// Defines the loops for one instruction set.
 macro_rules! loops {
-    ($set:ident, $module:ident, $vector:ty, $(#[$feature:meta])?) => {
+    ($set:ident, $module:ident, $vector:ty, $stored:ident, $storage:expr, $(#[$feature:meta])?) => {
         mod $module {
             use super::{Combined, Normalised, simd};
 
             $(#[$feature])?
             pub(super) unsafe fn channels(map: &Normalised<'_>, kept: *mut f32, out: *mut f32) {
                 // SAFETY: the caller's contract.
-                unsafe { super::channels::<$vector>(map, kept, out) }
+                unsafe { super::channels::<$vector, super::$stored>(map, kept, out) }
             }
             $(#[$feature])?
             pub(super) unsafe fn pixels(map: &Normalised<'_>, out: *mut f32) {
                 // SAFETY: the caller's contract.
-                unsafe { super::pixels::<$vector>(map, out) }
+                unsafe { super::pixels::<$vector, super::$stored>(map, out) }
             }
             $(#[$feature])?
             pub(super) unsafe fn combine(map: &Combined<'_>, channels: *mut f32, pixels: *mut f32) {
                 // SAFETY: the caller's contract.
-                unsafe { super::combine::<$vector>(map, channels, pixels) }
+                unsafe { super::combine::<$vector, super::$stored>(map, channels, pixels) }
             }
         }
         const $set: Narrowing = Narrowing {
+            storage: $storage,
             channels: $module::channels,
             pixels: $module::pixels,
             combine: $module::combine,
@@ -270,5 +275,8 @@ macro_rules! loops {
 }
 
 #[cfg(target_arch = "x86_64")]
-loops!(BF16, bf16, simd::Avx2, #[target_feature(enable = "avx512bf16,avx512bw,avx512f,avx512vl,avx2,fma")]);
-loops!(PORTABLE, portable, simd::Portable,);
+loops!(AVX512, avx512, simd::Avx2, Plain, Storage::F32, #[target_feature(enable = "avx512bf16,avx512bw,avx512f,avx512vl,avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+loops!(AVX512_ROUNDED, avx512_rounded, simd::Avx2, Rounded, Storage::Bf16, #[target_feature(enable = "avx512bf16,avx512bw,avx512f,avx512vl,avx2,fma")]);
+loops!(PORTABLE, portable, simd::Portable, Plain, Storage::F32,);
+loops!(PORTABLE_ROUNDED, portable_rounded, simd::Portable, Rounded, Storage::Bf16,);

@@ -13,8 +13,7 @@ use crate::{
     simd::{self, BLOCK},
 };
 
-/// Slots of a pixel of a block: pairs of neighbouring channels.
-pub(super) const SLOTS: usize = BLOCK / 2;
+use super::stored::SLOTS;
 
 /// One direction of a convolution: weights packed in pairs of inputs, and the number of the weight
 /// that each half of a pair is, from 1; 0 is padding.

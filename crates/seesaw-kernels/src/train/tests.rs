@@ -118,7 +118,7 @@ fn the_gradient_of_biases_is_a_sum() {
 #[test]
 fn pointwise_in_pairs_of_bf16() {
     on_every_isa(|token, _| {
-        let narrowing = Narrowing::new(token);
+        let narrowing = Narrowing::new(token, Storage::F32);
         for (inputs, outputs, groups) in convolutions() {
             for pixels in [1, 7, 40] {
                 let mut values = Values::new((inputs * outputs + pixels) as u64);
@@ -180,7 +180,7 @@ fn slots(narrowing: Narrowing, map: &[f32], pixels: usize) -> (Vec<f32>, Vec<f32
 #[test]
 fn loops_that_narrow() {
     on_every_isa(|token, _| {
-        let narrowing = Narrowing::new(token);
+        let narrowing = Narrowing::new(token, Storage::F32);
         for pixels in [1, 2, 9, 64] {
             let mut values = Values::new(pixels as u64);
             let mut lanes = || -> Lanes { values.integers(BLOCK).try_into().unwrap() };
@@ -288,7 +288,7 @@ fn depthwise_forward_and_backward() {
 #[test]
 fn elementwise_loops() {
     on_every_isa(|token, _| {
-        let loops = Elementwise::new(token);
+        let loops = Elementwise::new(token, Storage::F32);
         for pixels in [1, 5, 300] {
             let mut values = Values::new(pixels as u64);
             let mut lanes = || -> Lanes { values.reals(BLOCK).try_into().unwrap() };

@@ -6,16 +6,16 @@ use seesaw_kernels::{
     BLOCK,
     layout::blocks,
     train::{
-        Affine, Ahead, Combined, DepthwiseTraining, Elementwise, Grid, Masked, Narrowing,
-        Normalised, PointwiseTraining, Span, SpanMut, Sums, Upcoming, channel_pairs, pixel_pairs,
+        Affine, Ahead, Combined, DepthwiseTraining, Grid, Masked, Normalised, PointwiseTraining,
+        Span, SpanMut, Storage, Sums, Upcoming, channel_pairs, pixel_pairs,
     },
 };
 
 use super::{
     forward::{Raw, Source, Strip},
     norm::Norm,
-    parts::{Context, split, split_mut, total},
-    shape::{Size, behind, map_len},
+    parts::{Context, Loops, split, split_mut, total},
+    shape::{Size, behind, map_len, stored_len},
 };
 
 /// The gradient in front of a batch norm: of the map that the norm's outputs are.
@@ -25,6 +25,8 @@ pub(super) struct Behind<'a> {
     pub gradient: &'a [f32],
     /// The convolution's outputs.
     pub raw: &'a [f32],
+    /// Of both maps.
+    pub storage: Storage,
     pub norm: &'a Norm,
 }
 
@@ -38,7 +40,8 @@ pub(super) struct Around<'a> {
     pub behind: Behind<'a>,
     /// What the convolution read.
     pub input: Source<'a>,
-    /// The map and the batch norm that this came from.
+    /// The map and the batch norm that this came from. The input and the gradient of the inputs are
+    /// in the storage of this map.
     pub front: Raw<'a>,
     /// What is added to the gradient of the inputs.
     pub residual: Option<&'a [f32]>,
@@ -90,35 +93,43 @@ impl<'a> Around<'a> {
 impl<'a> Item<'a> {
     /// What the strip behind `strip` will read; a map that is read twice, where the input is
     /// [`Source::Raw`], is there once.
-    fn upcoming(&self, strip: Strip, input: Source<'_>) -> Vec<Upcoming<'a>> {
+    fn upcoming(
+        &self,
+        strip: Strip,
+        behind: Storage,
+        input: Source<'_>,
+    ) -> impl Iterator<Item = Upcoming<'a>> {
         let first = strip.first + strip.count;
-        let of = |map: &'a [f32]| {
-            let map = if first < strip.pixels { &map[first * BLOCK..] } else { &[] };
-            Upcoming { map, stride: strip.pixels * BLOCK }
-        };
-        let maps = [self.gradient, self.raw, self.input, self.front];
+        let front = input.storage();
+        let maps =
+            [(self.gradient, behind), (self.raw, behind), (self.input, front), (self.front, front)];
         let distinct = if let Source::Raw(_) = input { 3 } else { 4 };
-        maps[..distinct].iter().map(|map| of(map)).collect()
+        maps.into_iter().take(distinct).map(move |(map, storage)| {
+            let pixel = storage.pixel();
+            let map = if first < strip.pixels { &map[first * pixel..] } else { &[] };
+            Upcoming { map, stride: strip.pixels * pixel, pixel }
+        })
     }
 
     /// Takes a strip's gradients of the weights and, which is left in `x`, of the inputs; `dy` is
     /// for the gradient of the outputs.
     fn take_back(
         &mut self,
-        loops: &Elementwise,
+        loops: &Loops,
         conv: &PointwiseTraining,
         (behind, input): (Behind<'_>, Source<'_>),
         strip: Strip,
         (dy, x): (&mut [f32], &mut [f32]),
     ) {
-        let count = strip.count;
+        let (count, loops) = (strip.count, loops.of(Storage::F32));
         let blocks = dy.chunks_exact_mut(count * BLOCK).zip(&behind.norm.combination);
         for (block, (dy, by)) in blocks.enumerate() {
-            let (gradient, raw) = (&self.gradient[strip.of(block)], &self.raw[strip.of(block)]);
+            let place = strip.of(block, Storage::F32);
+            let (gradient, raw) = (&self.gradient[place.clone()], &self.raw[place]);
             loops.combine(gradient, raw, by, dy, Grid::LINE);
         }
         let dy = Span { map: dy, pixels: count, first: 0 };
-        let upcoming = self.upcoming(strip, input);
+        let upcoming: Vec<_> = self.upcoming(strip, behind.storage, input).collect();
         let ahead = Ahead::new(&upcoming);
         match input {
             Source::Kept(_) => {
@@ -128,7 +139,8 @@ impl<'a> Item<'a> {
             Source::Raw(raw) => {
                 let blocks = x.chunks_exact_mut(count * BLOCK).zip(&raw.norm.affine);
                 for (block, (x, by)) in blocks.enumerate() {
-                    loops.affine(&self.input[strip.of(block)], by, None, x, Grid::LINE);
+                    let input = &self.input[strip.of(block, Storage::F32)];
+                    loops.affine(input, by, None, x, Grid::LINE);
                 }
                 let x = Span { map: x, pixels: count, first: 0 };
                 conv.accumulate(x, dy, self.weights, count, ahead);
@@ -141,7 +153,7 @@ impl<'a> Item<'a> {
     /// The same for a convolution in pairs.
     fn take_back_pairs(
         &mut self,
-        narrowing: &Narrowing,
+        loops: &Loops,
         conv: &PointwiseTraining,
         (behind, input): (Behind<'_>, Source<'_>),
         strip: Strip,
@@ -156,8 +168,10 @@ impl<'a> Item<'a> {
         for (block, ((dy_channels, dy_pixels), by)) in
             slots.zip(&behind.norm.combination).enumerate()
         {
-            let (gradient, raw) = (&self.gradient[strip.of(block)], &self.raw[strip.of(block)]);
-            narrowing.combine(&Combined { gradient, raw, by }, dy_channels, dy_pixels);
+            let place = strip.of(block, behind.storage);
+            let (gradient, raw) = (&self.gradient[place.clone()], &self.raw[place]);
+            let combined = Combined { gradient, raw, by };
+            loops.narrowing(behind.storage).combine(&combined, dy_channels, dy_pixels);
         }
         let inputs = x.len() / (count * BLOCK);
         let x_pixels = &mut x[..inputs * pixels];
@@ -166,12 +180,13 @@ impl<'a> Item<'a> {
                 Source::Kept(_) => &Affine::IDENTITY,
                 Source::Raw(raw) => &raw.norm.affine[block],
             };
-            let raw = &self.input[strip.of(block)];
-            narrowing.pixels(&Normalised { raw, affine, residual: None }, x);
+            let raw = &self.input[strip.of(block, input.storage())];
+            let map = Normalised { raw, affine, residual: None };
+            loops.narrowing(input.storage()).pixels(&map, x);
         }
         let pairs = count.div_ceil(2);
         let of = |map| Span { map, pixels: pairs, first: 0 };
-        let upcoming = self.upcoming(strip, input);
+        let upcoming: Vec<_> = self.upcoming(strip, behind.storage, input).collect();
         let ahead = Ahead::new(&upcoming);
         conv.accumulate(of(x_pixels), of(dy_pixels), self.weights, pairs, ahead);
         conv.backward_pairs(dy_channels, x, count);
@@ -190,9 +205,9 @@ pub(super) fn pointwise(
     packed: &mut [f32],
 ) -> Vec<Sums> {
     let Around { channels: (inputs, outputs), size, behind, input, front, .. } = around;
-    let (part, plane) = (context.part(), size.0 * size.1);
-    let (loops, narrowing) = (context.loops, context.narrowing);
-    let (in_len, out_len) = (map_len(inputs, size), map_len(outputs, size));
+    let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
+    let in_len = stored_len(front.storage, inputs, size);
+    let out_len = stored_len(behind.storage, outputs, size);
     let mut items = around.cut(part, (in_len, out_len), dx, (packed, conv.packed_len()));
     context.run(&mut items, |item, scratch| {
         item.weights.fill(0.0);
@@ -203,7 +218,7 @@ pub(super) fn pointwise(
             if conv.is_in_pairs() {
                 // Both kinds of pairs; one pixel more where pixels are odd.
                 let maps = scratch.pair(map_len(outputs, (1, count + 1)), x_len);
-                item.take_back_pairs(&narrowing, conv, (behind, input), strip, maps);
+                item.take_back_pairs(&loops, conv, (behind, input), strip, maps);
             } else {
                 let maps = scratch.pair(map_len(outputs, (1, count)), x_len);
                 item.take_back(&loops, conv, (behind, input), strip, maps);
@@ -211,14 +226,15 @@ pub(super) fn pointwise(
             let (_, x) = scratch.pair(0, x_len);
             let blocks = x.chunks_exact(count * BLOCK).zip(&mut item.sums);
             for (block, (gradient, sums)) in blocks.enumerate() {
+                let place = strip.of(block, front.storage);
                 let masked = Masked {
                     gradient,
-                    residual: item.residual.map(|map| &map[strip.of(block)]),
-                    raw: &item.front[strip.of(block)],
+                    residual: item.residual.map(|map| &map[strip.of(block, Storage::F32)]),
+                    raw: &item.front[place.clone()],
                     affine: &front.norm.affine[block],
                     mean: &front.norm.mean[block],
                 };
-                loops.mask_and_sum(&masked, &mut item.dx[strip.of(block)], sums);
+                loops.of(front.storage).mask_and_sum(&masked, &mut item.dx[place], sums);
             }
         }
     });
@@ -239,14 +255,16 @@ pub(super) fn depthwise(
     let Around { channels: (channels, _), size, behind: after, input, front, .. } = around;
     let (stride, loops, part) = (conv.stride(), context.loops, context.part());
     let small = behind(size, stride);
-    let (in_len, out_len) = (map_len(channels, size), map_len(channels, small));
+    let in_len = stored_len(front.storage, channels, size);
+    let out_len = stored_len(after.storage, channels, small);
     let taps_len = blocks(channels) * 9 * BLOCK;
     let mut items = around.cut(part, (in_len, out_len), dx, (taps, taps_len));
-    let (plane, small_plane) = (size.0 * size.1 * BLOCK, small.0 * small.1 * BLOCK);
+    let plane = size.0 * size.1 * front.storage.pixel();
+    let small_plane = small.0 * small.1 * after.storage.pixel();
     let (padded, width) = ((size.0 + 2) * (size.1 + 2) * BLOCK, size.1 + 2);
     context.run(&mut items, |item, scratch| {
         let images = item.input.len() / in_len;
-        let (both, gradient) = scratch.pair(2 * padded, plane);
+        let (both, back) = scratch.pair(2 * padded, size.0 * size.1 * BLOCK);
         let (x, dy) = both.split_at_mut(padded);
         x.fill(0.0);
         dy.fill(0.0);
@@ -258,17 +276,18 @@ pub(super) fn depthwise(
             input.pad(&loops, block, map, size.1, x);
             let behind = i * small_plane..(i + 1) * small_plane;
             let (by, inner) = (&after.norm.combination[block], &mut dy[(width + 1) * BLOCK..]);
-            loops.combine(&item.gradient[behind.clone()], &item.raw[behind], by, inner, grid);
+            let (gradient, raw) = (&item.gradient[behind.clone()], &item.raw[behind]);
+            loops.of(after.storage).combine(gradient, raw, by, inner, grid);
             conv.accumulate(x, dy, size, &mut item.weights[block * 9 * BLOCK..][..9 * BLOCK]);
-            conv.backward(block, dy, size, gradient);
+            conv.backward(block, dy, size, back);
             let masked = Masked {
-                gradient,
+                gradient: back,
                 residual: item.residual.map(|map| &map[i * plane..][..plane]),
                 raw: &item.front[i * plane..][..plane],
                 affine: &front.norm.affine[block],
                 mean: &front.norm.mean[block],
             };
-            loops.mask_and_sum(&masked, dx, &mut item.sums[block]);
+            loops.of(front.storage).mask_and_sum(&masked, dx, &mut item.sums[block]);
         }
     });
     let sums = total(items.iter().map(|item| &item.sums));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use seesaw_arch::{Block, Middle};
 use seesaw_kernels::{
     BLOCK, IsaToken, KernelError,
-    train::{DepthwiseTraining, MapBuffer, PointwiseTraining},
+    train::{DepthwiseTraining, MapBuffer, PointwiseTraining, Storage},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     forward::{self, Ahead, Raw, Source},
     norm::Norm,
     parts::Context,
-    shape::{Size, behind, map_len, places},
+    shape::{Size, behind, map_len, places, stored_len},
 };
 use crate::layout::{Layout, State};
 
@@ -22,20 +22,21 @@ use crate::layout::{Layout, State};
 #[derive(Debug)]
 pub(super) struct Stage {
     pub raw: MapBuffer,
+    pub storage: Storage,
     pub norm: Norm,
 }
 
 impl Stage {
-    pub fn new(norm: Norm) -> Self {
-        Self { raw: MapBuffer::default(), norm }
+    pub fn new(norm: Norm, storage: Storage) -> Self {
+        Self { raw: MapBuffer::default(), storage, norm }
     }
 
     pub fn as_raw(&self) -> Raw<'_> {
-        Raw { map: &self.raw, norm: &self.norm }
+        Raw { map: &self.raw, storage: self.storage, norm: &self.norm }
     }
 
     pub fn behind<'a>(&'a self, gradient: &'a [f32]) -> Behind<'a> {
-        Behind { gradient, raw: &self.raw, norm: &self.norm }
+        Behind { gradient, raw: &self.raw, storage: self.storage, norm: &self.norm }
     }
 }
 
@@ -117,7 +118,7 @@ impl TrainBlock {
                 let conv = precision.pointwise(token, channels, &groups)?;
                 let weights = tensors.next();
                 let norm = tensors.norm(middle.before.clone(), block.activate_expand);
-                Some((Weighted { conv, weights }, Stage::new(norm)))
+                Some((Weighted { conv, weights }, Stage::new(norm, precision.wide())))
             }
         };
         let conv = DepthwiseTraining::new(token, block.expanded, block.stride)?;
@@ -136,10 +137,10 @@ impl TrainBlock {
             expand,
             depthwise,
             places: middle.after,
-            middle: Stage::new(depthwise_norm),
+            middle: Stage::new(depthwise_norm, precision.wide()),
             project,
         };
-        Ok((new, Stage::new(norm)))
+        Ok((new, Stage::new(norm, Storage::F32)))
     }
 
     /// Of the outputs.
@@ -155,15 +156,16 @@ impl TrainBlock {
     /// Makes room for a batch.
     pub fn fit(&mut self, images: usize) {
         if let Some((_, stage)) = &mut self.expand {
-            stage.raw.resize(images * map_len(self.shape.expanded, self.size));
+            let len = stored_len(stage.storage, self.shape.expanded, self.size);
+            stage.raw.resize(images * len);
         }
-        let out = map_len(self.shape.expanded, self.out());
+        let out = stored_len(self.middle.storage, self.shape.expanded, self.out());
         self.middle.raw.resize(images * out);
     }
 
-    /// f32 of an image's expanded map.
+    /// f32, or pairs in their place, of an image's expanded map.
     pub fn wide_len(&self) -> usize {
-        map_len(self.shape.expanded, self.size)
+        stored_len(self.middle.storage, self.shape.expanded, self.size)
     }
 
     /// Runs the block on what `front` normalises, `residual` added, which goes to `kept`.
@@ -183,7 +185,7 @@ impl TrainBlock {
             Some((expand, stage)) => {
                 let channels = (inputs, expanded);
                 let ahead = Ahead { channels, size, input: front.as_raw(), residual };
-                let map = &mut stage.raw;
+                let map = (&mut stage.raw[..], stage.storage);
                 let sums = forward::pointwise(context, &expand.conv, ahead, Some(kept), map);
                 stage.norm.observe(&sums, count(size), state);
                 context.clock.forward(self.first_layer);
@@ -194,14 +196,15 @@ impl TrainBlock {
                 Source::Kept(kept)
             }
         };
-        let (conv, map) = (&self.depthwise.conv, &mut self.middle.raw);
+        let (conv, map) = (&self.depthwise.conv, (&mut self.middle.raw[..], self.middle.storage));
         let sums = forward::depthwise(context, conv, expanded, size, source, map);
         self.middle.norm.observe(&sums, count(small), state);
         context.clock.forward(project_layer - 1);
 
         let (channels, input) = ((expanded, outputs), self.middle.as_raw());
         let ahead = Ahead { channels, size: small, input, residual: None };
-        let sums = forward::pointwise(context, &self.project.conv, ahead, None, &mut out.raw);
+        let map = (&mut out.raw[..], out.storage);
+        let sums = forward::pointwise(context, &self.project.conv, ahead, None, map);
         out.norm.observe(&sums, count(small), state);
         context.clock.forward(project_layer);
     }
@@ -224,7 +227,8 @@ impl TrainBlock {
         let packed = &mut work.packed;
         let dz = &dz[..images * map_len(outputs, small)];
         let dx = &mut dx[..images * map_len(inputs, size)];
-        let middle_gradient = &mut behind_depthwise[..images * map_len(expanded, small)];
+        let len = stored_len(self.middle.storage, expanded, small);
+        let middle_gradient = &mut behind_depthwise[..images * len];
 
         let (conv, raw) = (&self.project.conv, self.middle.as_raw());
         let around = Around {
@@ -259,7 +263,8 @@ impl TrainBlock {
             work.narrow.swap(0, 1);
             return;
         };
-        let wide = &mut behind_expand[..images * map_len(expanded, size)];
+        let len = stored_len(stage.storage, expanded, size);
+        let wide = &mut behind_expand[..images * len];
         let raw = stage.as_raw();
         let around = Around { input: Source::Raw(raw), front: raw, residual: None, ..around };
         let sums = backward::depthwise(context, conv, around, wide, packed);

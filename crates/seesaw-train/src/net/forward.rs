@@ -7,22 +7,23 @@ use seesaw_kernels::{
     BLOCK,
     layout::blocks,
     train::{
-        DepthwiseTraining, Elementwise, Grid, Narrowing, Normalised, PointwiseTraining, Span,
-        SpanMut, Sums, channel_pairs,
+        DepthwiseTraining, Grid, Normalised, PointwiseTraining, Span, SpanMut, Storage, Sums,
+        channel_pairs,
     },
 };
 
 use super::{
     norm::Norm,
-    parts::{Context, split, split_mut, total},
-    shape::{Size, behind, map_len},
+    parts::{Context, Loops, split, split_mut, total},
+    shape::{Size, behind, map_len, stored_len},
 };
 
 /// The outputs of a convolution and the batch norm behind it.
 #[derive(Clone, Copy)]
 pub(super) struct Raw<'a> {
-    /// For each part of the batch `[blocks][images][pixels][8]`.
+    /// For each part of the batch `[blocks][images][pixels]`.
     pub map: &'a [f32],
+    pub storage: Storage,
     pub norm: &'a Norm,
 }
 
@@ -59,9 +60,9 @@ impl Strip {
     }
 
     /// Where the strip lies in block `block` of the map.
-    pub fn of(self, block: usize) -> Range<usize> {
-        let first = (block * self.pixels + self.first) * BLOCK;
-        first..first + self.count * BLOCK
+    pub fn of(self, block: usize, storage: Storage) -> Range<usize> {
+        let first = (block * self.pixels + self.first) * storage.pixel();
+        first..first + self.count * storage.pixel()
     }
 }
 
@@ -90,19 +91,20 @@ impl Item<'_> {
     /// Normalises a strip to `x` and convolves it to `y`.
     fn convolve(
         &mut self,
-        loops: &Elementwise,
+        loops: &Loops,
         conv: &PointwiseTraining,
         norm: &Norm,
         strip: Strip,
         (x, y): (&mut [f32], &mut [f32]),
     ) {
-        for (block, (x, by)) in
-            x.chunks_exact_mut(strip.count * BLOCK).zip(&norm.affine).enumerate()
-        {
-            let residual = self.residual.map(|map| &map[strip.of(block)]);
-            loops.affine(&self.raw[strip.of(block)], by, residual, x, Grid::LINE);
+        let loops = loops.of(Storage::F32);
+        let blocks = x.chunks_exact_mut(strip.count * BLOCK).zip(&norm.affine);
+        for (block, (x, by)) in blocks.enumerate() {
+            let place = strip.of(block, Storage::F32);
+            let residual = self.residual.map(|map| &map[place.clone()]);
+            loops.affine(&self.raw[place.clone()], by, residual, x, Grid::LINE);
             if let Some(kept) = &mut self.kept {
-                kept[strip.of(block)].copy_from_slice(x);
+                kept[place].copy_from_slice(x);
             }
         }
         let of = |map| Span { map, pixels: strip.count, first: 0 };
@@ -112,19 +114,20 @@ impl Item<'_> {
     /// The same for a convolution in pairs.
     fn convolve_pairs(
         &mut self,
-        narrowing: &Narrowing,
+        loops: &Loops,
         conv: &PointwiseTraining,
-        norm: &Norm,
+        (norm, storage): (&Norm, Storage),
         strip: Strip,
         (x, y): (&mut [f32], &mut [f32]),
     ) {
         let slots = channel_pairs(strip.count);
         let x = &mut x[..norm.affine.len() * slots];
         for (block, (x, affine)) in x.chunks_exact_mut(slots).zip(&norm.affine).enumerate() {
-            let residual = self.residual.map(|map| &map[strip.of(block)]);
-            let map = Normalised { raw: &self.raw[strip.of(block)], affine, residual };
-            let kept = self.kept.as_mut().map(|kept| &mut kept[strip.of(block)]);
-            narrowing.channels(&map, kept, x);
+            let place = strip.of(block, Storage::F32);
+            let residual = self.residual.map(|map| &map[place.clone()]);
+            let raw = &self.raw[strip.of(block, storage)];
+            let kept = self.kept.as_mut().map(|kept| &mut kept[place]);
+            loops.narrowing(storage).channels(&Normalised { raw, affine, residual }, kept, x);
         }
         conv.forward_pairs(x, y, strip.count);
     }
@@ -136,14 +139,14 @@ pub(super) fn pointwise(
     conv: &PointwiseTraining,
     ahead: Ahead<'_>,
     kept: Option<&mut [f32]>,
-    out: &mut [f32],
+    (out, out_storage): (&mut [f32], Storage),
 ) -> Vec<Sums> {
     let Ahead { channels: (inputs, outputs), size, input, residual } = ahead;
-    let (part, plane) = (context.part(), size.0 * size.1);
-    let (loops, narrowing) = (context.loops, context.narrowing);
-    let (in_len, out_len) = (map_len(inputs, size), map_len(outputs, size));
-    let mut kept = kept.map(|map| split_mut(map, part, in_len));
-    let mut residual = residual.map(|map| split(map, part, in_len));
+    let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
+    let in_len = stored_len(input.storage, inputs, size);
+    let out_len = stored_len(out_storage, outputs, size);
+    let mut kept = kept.map(|map| split_mut(map, part, map_len(inputs, size)));
+    let mut residual = residual.map(|map| split(map, part, map_len(inputs, size)));
     let mut items: Vec<Item<'_>> = split(input.map, part, in_len)
         .zip(split_mut(out, part, out_len))
         .map(|(raw, out)| Item {
@@ -160,13 +163,14 @@ pub(super) fn pointwise(
             let count = strip.count;
             let (x, y) = scratch.pair(map_len(inputs, (1, count)), map_len(outputs, (1, count)));
             if conv.is_in_pairs() {
-                item.convolve_pairs(&narrowing, conv, input.norm, strip, (x, y));
+                item.convolve_pairs(&loops, conv, (input.norm, input.storage), strip, (x, y));
             } else {
                 item.convolve(&loops, conv, input.norm, strip, (x, y));
             }
             let blocks = y.chunks_exact(count * BLOCK).zip(&mut item.sums);
             for (block, (y, sums)) in blocks.enumerate() {
-                loops.moments(y, &mut item.out[strip.of(block)], sums);
+                let out = &mut item.out[strip.of(block, out_storage)];
+                loops.of(out_storage).moments(y, out, sums);
             }
         }
     });
@@ -193,7 +197,8 @@ pub(super) fn normalise(
         let planes = raw.chunks_exact(len).zip(out.chunks_exact_mut(len));
         for (block, (raw, out)) in planes.enumerate() {
             let residual = residual.map(|map| &map[block * len..]);
-            loops.affine(raw, &input.norm.affine[block], residual, out, Grid::LINE);
+            let affine = &input.norm.affine[block];
+            loops.of(input.storage).affine(raw, affine, residual, out, Grid::LINE);
         }
     });
 }
@@ -215,10 +220,17 @@ impl<'a> Source<'a> {
         }
     }
 
+    pub fn storage(self) -> Storage {
+        match self {
+            Source::Raw(raw) => raw.storage,
+            Source::Kept(_) => Storage::F32,
+        }
+    }
+
     /// Writes block `block` of an image's plane into a plane with a border, which is left alone.
     pub fn pad(
         self,
-        loops: &Elementwise,
+        loops: &Loops,
         block: usize,
         plane: &[f32],
         cols: usize,
@@ -229,7 +241,8 @@ impl<'a> Source<'a> {
         match self {
             Source::Raw(raw) => {
                 let grid = Grid { cols, step: 1, row: width };
-                loops.affine(plane, &raw.norm.affine[block], None, inner, grid);
+                let affine = &raw.norm.affine[block];
+                loops.of(raw.storage).affine(plane, affine, None, inner, grid);
             }
             Source::Kept(_) => {
                 let rows = plane.chunks_exact(cols * BLOCK).zip(inner.chunks_mut(width * BLOCK));
@@ -246,26 +259,29 @@ pub(super) fn depthwise(
     channels: usize,
     size: Size,
     input: Source<'_>,
-    out: &mut [f32],
+    (out, out_storage): (&mut [f32], Storage),
 ) -> Vec<Sums> {
     let small = behind(size, conv.stride());
-    let (in_len, out_len) = (map_len(channels, size), map_len(channels, small));
+    let in_len = stored_len(input.storage(), channels, size);
+    let out_len = stored_len(out_storage, channels, small);
     let (part, loops) = (context.part(), context.loops);
     let mut items: Vec<_> = split(input.map(), part, in_len)
         .zip(split_mut(out, part, out_len))
         .map(|(map, out)| (map, out, vec![[[0.0; BLOCK]; 2]; blocks(channels)]))
         .collect();
-    let (plane, small_plane) = (size.0 * size.1 * BLOCK, small.0 * small.1 * BLOCK);
+    let plane = size.0 * size.1 * input.storage().pixel();
+    let small_plane = small.0 * small.1 * out_storage.pixel();
     context.run(&mut items, |(map, out, sums), scratch| {
         let images = map.len() / in_len;
-        let (padded, y) = scratch.pair((size.0 + 2) * (size.1 + 2) * BLOCK, small_plane);
+        let y_len = small.0 * small.1 * BLOCK;
+        let (padded, y) = scratch.pair((size.0 + 2) * (size.1 + 2) * BLOCK, y_len);
         padded.fill(0.0);
         let planes = map.chunks_exact(plane).zip(out.chunks_exact_mut(small_plane));
         for (i, (map, out)) in planes.enumerate() {
             let block = i / images;
             input.pad(&loops, block, map, size.1, padded);
             conv.forward(block, padded, size, y);
-            loops.moments(y, out, &mut sums[block]);
+            loops.of(out_storage).moments(y, out, &mut sums[block]);
         }
     });
     total(items.iter().map(|(.., sums)| sums))

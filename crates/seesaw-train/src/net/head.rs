@@ -9,7 +9,7 @@ use seesaw_kernels::{
 use super::{
     forward::Raw,
     parts::{Context, split, split_mut, total},
-    shape::{Size, map_len},
+    shape::{Size, stored_len},
 };
 
 /// The means over the pixels of a normalised map, `[images][blocks * 8]`.
@@ -20,14 +20,15 @@ pub(super) fn pool(
     input: Raw<'_>,
     out: &mut [f32],
 ) {
-    let (part, pixels, loops) = (context.part(), size.0 * size.1, context.loops);
-    let mut items: Vec<_> = split(input.map, part, map_len(channels, size))
+    let (part, pixels, storage) = (context.part(), size.0 * size.1, input.storage);
+    let loops = *context.loops.of(storage);
+    let mut items: Vec<_> = split(input.map, part, stored_len(storage, channels, size))
         .zip(split_mut(out, part, blocks(channels) * BLOCK))
         .collect();
     context.run(&mut items, |(map, out), scratch| {
         let images = out.len() / (blocks(channels) * BLOCK);
         let (plane, _) = scratch.pair(pixels * BLOCK, 0);
-        for (i, raw) in map.chunks_exact(pixels * BLOCK).enumerate() {
+        for (i, raw) in map.chunks_exact(pixels * storage.pixel()).enumerate() {
             let (block, image) = (i / images, i % images);
             loops.affine(raw, &input.norm.affine[block], None, plane, Grid::LINE);
             let mut sums = [0.0f64; BLOCK];
@@ -43,7 +44,7 @@ pub(super) fn pool(
 }
 
 /// The way back through the pool: spreads `gradient`, `[images][blocks * 8]`, over the pixels of
-/// `dx` where ReLU6 lets it through.
+/// `dx`, in the storage of `front`, where ReLU6 lets it through.
 pub(super) fn spread(
     context: &mut Context<'_>,
     channels: usize,
@@ -52,8 +53,8 @@ pub(super) fn spread(
     gradient: &[f32],
     dx: &mut [f32],
 ) -> Vec<Sums> {
-    let (part, pixels, loops) = (context.part(), size.0 * size.1, context.loops);
-    let len = map_len(channels, size);
+    let (part, pixels, storage) = (context.part(), size.0 * size.1, front.storage);
+    let (len, loops) = (stored_len(storage, channels, size), *context.loops.of(storage));
     let mut items: Vec<_> = split(front.map, part, len)
         .zip(split(gradient, part, blocks(channels) * BLOCK))
         .zip(split_mut(dx, part, len))
@@ -62,7 +63,8 @@ pub(super) fn spread(
     context.run(&mut items, |((map, gradient), dx, sums), scratch| {
         let images = gradient.len() / (blocks(channels) * BLOCK);
         let (plane, _) = scratch.pair(pixels * BLOCK, 0);
-        let planes = map.chunks_exact(pixels * BLOCK).zip(dx.chunks_exact_mut(pixels * BLOCK));
+        let pixel = storage.pixel();
+        let planes = map.chunks_exact(pixels * pixel).zip(dx.chunks_exact_mut(pixels * pixel));
         for (i, (raw, dx)) in planes.enumerate() {
             let (block, image) = (i / images, i % images);
             let mut share = [0.0; BLOCK];

@@ -19,15 +19,15 @@ mod tests;
 use block::{Gradients, Stage, Tensors, TrainBlock, Weighted};
 use clock::Clock;
 pub use clock::LayerTime;
-use parts::{Context, Scratch};
+use parts::{Context, Loops, Scratch};
 use seesaw_arch::Net;
 use seesaw_kernels::{
     BLOCK, Isa, IsaToken, KernelError, Team,
     layout::blocks,
-    train::{Elementwise, MapBuffer, Narrowing, Places, PointwiseTraining},
+    train::{MapBuffer, Places, PointwiseTraining, Storage},
 };
 use serde::{Deserialize, Serialize};
-use shape::map_len;
+use shape::{map_len, stored_len};
 use stem::StemShape;
 
 use crate::{
@@ -50,7 +50,8 @@ pub struct NetOptions {
     pub precision: Precision,
 }
 
-/// What pointwise convolutions multiply. Sums, maps, weights and everything else are f32.
+/// What pointwise convolutions multiply, and what the wide maps between a block's convolutions are
+/// kept in. Sums, weights, the maps between blocks and everything else are f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
@@ -65,6 +66,14 @@ impl Precision {
     /// Whether a recipe need not say it.
     pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// How the wide maps between a block's convolutions are stored.
+    fn wide(self) -> Storage {
+        match self {
+            Self::F32 => Storage::F32,
+            Self::Bf16 => Storage::Bf16,
+        }
     }
 
     /// A convolution that multiplies in this precision.
@@ -89,8 +98,7 @@ pub struct TrainNet {
     classes: usize,
     dropout: f32,
     team: Team,
-    loops: Elementwise,
-    narrowing: Narrowing,
+    loops: Loops,
     scratches: Vec<Scratch>,
     clock: Clock,
     stem: Weighted<PointwiseTraining>,
@@ -137,7 +145,7 @@ impl TrainNet {
             PointwiseTraining::new(token, channels, places, false)
         })?;
         let norm = tensors.norm((0..net.stem.channels).collect(), true);
-        let mut stages = vec![Stage::new(norm)];
+        let mut stages = vec![Stage::new(norm, Storage::F32)];
         let mut size = stem_shape.out();
         let mut blocks = Vec::new();
         let mut layer = 1;
@@ -152,7 +160,7 @@ impl TrainNet {
         let channels = (net.trunk_channels(), head_channels);
         let head =
             dense(channels, &mut tensors, |channels, places| precision.pointwise(token, channels, places))?;
-        let head_stage = Stage::new(tensors.norm((0..head_channels).collect(), true));
+        let head_stage = Stage::new(tensors.norm((0..head_channels).collect(), true), precision.wide());
         let channels = (head_channels, net.classes);
         let mut classifier = dense(channels, &mut tensors, |channels, places| {
             PointwiseTraining::new(token, channels, places, true)
@@ -165,8 +173,7 @@ impl TrainNet {
             classes: net.classes,
             dropout: net.head.dropout,
             team: Team::new(options.threads)?,
-            loops: Elementwise::new(token),
-            narrowing: Narrowing::new(token),
+            loops: Loops::new(token),
             scratches,
             clock: Clock::new(&layout),
             stem,
@@ -283,7 +290,7 @@ impl TrainNet {
         }
         let (size, trunk) = self.head_input();
         self.kept[self.blocks.len()].resize(images * map_len(trunk, size));
-        let head = map_len(self.head_channels, size);
+        let head = stored_len(self.head_stage.storage, self.head_channels, size);
         self.head_stage.raw.resize(images * head);
         self.work.narrow.iter_mut().for_each(|map| map.resize(images * narrow));
         self.work.wide.iter_mut().for_each(|map| map.resize(images * wide.max(head)));
@@ -329,9 +336,8 @@ impl TrainNet {
         let (size, trunk) = self.head_input();
         let head_channels = self.head_channels;
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
-        let narrowing = self.narrowing;
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, narrowing, scratches, clock, images: count };
+        let context = &mut Context { team, loops, scratches, clock, images: count };
         let (first, shape) = (&mut self.stages[0], self.stem_shape);
         let sums = stem::forward(context, &self.stem.conv, shape, images, &mut first.raw);
         first.norm.observe(&sums, count * shape.out().0 * shape.out().1, state);
@@ -352,7 +358,7 @@ impl TrainNet {
         let (conv, stage) = (&self.head.conv, &mut self.head_stage);
         let channels = (trunk, head_channels);
         let ahead = forward::Ahead { channels, size, input: raw, residual: skip };
-        let (kept, out) = (Some(&mut kept[0][..]), &mut stage.raw);
+        let (kept, out) = (Some(&mut kept[0][..]), (&mut stage.raw[..], stage.storage));
         let sums = forward::pointwise(context, conv, ahead, kept, out);
         stage.norm.observe(&sums, count * size.0 * size.1, state);
         let head = context.clock.times.len() - 2;
@@ -372,9 +378,8 @@ impl TrainNet {
         let (size, _) = self.head_input();
         let channels = self.head_channels;
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
-        let narrowing = self.narrowing;
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, narrowing, scratches, clock, images: count };
+        let context = &mut Context { team, loops, scratches, clock, images: count };
         let mut features = vec![0.0; count * blocks(channels) * BLOCK];
         head::pool(context, channels, size, self.head_stage.as_raw(), &mut features);
         let mask = head::dropout(self.dropout, dropout_seed, features.len());
@@ -390,8 +395,8 @@ impl TrainNet {
 
         let classifier = context.clock.times.len() - 1;
         context.clock.backward(classifier);
-        let wide = &mut self.work.wide[0][..count * map_len(channels, size)];
         let raw = self.head_stage.as_raw();
+        let wide = &mut self.work.wide[0][..count * stored_len(raw.storage, channels, size)];
         let sums = head::spread(context, channels, size, raw, &features, wide);
         let pixels = count * size.0 * size.1;
         self.head_stage.norm.observe_backward(&sums, pixels, parameters, gradients);
@@ -408,11 +413,11 @@ impl TrainNet {
     ) {
         let (size, trunk) = self.head_input();
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
-        let narrowing = self.narrowing;
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, narrowing, scratches, clock, images: count };
+        let context = &mut Context { team, loops, scratches, clock, images: count };
         let (work, last) = (&mut self.work, self.blocks.len());
-        let wide = &work.wide[0][..count * map_len(self.head_channels, size)];
+        let len = stored_len(self.head_stage.storage, self.head_channels, size);
+        let wide = &work.wide[0][..count * len];
         let (conv, channels) = (&self.head.conv, (trunk, self.head_channels));
         let dx = &mut work.narrow[0][..count * map_len(trunk, size)];
         let around = backward::Around {

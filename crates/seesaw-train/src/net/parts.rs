@@ -8,8 +8,8 @@
 //! its images at once.
 
 use seesaw_kernels::{
-    BLOCK, Team,
-    train::{Elementwise, MapBuffer, Narrowing, Sums},
+    BLOCK, IsaToken, Team,
+    train::{Elementwise, MapBuffer, Narrowing, Storage, Sums},
 };
 
 use super::clock::Clock;
@@ -23,12 +23,42 @@ const FEWEST: usize = 4;
 /// What all passes of a step share.
 pub(super) struct Context<'a> {
     pub team: &'a Team,
-    pub loops: Elementwise,
-    pub narrowing: Narrowing,
+    pub loops: Loops,
     pub scratches: &'a mut [Scratch],
     pub clock: &'a mut Clock,
     /// Images of the batch.
     pub images: usize,
+}
+
+/// Batch norm's loops, for maps in either storage.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loops {
+    f32: (Elementwise, Narrowing),
+    bf16: (Elementwise, Narrowing),
+}
+
+impl Loops {
+    /// The loops that `token` opens.
+    pub fn new(token: IsaToken) -> Self {
+        let of = |storage| (Elementwise::new(token, storage), Narrowing::new(token, storage));
+        Self { f32: of(Storage::F32), bf16: of(Storage::Bf16) }
+    }
+
+    /// Those that write f32, or maps in `storage`.
+    pub fn of(&self, storage: Storage) -> &Elementwise {
+        match storage {
+            Storage::F32 => &self.f32.0,
+            Storage::Bf16 => &self.bf16.0,
+        }
+    }
+
+    /// Those that write what convolutions in pairs read.
+    pub fn narrowing(&self, storage: Storage) -> &Narrowing {
+        match storage {
+            Storage::F32 => &self.f32.1,
+            Storage::Bf16 => &self.bf16.1,
+        }
+    }
 }
 
 /// Images of a part of a batch of `images`; the last part may have fewer.

@@ -1,7 +1,11 @@
 //! Where channels lie, and how large maps are.
 
 use seesaw_arch::Groups;
-use seesaw_kernels::{BLOCK, layout::blocks, train::Places};
+use seesaw_kernels::{
+    BLOCK,
+    layout::blocks,
+    train::{Places, Storage},
+};
 
 /// Rows and columns of a map.
 pub(super) type Size = (usize, usize);
@@ -9,6 +13,11 @@ pub(super) type Size = (usize, usize);
 /// f32 of one image's map.
 pub(super) fn map_len(channels: usize, size: Size) -> usize {
     blocks(channels) * size.0 * size.1 * BLOCK
+}
+
+/// The same of a map in `storage`.
+pub(super) fn stored_len(storage: Storage, channels: usize, size: Size) -> usize {
+    map_len(channels, size) / BLOCK * storage.pixel()
 }
 
 /// Rows and columns behind a 3x3 convolution with padding 1.

@@ -6,7 +6,7 @@
 use seesaw_kernels::{
     BLOCK,
     layout::blocks,
-    train::{Ahead, Grid, PointwiseTraining, Span, SpanMut, Sums},
+    train::{Ahead, Grid, PointwiseTraining, Span, SpanMut, Storage, Sums},
 };
 
 use super::{
@@ -77,7 +77,7 @@ pub(super) fn forward(
     images: &[f32],
     out: &mut [f32],
 ) -> Vec<Sums> {
-    let (part, loops) = (context.part(), context.loops);
+    let (part, loops) = (context.part(), *context.loops.of(Storage::F32));
     let (size, len) = (shape.out(), map_len(shape.outputs, shape.out()));
     let pixels = size.0 * size.1;
     let mut items: Vec<_> = split(images, part, shape.image_len())
@@ -116,7 +116,7 @@ pub(super) fn backward(
     images: &[f32],
     packed: &mut [f32],
 ) {
-    let (part, loops) = (context.part(), context.loops);
+    let (part, loops) = (context.part(), *context.loops.of(Storage::F32));
     let (size, len) = (shape.out(), map_len(shape.outputs, shape.out()));
     let pixels = size.0 * size.1;
     let maps = split(behind.gradient, part, len).zip(split(behind.raw, part, len));

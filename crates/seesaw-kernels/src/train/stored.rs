@@ -1,0 +1,79 @@
+//! How maps hold their values between two passes.
+
+use crate::simd::{BLOCK, Narrow, Vector};
+
+/// Slots of a pixel of a block: pairs of neighbouring channels.
+pub(super) const SLOTS: usize = BLOCK / 2;
+
+/// How a map holds its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// As f32, `[blocks][pixels][8]`.
+    F32,
+    /// As bf16 in pairs of channels, each in the place of an f32: `[blocks][pixels][4]`.
+    Bf16,
+}
+
+impl Storage {
+    /// f32, or pairs in their place, of a pixel of a block.
+    pub fn pixel(self) -> usize {
+        match self {
+            Self::F32 => BLOCK,
+            Self::Bf16 => SLOTS,
+        }
+    }
+}
+
+/// Reads and writes the 8 channels of a pixel.
+pub(super) trait Stored<V> {
+    /// As [`Storage::pixel`].
+    const PIXEL: usize;
+
+    /// # Safety
+    /// As for [`Vector`]; the pixel must be readable.
+    unsafe fn load(from: *const f32) -> V;
+
+    /// Writes past the caches.
+    ///
+    /// # Safety
+    /// As for [`Vector::stream`]; the pixel must be writable and aligned to its size.
+    unsafe fn stream(value: V, to: *mut f32);
+}
+
+/// [`Storage::F32`].
+pub(super) struct Plain;
+
+impl<V: Vector> Stored<V> for Plain {
+    const PIXEL: usize = BLOCK;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> V {
+        // SAFETY: the caller's contract.
+        unsafe { V::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(value: V, to: *mut f32) {
+        // SAFETY: the caller's contract.
+        unsafe { value.stream(to) }
+    }
+}
+
+/// [`Storage::Bf16`].
+pub(super) struct Rounded;
+
+impl<V: Narrow> Stored<V> for Rounded {
+    const PIXEL: usize = SLOTS;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> V {
+        // SAFETY: the caller's contract.
+        unsafe { V::load_narrow(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(value: V, to: *mut f32) {
+        // SAFETY: the caller's contract.
+        unsafe { value.stream_narrow(to) }
+    }
+}

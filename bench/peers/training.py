@@ -2,10 +2,11 @@
 
     training.py --seesaw ../../target/release/seesaw [--cases 0 2] [--rounds 3]
 
-PyTorch trains the same net in float32 with SGD and momentum on a batch that lies ready, in NCHW and
-in channels_last, and counts with its faster layout; `seesaw bench --train` makes and changes its
-images on the way. Each of PyTorch's layouts is a process of its own that is stopped while others
-run. The result goes to ../results/DATE-training.json and .md.
+PyTorch trains the same net with SGD and momentum on a batch that lies ready, in NCHW and in
+channels_last, in float32 and with autocast to bfloat16, and counts with its faster layout in each;
+`seesaw bench --train` makes and changes its images on the way. Each of PyTorch's variants is a
+process of its own that is stopped while others run. The result goes to
+../results/DATE-training.json and .md.
 """
 
 import argparse
@@ -32,9 +33,10 @@ CASES = [
     ("seesaw-shuffle-0.5d-cifar", 32, 128, 2),
 ]
 LAYOUTS = ["nchw", "channels_last"]
+PRECISIONS = ["f32", "bf16"]
 
 
-def worker(name, size, batch, threads, layout):
+def worker(name, size, batch, threads, layout, precision):
     """Answers each line, a number of steps, with the seconds of each and the memory's peak."""
     import time
 
@@ -57,7 +59,9 @@ def worker(name, size, batch, threads, layout):
         for _ in range(int(line)):
             start = time.perf_counter()
             optimizer.zero_grad()
-            loss(net(images), labels).backward()
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                value = loss(net(images), labels)
+            value.backward()
             optimizer.step()
             times.append(time.perf_counter() - start)
         status = pathlib.Path("/proc/self/status").read_text()
@@ -66,10 +70,9 @@ def worker(name, size, batch, threads, layout):
 
 
 class Torch:
-    def __init__(self, case, layout):
-        name, size, batch, threads = case
-        command = [sys.executable, __file__, "--worker", name, str(size), str(batch), str(threads), layout]
-        self.layout, self.times, self.peak = layout, [], 0
+    def __init__(self, case, layout, precision):
+        command = [sys.executable, __file__, "--worker", *map(str, case), layout, precision]
+        self.layout, self.precision, self.times, self.peak = layout, precision, [], 0
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.steps(1)
         self.times.clear()
@@ -89,43 +92,54 @@ class Torch:
         self.process.wait()
 
 
-def seesaw(binary, case, isa=None):
+def seesaw(binary, case, precision, isa=None):
     name, size, batch, threads = map(str, case)
     command = [binary, "bench", name, "--train", "--input-size", size, "--batch", batch]
-    command += ["--threads", threads, "--runs", "8", "--json"]
+    command += ["--threads", threads, "--precision", precision, "--runs", "8", "--json"]
     env = os.environ | ({"SEESAW_ISA": isa} if isa else {})
     return json.loads(subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout)
 
 
 def measure(args, number):
     case = CASES[number]
-    torches = [Torch(case, layout) for layout in LAYOUTS]
-    ours = []
+    torches = [Torch(case, layout, precision) for layout in LAYOUTS for precision in PRECISIONS]
+    ours = {"f32": [], "bf16": [], "avx2": []}
     for _ in range(args.rounds):
-        ours.append(seesaw(args.seesaw, case))
+        for precision in PRECISIONS:
+            ours[precision].append(seesaw(args.seesaw, case, precision))
+        ours["avx2"].append(seesaw(args.seesaw, case, "f32", "avx2"))
         for torch in torches:
             torch.steps(args.steps)
-    one = seesaw(args.seesaw, (*case[:3], 1))
-    for torch in torches:
-        torch.close()
-    best = min(torches, key=lambda torch: statistics.median(torch.times))
-    theirs = case[2] / statistics.median(best.times)
-    speed = statistics.median(run["images_per_s"] for run in ours)
-    return {
+    result = {
         "number": number,
         "net": case[0],
         "size": case[1],
         "batch": case[2],
         "threads": case[3],
-        "isa": ours[0]["isa"],
-        "seesaw_images_per_s": speed,
-        "seesaw_peak_share": statistics.median(run["peak_share"] for run in ours),
-        "seesaw_memory": ours[-1]["peak_memory_bytes"],
-        "one_thread_images_per_s": one["images_per_s"],
-        "torch_layout": best.layout,
-        "torch_images_per_s": theirs,
-        "torch_memory": min(torch.peak for torch in torches),
+        "isa": ours["f32"][0]["isa"],
+        "avx2": speed(ours["avx2"]),
     }
+    for precision in PRECISIONS:
+        one = seesaw(args.seesaw, (*case[:3], 1), precision)
+        rivals = [torch for torch in torches if torch.precision == precision]
+        best = min(rivals, key=lambda torch: statistics.median(torch.times))
+        result[precision] = {
+            "seesaw": speed(ours[precision]),
+            "peak_share": statistics.median(run["peak_share"] for run in ours[precision]),
+            "memory": ours[precision][-1]["peak_memory_bytes"],
+            "one_thread": one["images_per_s"],
+            "torch_layout": best.layout,
+            "torch": case[2] / statistics.median(best.times),
+            "torch_memory": min(torch.peak for torch in rivals),
+        }
+    for torch in torches:
+        torch.close()
+    return result
+
+
+def speed(runs):
+    """Images a second, the median of runs."""
+    return statistics.median(run["images_per_s"] for run in runs)
 
 
 def markdown(result):
@@ -134,20 +148,28 @@ def markdown(result):
         f"# Training beside PyTorch, {about['date']}",
         "",
         f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, PyTorch "
-        f"{result['torch']}, commit {about['commit']}, fp32. `bench/peers/training.py`, which says how it "
-        "measures. Shares of peak count three times the forward multiply-adds.",
+        f"{result['torch']}, commit {about['commit']}. `bench/peers/training.py`, which says how it "
+        "measures. Shares of f32's peak count three times the forward multiply-adds.",
         "",
-        "| net | px | batch | threads | seesaw, images/s | share of peak | PyTorch, images/s | times faster "
-        "| memory to PyTorch's | 2 threads to 1 |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| net | px | batch | threads | precision | seesaw, images/s | share of peak | PyTorch, images/s "
+        "| times faster | than PyTorch's better precision | memory to PyTorch's | 2 threads to 1 |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for case in result["cases"]:
-        ours, theirs = case["seesaw_images_per_s"], case["torch_images_per_s"]
+        best = max(case[precision]["torch"] for precision in PRECISIONS)
+        for precision in PRECISIONS:
+            row = case[precision]
+            ours = row["seesaw"]
+            lines.append(
+                f"| {case['net']} | {case['size']} | {case['batch']} | {case['threads']} | {precision} | "
+                f"{ours:.1f} | {100 * row['peak_share']:.0f}% | {row['torch']:.1f} "
+                f"({row['torch_layout']}) | {ours / row['torch']:.2f} | {ours / best:.2f} | "
+                f"{100 * row['memory'] / row['torch_memory']:.0f}% | {ours / row['one_thread']:.2f} |"
+            )
         lines.append(
-            f"| {case['net']} | {case['size']} | {case['batch']} | {case['threads']} | {ours:.1f} | "
-            f"{100 * case['seesaw_peak_share']:.0f}% | {theirs:.1f} ({case['torch_layout']}) | "
-            f"{ours / theirs:.2f} | {100 * case['seesaw_memory'] / case['torch_memory']:.0f}% | "
-            f"{ours / case['one_thread_images_per_s']:.2f} |"
+            f"| {case['net']} | {case['size']} | {case['batch']} | {case['threads']} | f32, AVX2 | "
+            f"{case['avx2']:.1f} | | {case['f32']['torch']:.1f} ({case['f32']['torch_layout']}) | "
+            f"{case['avx2'] / case['f32']['torch']:.2f} | {case['avx2'] / best:.2f} | | |"
         )
     return "\n".join(lines) + "\n"
 
@@ -174,7 +196,7 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
-        name, size, batch, threads, layout = sys.argv[2:]
-        worker(name, int(size), int(batch), int(threads), layout)
+        name, size, batch, threads, layout, precision = sys.argv[2:]
+        worker(name, int(size), int(batch), int(threads), layout, precision)
     else:
         main()

@@ -168,10 +168,10 @@ impl Elementwise {
     }
 
     /// Adds to `sums` the sum and the sum of squares of each channel of `x`, `[pixels][8]`, which
-    /// is copied to `out`, past the caches.
+    /// is copied to `out`, in the loops' storage and past the caches.
     ///
     /// # Panics
-    /// When the slices differ in length, or `out` does not begin at a multiple of 32 bytes.
+    /// When the slices differ in pixels, or `out` does not begin where pixels may be streamed to.
     pub fn moments(&self, x: &[f32], out: &mut [f32], sums: &mut Sums) {
         let pixel = self.storage.pixel();
         assert_eq!(out.len() / pixel, x.len() / BLOCK, "a copy of the map's shape");
@@ -190,7 +190,7 @@ impl Elementwise {
     /// channel.
     ///
     /// # Panics
-    /// When the slices differ in length, or `out` does not begin at a multiple of 32 bytes.
+    /// When the slices differ in pixels, or `out` does not begin where pixels may be streamed to.
     pub fn mask_and_sum(&self, masked: &Masked<'_>, out: &mut [f32], sums: &mut Sums) {
         let (pixel, len) = (self.storage.pixel(), masked.gradient.len());
         let stored = len / BLOCK * pixel;

@@ -219,6 +219,70 @@ fn loops_that_narrow() {
     });
 }
 
+/// Whole numbers are exact in bf16: maps that hold it give what maps of f32 give.
+#[test]
+fn loops_over_maps_in_bf16() {
+    on_every_isa(|token, _| {
+        for pixels in [1, 6, 300] {
+            let mut values = Values::new(pixels as u64);
+            let mut lanes = || -> Lanes { values.integers(BLOCK).try_into().unwrap() };
+            let (scale, shift, mean) = (lanes(), lanes(), lanes());
+            let affine = Affine { scale, shift, relu6: true };
+            let by = Combination { of_gradient: scale, of_raw: shift, constant: mean };
+            let (raw, gradient) =
+                (values.integers(pixels * BLOCK), values.integers(pixels * BLOCK));
+            let run = |storage: Storage| {
+                let (loops, narrowing) =
+                    (Elementwise::new(token, storage), Narrowing::new(token, storage));
+                let stored = |map: &[f32]| match storage {
+                    Storage::F32 => map.to_vec(),
+                    Storage::Bf16 => slots(Narrowing::new(token, Storage::F32), map, pixels).0,
+                };
+                let shown = |map: &[f32]| match storage {
+                    Storage::F32 => map.to_vec(),
+                    Storage::Bf16 => of_channels(map),
+                };
+                let (own_raw, own_gradient) = (stored(&raw), stored(&gradient));
+                let mut out = MapBuffer::zeros(pixels * BLOCK);
+                let mut results = Vec::new();
+                loops.affine(&own_raw, &affine, Some(&gradient), &mut out, Grid::LINE);
+                results.push(out.to_vec());
+                loops.combine(&own_gradient, &own_raw, &by, &mut out, Grid::LINE);
+                results.push(out.to_vec());
+
+                let (mut sums, mut own) =
+                    ([[0.0; BLOCK]; 2], MapBuffer::zeros(pixels * storage.pixel()));
+                loops.moments(&raw, &mut own, &mut sums);
+                results.push(shown(&own));
+                let masked = Masked {
+                    gradient: &gradient,
+                    residual: Some(&raw),
+                    raw: &own_raw,
+                    affine: &affine,
+                    mean: &mean,
+                };
+                loops.mask_and_sum(&masked, &mut own, &mut sums);
+                results.push(shown(&own));
+
+                let map = Normalised { raw: &own_raw, affine: &affine, residual: None };
+                let mut channels = vec![f32::NAN; channel_pairs(pixels)];
+                let mut pairs = vec![f32::NAN; pixel_pairs(pixels)];
+                narrowing.channels(&map, None, &mut channels);
+                results.push(of_channels(&channels));
+                narrowing.pixels(&map, &mut pairs);
+                results.push(of_pixels(&pairs, pixels));
+                let map = Combined { gradient: &own_gradient, raw: &own_raw, by: &by };
+                narrowing.combine(&map, &mut channels, &mut pairs);
+                results.extend([of_channels(&channels), of_pixels(&pairs, pixels)]);
+                (results, sums)
+            };
+            let (exact, rounded) = (run(Storage::F32), run(Storage::Bf16));
+            assert_eq!(exact.0, rounded.0, "{pixels} pixels");
+            assert_eq!(exact.1, rounded.1, "sums over {pixels} pixels");
+        }
+    });
+}
+
 /// The two values of a slot.
 fn halves(slot: f32) -> [f32; 2] {
     [f32::from_bits(slot.to_bits() << 16), f32::from_bits(slot.to_bits() & 0xffff_0000)]

@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn a_groups_channels_lie_in_few_ranges_and_the_flow_in_between() {
-        for name in ["seesaw-shuffle-1.0d-cifar", "seesaw-share-v0-0.5d-cifar", "igcv3-1.0d-cifar"] {
+        for name in ["seesaw-shuffle-1.0d-cifar", "seesaw-share-v0-0.5d-cifar", "igcv3-1.0d-cifar"]
+        {
             for block in zoo::net(name).unwrap().blocks() {
                 let middle = Middle::new(&block);
                 for (channel, to) in block.flow.destinations(block.expanded).iter().enumerate() {

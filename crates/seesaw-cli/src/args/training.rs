@@ -29,6 +29,7 @@ Examples:
   seesaw train --data photos --limit 500 --epochs 2            a quick trial
   seesaw train --data cifar10 --net igcv3-1.0d-cifar --recipe paper-cifar --out runs/igcv3
   seesaw train --data flowers --init runs/photos/best.safetensors --set optimizer.rate=0.01
+  seesaw train --data photos --precision bf16              faster where the processor has bf16
   seesaw train --resume runs/photos
   seesaw train --recipe cifar-modern --show-recipe > mine.toml"
 )]

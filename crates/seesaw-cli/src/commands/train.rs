@@ -14,7 +14,9 @@ use std::{
     },
 };
 
+use seesaw_kernels::IsaToken;
 use seesaw_train::{
+    net::Precision,
     recipe::Recipe,
     run::{Best, RunFolder},
     trainer::{self, Machine, Start, Trainer},
@@ -23,7 +25,7 @@ use seesaw_train::{
 use crate::{
     args::{RecipeArgs, TrainArgs},
     commands::Outcome,
-    failure::Failure,
+    failure::{self, Failure},
     output,
 };
 
@@ -61,10 +63,20 @@ pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
     };
     let mut trainer = trainer.map_err(Failure::new)?;
     watch.introduce(trainer.config(), trainer.folder(), trainer.progress());
+    warn_of_slow(trainer.config().recipe.precision);
     let stop = stop_at_ctrl_c()?;
     let outcome = trainer.run(&stop, &mut |event| watch.on(event)).map_err(Failure::new)?;
     watch.finish()?;
     finish(outcome, trainer.folder(), trainer.progress().best, args.json)
+}
+
+/// Says that bf16 is slow here, where it is.
+pub fn warn_of_slow(precision: Precision) {
+    // What the environment may say wrongly was reported when the net was made.
+    let fast = IsaToken::from_env().is_ok_and(IsaToken::has_bf16);
+    if precision == Precision::Bf16 && !fast {
+        failure::warn("this processor does not multiply bf16; `--precision f32` is faster here");
+    }
 }
 
 /// What a new run is begun with.

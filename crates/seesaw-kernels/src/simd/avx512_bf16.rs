@@ -2,9 +2,10 @@
 
 use std::{
     arch::x86_64::{
-        __m256i, _mm_loadu_si128, _mm_stream_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32,
-        _mm256_cvtne2ps_pbh, _mm256_cvtneps_pbh, _mm256_dpbf16_ps, _mm256_permutexvar_epi16,
-        _mm256_setr_epi16, _mm256_slli_epi32, _mm256_storeu_si256, _mm512_dpbf16_ps,
+        __m128bh, __m128i, __m256, __m256bh, __m256i, __m512, __m512bh, _mm_loadu_si128,
+        _mm_stream_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtne2ps_pbh,
+        _mm256_cvtneps_pbh, _mm256_dpbf16_ps, _mm256_permutexvar_epi16, _mm256_setr_epi16,
+        _mm256_slli_epi32, _mm256_storeu_si256, _mm512_dpbf16_ps,
     },
     mem::transmute,
 };
@@ -13,12 +14,18 @@ use super::{Avx2, Avx512, Narrow, Vector, pairs_over};
 
 pairs_over!(Pairs512, Avx512, 2, |sum, a, b| {
     // SAFETY: the caller runs where AVX-512 BF16 is enabled; the types are the same 512 bits.
-    Avx512(unsafe { _mm512_dpbf16_ps(sum.0, transmute(a.0), transmute(b.0)) })
+    Avx512(unsafe {
+        let (a, b) = (transmute::<__m512, __m512bh>(a.0), transmute::<__m512, __m512bh>(b.0));
+        _mm512_dpbf16_ps(sum.0, a, b)
+    })
 });
 
 pairs_over!(Pairs256, Avx2, 1, |sum, a, b| {
     // SAFETY: the caller runs where AVX-512 BF16 and VL are enabled; the types are the same 256 bits.
-    Avx2(unsafe { _mm256_dpbf16_ps(sum.0, transmute(a.0), transmute(b.0)) })
+    Avx2(unsafe {
+        let (a, b) = (transmute::<__m256, __m256bh>(a.0), transmute::<__m256, __m256bh>(b.0));
+        _mm256_dpbf16_ps(sum.0, a, b)
+    })
 });
 
 /// Both pixels rounded, the second's 8 values behind the first's.
@@ -28,7 +35,7 @@ pairs_over!(Pairs256, Avx2, 1, |sum, a, b| {
 #[inline(always)]
 unsafe fn round(first: Avx2, second: Avx2) -> __m256i {
     // SAFETY: the caller's contract; the types are the same 256 bits.
-    unsafe { transmute(_mm256_cvtne2ps_pbh(second.0, first.0)) }
+    unsafe { transmute::<__m256bh, __m256i>(_mm256_cvtne2ps_pbh(second.0, first.0)) }
 }
 
 // For code that is compiled with AVX-512 BF16, BW and VL.
@@ -62,6 +69,9 @@ impl Narrow for Avx2 {
     unsafe fn stream_narrow(self, to: *mut f32) {
         // SAFETY: the caller runs where the features are enabled and vouches for 4 writable,
         // aligned slots; the types are the same 128 bits.
-        unsafe { _mm_stream_si128(to.cast(), transmute(_mm256_cvtneps_pbh(self.0))) }
+        unsafe {
+            let slots = transmute::<__m128bh, __m128i>(_mm256_cvtneps_pbh(self.0));
+            _mm_stream_si128(to.cast(), slots);
+        }
     }
 }

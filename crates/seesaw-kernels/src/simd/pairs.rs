@@ -62,33 +62,39 @@ macro_rules! pairs_over {
         #[derive(Clone, Copy)]
         pub(crate) struct $name($vector);
 
-        // SAFETY of the calls: each has the contract of the method it stands in.
+        // SAFETY: each method has the contract of the one that it calls.
         impl Vector for $name {
             const BLOCKS: usize = $blocks;
             const DEPTH: usize = 2;
 
             #[inline(always)]
             unsafe fn splat(x: f32) -> Self {
+                // SAFETY: the same contract.
                 Self(unsafe { <$vector>::splat(x) })
             }
             #[inline(always)]
             unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: the same contract.
                 Self(unsafe { <$vector>::load(from) })
             }
             #[inline(always)]
             unsafe fn load_blocks(from: *const f32, stride: usize) -> Self {
+                // SAFETY: the same contract.
                 Self(unsafe { <$vector>::load_blocks(from, stride) })
             }
             #[inline(always)]
             unsafe fn store_blocks(self, to: *mut f32, stride: usize) {
+                // SAFETY: the same contract.
                 unsafe { self.0.store_blocks(to, stride) }
             }
             #[inline(always)]
             unsafe fn stream(self, to: *mut f32) {
+                // SAFETY: the same contract.
                 unsafe { self.0.stream(to) }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: the same contract.
                 Self(unsafe { self.0.add(other.0) })
             }
             #[inline(always)]
@@ -98,10 +104,12 @@ macro_rules! pairs_over {
             }
             #[inline(always)]
             unsafe fn relu6(self) -> Self {
+                // SAFETY: the same contract.
                 Self(unsafe { self.0.relu6() })
             }
             #[inline(always)]
             unsafe fn where_relu6_passes(self, x: Self) -> Self {
+                // SAFETY: the same contract.
                 Self(unsafe { self.0.where_relu6_passes(x.0) })
             }
         }

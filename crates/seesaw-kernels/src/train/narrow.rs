@@ -212,7 +212,11 @@ unsafe fn pixels<V: Narrow, S: Stored<V>>(map: &Normalised<'_>, out: *mut f32) {
 /// # Safety
 /// Both outputs must be writable for the map's slots.
 #[inline(always)]
-unsafe fn combine<V: Narrow, S: Stored<V>>(map: &Combined<'_>, channels: *mut f32, pixels: *mut f32) {
+unsafe fn combine<V: Narrow, S: Stored<V>>(
+    map: &Combined<'_>,
+    channels: *mut f32,
+    pixels: *mut f32,
+) {
     let count = map.raw.len() / S::PIXEL;
     // SAFETY: the caller's contract.
     unsafe {

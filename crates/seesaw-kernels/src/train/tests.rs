@@ -153,7 +153,13 @@ fn pointwise_in_pairs_of_bf16() {
                 let pairs = pixels.div_ceil(2);
                 let of = |map| Span { map, pixels: pairs, first: 0 };
                 let mut packed = vec![0.0; conv.packed_len()];
-                conv.accumulate(of(&x_pixels), of(&dy_pixels), &mut packed, pairs, Ahead::default());
+                conv.accumulate(
+                    of(&x_pixels),
+                    of(&dy_pixels),
+                    &mut packed,
+                    pairs,
+                    Ahead::default(),
+                );
                 let mut got = vec![f32::NAN; conv.weights()];
                 conv.unpack(&packed, &mut got);
                 assert_exact(&got, &dw.concat(), "weights' gradient");
@@ -185,8 +191,7 @@ fn loops_that_narrow() {
             let mut values = Values::new(pixels as u64);
             let mut lanes = || -> Lanes { values.integers(BLOCK).try_into().unwrap() };
             let (scale, shift, constant) = (lanes(), lanes(), lanes());
-            let (raw, other) =
-                (values.integers(pixels * BLOCK), values.integers(pixels * BLOCK));
+            let (raw, other) = (values.integers(pixels * BLOCK), values.integers(pixels * BLOCK));
             let places = || (0..raw.len()).map(|i| (i, i % BLOCK));
             for relu6 in [false, true] {
                 let affine = Affine { scale, shift, relu6 };

@@ -12,10 +12,11 @@ use seesaw_kernels::{
 };
 
 use super::{
-    forward::{Raw, Source, Strip},
+    forward::{Raw, Source},
     norm::Norm,
     parts::{Context, Loops, split, split_mut, total},
     shape::{Size, behind, map_len, stored_len},
+    strip::Strip,
 };
 
 /// The gradient in front of a batch norm: of the map that the norm's outputs are.

@@ -1,8 +1,6 @@
 //! The ways forward: each pass reads a map once, normalises it where it reads it, and takes the sums
 //! of what it writes.
 
-use std::ops::Range;
-
 use seesaw_kernels::{
     BLOCK,
     layout::blocks,
@@ -16,6 +14,7 @@ use super::{
     norm::Norm,
     parts::{Context, Loops, split, split_mut, total},
     shape::{Size, behind, map_len, stored_len},
+    strip::Strip,
 };
 
 /// The outputs of a convolution and the batch norm behind it.
@@ -25,45 +24,6 @@ pub(super) struct Raw<'a> {
     pub map: &'a [f32],
     pub storage: Storage,
     pub norm: &'a Norm,
-}
-
-/// f32 of a strip's maps that should stay in the second cache.
-const STRIP: usize = 96 * 1024;
-
-/// Pixels of a strip of a map with `channels` channels read and written.
-pub(super) fn strip(pixels: usize, channels: usize) -> usize {
-    let fits = (STRIP / channels.max(1)).clamp(16, pixels.max(16));
-    // Strips of nearly one size, in whole tiles of pixels where there are several.
-    let strips = pixels.div_ceil(fits);
-    pixels.div_ceil(strips).next_multiple_of(2).min(pixels)
-}
-
-/// Some neighbouring pixels of a part's map.
-#[derive(Clone, Copy)]
-pub(super) struct Strip {
-    /// Of the map.
-    pub pixels: usize,
-    /// The first.
-    pub first: usize,
-    /// Of the strip.
-    pub count: usize,
-}
-
-impl Strip {
-    /// Cuts a map of `pixels` pixels, for convolutions that read and write `channels`.
-    pub fn cut(pixels: usize, channels: usize) -> impl Iterator<Item = Self> {
-        let step = strip(pixels, channels);
-        (0..pixels).step_by(step).map(move |first| {
-            let count = step.min(pixels - first);
-            Self { pixels, first, count }
-        })
-    }
-
-    /// Where the strip lies in block `block` of the map.
-    pub fn of(self, block: usize, storage: Storage) -> Range<usize> {
-        let first = (block * self.pixels + self.first) * storage.pixel();
-        first..first + self.count * storage.pixel()
-    }
 }
 
 /// What a pointwise convolution reads.
@@ -228,14 +188,7 @@ impl<'a> Source<'a> {
     }
 
     /// Writes block `block` of an image's plane into a plane with a border, which is left alone.
-    pub fn pad(
-        self,
-        loops: &Loops,
-        block: usize,
-        plane: &[f32],
-        cols: usize,
-        padded: &mut [f32],
-    ) {
+    pub fn pad(self, loops: &Loops, block: usize, plane: &[f32], cols: usize, padded: &mut [f32]) {
         let width = cols + 2;
         let inner = &mut padded[(width + 1) * BLOCK..];
         match self {

@@ -11,8 +11,10 @@ mod forward;
 mod head;
 mod norm;
 mod parts;
+mod precision;
 mod shape;
 mod stem;
+mod strip;
 #[cfg(test)]
 mod tests;
 
@@ -20,13 +22,13 @@ use block::{Gradients, Stage, Tensors, TrainBlock, Weighted};
 use clock::Clock;
 pub use clock::LayerTime;
 use parts::{Context, Loops, Scratch};
+pub use precision::Precision;
 use seesaw_arch::Net;
 use seesaw_kernels::{
     BLOCK, Isa, IsaToken, KernelError, Team,
     layout::blocks,
     train::{MapBuffer, Places, PointwiseTraining, Storage},
 };
-use serde::{Deserialize, Serialize};
 use shape::{map_len, stored_len};
 use stem::StemShape;
 
@@ -48,46 +50,6 @@ pub struct NetOptions {
     pub isa: Option<Isa>,
     /// What the pointwise convolutions multiply.
     pub precision: Precision,
-}
-
-/// What pointwise convolutions multiply, and what the wide maps between a block's convolutions are
-/// kept in. Sums, weights, the maps between blocks and everything else are f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Precision {
-    /// f32.
-    #[default]
-    F32,
-    /// Inputs, weights and gradients rounded to bf16: faster where the processor has it.
-    Bf16,
-}
-
-impl Precision {
-    /// Whether a recipe need not say it.
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// How the wide maps between a block's convolutions are stored.
-    fn wide(self) -> Storage {
-        match self {
-            Self::F32 => Storage::F32,
-            Self::Bf16 => Storage::Bf16,
-        }
-    }
-
-    /// A convolution that multiplies in this precision.
-    fn pointwise(
-        self,
-        token: IsaToken,
-        channels: (usize, usize),
-        groups: &[Places<'_>],
-    ) -> Result<PointwiseTraining, KernelError> {
-        match self {
-            Self::F32 => PointwiseTraining::new(token, channels, groups, false),
-            Self::Bf16 => PointwiseTraining::in_pairs(token, channels, groups),
-        }
-    }
 }
 
 /// A net with room for a step on a batch.
@@ -150,7 +112,8 @@ impl TrainNet {
         let mut blocks = Vec::new();
         let mut layer = 1;
         for block in net.blocks() {
-            let (block, stage) = TrainBlock::new((token, precision), &block, size, layer, &mut tensors)?;
+            let (block, stage) =
+                TrainBlock::new((token, precision), &block, size, layer, &mut tensors)?;
             layer = block.project_layer() + 1;
             size = block.out();
             blocks.push(block);
@@ -158,9 +121,11 @@ impl TrainNet {
         }
         let head_channels = net.head.channels;
         let channels = (net.trunk_channels(), head_channels);
-        let head =
-            dense(channels, &mut tensors, |channels, places| precision.pointwise(token, channels, places))?;
-        let head_stage = Stage::new(tensors.norm((0..head_channels).collect(), true), precision.wide());
+        let head = dense(channels, &mut tensors, |channels, places| {
+            precision.pointwise(token, channels, places)
+        })?;
+        let head_stage =
+            Stage::new(tensors.norm((0..head_channels).collect(), true), precision.wide());
         let channels = (head_channels, net.classes);
         let mut classifier = dense(channels, &mut tensors, |channels, places| {
             PointwiseTraining::new(token, channels, places, true)

@@ -11,9 +11,9 @@ use seesaw_kernels::{
 
 use super::{
     backward::Behind,
-    forward::strip,
     parts::{Context, split, split_mut, total},
     shape::{Size, behind, map_len},
+    strip::Strip,
 };
 
 /// Inputs of an output: three colours of a 3x3 window.
@@ -84,12 +84,10 @@ pub(super) fn forward(
         .zip(split_mut(out, part, len))
         .map(|(images, out)| (images, out, vec![[[0.0; BLOCK]; 2]; blocks(shape.outputs)]))
         .collect();
-    let step = strip(pixels, WINDOW + shape.outputs);
     context.run(&mut items, |(images, out, sums), scratch| {
         let all = out.len() / len * pixels;
         for (image, planes) in images.chunks_exact(shape.image_len()).enumerate() {
-            for first in (0..pixels).step_by(step) {
-                let count = step.min(pixels - first);
+            for Strip { first, count, .. } in Strip::cut(pixels, WINDOW + shape.outputs) {
                 let (x, y) =
                     scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
                 shape.windows(planes, first, count, x);
@@ -124,13 +122,11 @@ pub(super) fn backward(
         .zip(maps)
         .zip(packed.chunks_mut(conv.packed_len()))
         .collect();
-    let step = strip(pixels, WINDOW + shape.outputs);
     context.run(&mut items, |((images, (gradient, raw)), packed), scratch| {
         packed.fill(0.0);
         let all = raw.len() / len * pixels;
         for (image, planes) in images.chunks_exact(shape.image_len()).enumerate() {
-            for first in (0..pixels).step_by(step) {
-                let count = step.min(pixels - first);
+            for Strip { first, count, .. } in Strip::cut(pixels, WINDOW + shape.outputs) {
                 let (x, dy) =
                     scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
                 shape.windows(planes, first, count, x);

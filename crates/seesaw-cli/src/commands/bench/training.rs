@@ -27,6 +27,7 @@ use serde::Serialize;
 use super::nearest_rank;
 use crate::{
     args::BenchArgs,
+    commands::train::warn_of_slow,
     failure::Failure,
     output::{self, Align, Table},
     resolve,
@@ -82,6 +83,7 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
         Some("bf16") => Precision::Bf16,
         _ => Precision::F32,
     };
+    warn_of_slow(precision);
     let (times, layers) = time_steps(net, &loader, (args.threads, precision), steps)?;
 
     let share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;

@@ -3,7 +3,7 @@
 use std::{
     arch::x86_64::{
         __m128bh, __m128i, __m256, __m256bh, __m256i, __m512, __m512bh, _mm_loadu_si128,
-        _mm_stream_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtne2ps_pbh,
+        _mm_storeu_si128, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtne2ps_pbh,
         _mm256_cvtneps_pbh, _mm256_dpbf16_ps, _mm256_permutexvar_epi16, _mm256_setr_epi16,
         _mm256_slli_epi32, _mm256_storeu_si256, _mm512_dpbf16_ps,
     },
@@ -71,7 +71,7 @@ impl Narrow for Avx2 {
         // aligned slots; the types are the same 128 bits.
         unsafe {
             let slots = transmute::<__m128bh, __m128i>(_mm256_cvtneps_pbh(self.0));
-            _mm_stream_si128(to.cast(), slots);
+            _mm_storeu_si128(to.cast(), slots);
         }
     }
 }

@@ -302,7 +302,7 @@ impl TrainNet {
         let head_channels = self.head_channels;
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, scratches, clock, images: count };
+        let context = &mut Context { team, loops, scratches, clock, images: count, back: false };
         let (first, shape) = (&mut self.stages[0], self.stem_shape);
         let sums = stem::forward(context, &self.stem.conv, shape, images, &mut first.raw);
         first.norm.observe(&sums, count * shape.out().0 * shape.out().1, state);
@@ -344,7 +344,7 @@ impl TrainNet {
         let channels = self.head_channels;
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, scratches, clock, images: count };
+        let context = &mut Context { team, loops, scratches, clock, images: count, back: false };
         let mut features = vec![0.0; count * blocks(channels) * BLOCK];
         head::pool(context, channels, size, self.head_stage.as_raw(), &mut features);
         let mask = head::dropout(self.dropout, dropout_seed, features.len());
@@ -379,7 +379,7 @@ impl TrainNet {
         let (size, trunk) = self.head_input();
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
         let clock = &mut self.clock;
-        let context = &mut Context { team, loops, scratches, clock, images: count };
+        let context = &mut Context { team, loops, scratches, clock, images: count, back: false };
         let (work, last) = (&mut self.work, self.blocks.len());
         let len = stored_len(self.head_stage.storage, self.head_channels, size);
         let wide = &work.wide[0][..count * len];

@@ -28,6 +28,8 @@ pub(super) struct Context<'a> {
     pub clock: &'a mut Clock,
     /// Images of the batch.
     pub images: usize,
+    /// Whether the next pass begins with the last part.
+    pub back: bool,
 }
 
 /// Batch norm's loops, for maps in either storage.
@@ -77,9 +79,19 @@ impl Context<'_> {
         part(self.images)
     }
 
-    /// Calls `work` with each item, one a part.
+    /// A pass over maps: calls `work` with each item, one a part.
+    ///
+    /// Every other pass begins with the last part, whose maps the pass before wrote last: what of a
+    /// map is still in the last cache is read before it is pushed out.
     pub fn run<T: Send>(&mut self, items: &mut [T], work: impl Fn(&mut T, &mut Scratch) + Sync) {
+        if self.back {
+            items.reverse();
+        }
         self.team.run_items(items, self.scratches, work);
+        if self.back {
+            items.reverse();
+        }
+        self.back = !self.back;
     }
 
     /// Adds the parts' `len` values in `all` up, in their order, into the first `len`.
@@ -89,7 +101,7 @@ impl Context<'_> {
         let rest = &*rest;
         let mut ranges: Vec<(usize, &mut [f32])> =
             sum.chunks_mut(RANGE).enumerate().map(|(i, sum)| (i * RANGE, sum)).collect();
-        self.run(&mut ranges, |(first, sum), _| {
+        self.team.run_items(&mut ranges, self.scratches, |(first, sum), _| {
             for part in rest.chunks_exact(len) {
                 for (sum, value) in sum.iter_mut().zip(&part[*first..]) {
                     *sum += value;

@@ -66,9 +66,9 @@ impl Narrow for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn stream_narrow(self, to: *mut f32) {
-        // SAFETY: the caller runs where the features are enabled and vouches for 4 writable,
-        // aligned slots; the types are the same 128 bits.
+    unsafe fn store_narrow(self, to: *mut f32) {
+        // SAFETY: the caller runs where the features are enabled and vouches for 4 writable slots;
+        // the types are the same 128 bits.
         unsafe {
             let slots = transmute::<__m128bh, __m128i>(_mm256_cvtneps_pbh(self.0));
             _mm_storeu_si128(to.cast(), slots);

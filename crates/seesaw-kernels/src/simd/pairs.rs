@@ -27,11 +27,11 @@ pub(crate) trait Narrow: Vector {
     /// As for [`Vector`]; `from` must be readable for 4 slots.
     unsafe fn load_narrow(from: *const f32) -> Self;
 
-    /// Rounds the 8 channels of a pixel and writes 4 slots past the caches.
+    /// Rounds the 8 channels of a pixel and writes 4 slots.
     ///
     /// # Safety
-    /// As for [`Vector::stream`]; `to` must be writable for 4 slots and aligned to them.
-    unsafe fn stream_narrow(self, to: *mut f32);
+    /// As for [`Vector`]; `to` must be writable for 4 slots.
+    unsafe fn store_narrow(self, to: *mut f32);
 }
 
 /// A slot that holds `low` and `high`, each rounded to the nearest bf16.
@@ -148,7 +148,7 @@ impl Narrow for Portable {
     }
 
     #[inline(always)]
-    unsafe fn stream_narrow(self, to: *mut f32) {
+    unsafe fn store_narrow(self, to: *mut f32) {
         let slots: [f32; BLOCK / 2] =
             std::array::from_fn(|i| pair(self.0[2 * i], self.0[2 * i + 1]));
         // SAFETY: the caller vouches for 4 writable slots.

@@ -168,10 +168,10 @@ impl Elementwise {
     }
 
     /// Adds to `sums` the sum and the sum of squares of each channel of `x`, `[pixels][8]`, which
-    /// is copied to `out`, in the loops' storage and past the caches.
+    /// is copied to `out` in the loops' storage.
     ///
     /// # Panics
-    /// When the slices differ in pixels, or `out` does not begin where pixels may be streamed to.
+    /// When the slices differ in pixels, or `out` begins within a pixel.
     pub fn moments(&self, x: &[f32], out: &mut [f32], sums: &mut Sums) {
         let pixel = self.storage.pixel();
         assert_eq!(out.len() / pixel, x.len() / BLOCK, "a copy of the map's shape");
@@ -185,12 +185,12 @@ impl Elementwise {
         publish();
     }
 
-    /// Writes to `out`, past the caches, the gradient with its residual, cleared where the ReLU6
+    /// Writes to `out`, in the loops' storage, the gradient with its residual, cleared where the ReLU6
     /// clips; adds to `sums` the sums of what is left and of its products with `raw - mean`, for each
     /// channel.
     ///
     /// # Panics
-    /// When the slices differ in pixels, or `out` does not begin where pixels may be streamed to.
+    /// When the slices differ in pixels, or `out` begins within a pixel.
     pub fn mask_and_sum(&self, masked: &Masked<'_>, out: &mut [f32], sums: &mut Sums) {
         let (pixel, len) = (self.storage.pixel(), masked.gradient.len());
         let stored = len / BLOCK * pixel;
@@ -207,7 +207,7 @@ impl Elementwise {
     }
 
     /// # Panics
-    /// Unless `out` begins where pixels may be streamed to.
+    /// When `out` begins within a pixel.
     fn check_aligned(&self, out: &[f32]) {
         let pixel = self.storage.pixel() * size_of::<f32>();
         assert!(out.as_ptr().addr().is_multiple_of(pixel), "output out of line");
@@ -323,7 +323,7 @@ unsafe fn moments_pixel<V: Vector, S: Stored<V>>(
         let value = V::load(x.add(pixel * BLOCK));
         *sum = sum.add(value);
         *squares = squares.mul_add(value, value);
-        S::stream(value, out.add(pixel * S::PIXEL));
+        S::write(value, out.add(pixel * S::PIXEL));
     }
 }
 
@@ -402,7 +402,7 @@ unsafe fn mask_pixel<V: Vector, S: Stored<V>>(
         }
         *sum = sum.add(g);
         *products = products.mul_add(g, y.add(constants.below));
-        S::stream(g, maps.out.add(pixel * S::PIXEL));
+        S::write(g, maps.out.add(pixel * S::PIXEL));
     }
 }
 

@@ -33,14 +33,12 @@ pub(super) trait Stored<V> {
     /// As for [`Vector`]; the pixel must be readable.
     unsafe fn load(from: *const f32) -> V;
 
-    /// Writes past the caches.
-    ///
     /// # Safety
     /// As for [`Vector::stream`]; the pixel must be writable and aligned to its size.
-    unsafe fn stream(value: V, to: *mut f32);
+    unsafe fn write(value: V, to: *mut f32);
 }
 
-/// [`Storage::F32`].
+/// [`Storage::F32`], written past the caches: the next pass finds little of such a map there.
 pub(super) struct Plain;
 
 impl<V: Vector> Stored<V> for Plain {
@@ -53,13 +51,14 @@ impl<V: Vector> Stored<V> for Plain {
     }
 
     #[inline(always)]
-    unsafe fn stream(value: V, to: *mut f32) {
+    unsafe fn write(value: V, to: *mut f32) {
         // SAFETY: the caller's contract.
         unsafe { value.stream(to) }
     }
 }
 
-/// [`Storage::Bf16`].
+/// [`Storage::Bf16`], written to the caches: half as large, much of a map is still in the last one
+/// when the next pass reads it.
 pub(super) struct Rounded;
 
 impl<V: Narrow> Stored<V> for Rounded {
@@ -72,8 +71,8 @@ impl<V: Narrow> Stored<V> for Rounded {
     }
 
     #[inline(always)]
-    unsafe fn stream(value: V, to: *mut f32) {
+    unsafe fn write(value: V, to: *mut f32) {
         // SAFETY: the caller's contract.
-        unsafe { value.stream_narrow(to) }
+        unsafe { value.store_narrow(to) }
     }
 }

@@ -46,7 +46,7 @@ impl Loops {
         Self { f32: of(Storage::F32), bf16: of(Storage::Bf16) }
     }
 
-    /// Those that write f32, or maps in `storage`.
+    /// Those for maps in `storage`.
     pub fn of(&self, storage: Storage) -> &Elementwise {
         match storage {
             Storage::F32 => &self.f32.0,
@@ -54,7 +54,7 @@ impl Loops {
         }
     }
 
-    /// Those that write what convolutions in pairs read.
+    /// Those that write what convolutions in pairs read, from maps in `storage`.
     pub fn narrowing(&self, storage: Storage) -> &Narrowing {
         match storage {
             Storage::F32 => &self.f32.1,

@@ -84,6 +84,7 @@ fn figures_of_a_training_belong_together() {
     let json =
         seesaw(args!["bench", tiny.net, "--train"].into_iter().chain(options.map(Into::into)))
             .json();
+    assert_eq!(json["precision"], "f32");
     let number = |field: &str| json[field].as_f64().unwrap();
     let summary = seesaw(args!["summary", tiny.net, "--json"]).json();
     let forward = 4 * summary["total"]["madds"].as_u64().unwrap();
@@ -95,4 +96,10 @@ fn figures_of_a_training_belong_together() {
     let madds: u64 = layers.iter().map(|layer| layer["madds"].as_u64().unwrap()).sum();
     assert_eq!(madds, forward, "every layer has its cost");
     assert!(layers.iter().all(|layer| layer["backward_ms"].as_f64().unwrap() > 0.0));
+
+    let short = ["--batch", "4", "--runs", "1", "--precision", "bf16", "--json"];
+    let bench =
+        seesaw(args!["bench", tiny.net, "--train"].into_iter().chain(short.map(Into::into)));
+    assert_eq!(bench.json()["precision"], "bf16");
+    seesaw(args!["bench", tiny.net, "--precision", "bf16"]).fails(&["--train"]);
 }

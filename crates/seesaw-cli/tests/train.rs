@@ -66,6 +66,18 @@ fn from_photos_to_a_model_that_knows_them() {
 }
 
 #[test]
+fn products_of_bf16_learn_it_too() {
+    let album = Album::new();
+    let training = album.train("run", &["--precision", "bf16", "--json"]);
+    let epochs = lines(training.ok());
+    assert!(epochs[15]["val_top1"].as_f64().unwrap() > 0.9, "three colours: {}", epochs[15]);
+    let config = std::fs::read_to_string(album.path("run/config.toml")).unwrap();
+    assert!(config.contains("precision = \"bf16\""), "{config}");
+    let wrong = album.train("wrong", &["--precision", "f16"]);
+    assert!(wrong.code() == Some(2) && wrong.stderr().contains("f32, bf16"), "{}", wrong.stderr());
+}
+
+#[test]
 fn a_folder_of_one_class_folder_each_is_evaluated_whole() {
     let album = Album::new();
     album.train("run", &["--epochs", "1"]).ok();

@@ -245,7 +245,7 @@ pub struct BenchArgs {
     #[arg(long, conflicts_with_all = ["weights", "plot"])]
     pub train: bool,
     /// With `--train`, what the convolutions multiply: f32 when not given, or bf16
-    #[arg(long, value_name = "P", value_parser = ["f32", "bf16"], requires = "train")]
+    #[arg(long, value_name = "P", value_parser = ["f32", "bf16"], hide_possible_values = true, requires = "train")]
     pub precision: Option<String>,
     /// Images in a batch; 1, or 64 with `--train`, when not given
     #[arg(long, value_name = "B", value_parser = batch())]

@@ -100,7 +100,7 @@ pub struct RecipeArgs {
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub input_size: Option<u32>,
     /// What the convolutions multiply: f32, or bf16, which is faster where the processor has it
-    #[arg(long, value_name = "P", value_parser = ["f32", "bf16"])]
+    #[arg(long, value_name = "P", value_parser = ["f32", "bf16"], hide_possible_values = true)]
     pub precision: Option<String>,
     /// Share of the images that is held out to validate, instead of the data's own
     #[arg(long, value_name = "SHARE")]

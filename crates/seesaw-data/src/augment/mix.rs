@@ -70,7 +70,10 @@ fn draw(augment: &Augment, size: usize, rng: &mut Rng) -> Blend {
         (_, cuts) => cuts,
     };
     if !cuts {
-        return Blend::Up(rng.beta(augment.mixup) as f32);
+        // An image keeps the larger share: if it could become most of its neighbour, which may stay
+        // as it is, batches would show some images twice and others not at all.
+        let share = rng.beta(augment.mixup) as f32;
+        return Blend::Up(share.max(1.0 - share));
     }
     // Around a random pixel; only what lies in the image is pasted, and counted.
     let half = 0.5 * (1.0 - rng.beta(augment.cutmix)).sqrt() * size as f64;

@@ -84,7 +84,8 @@ pub struct Augment {
     /// Side in pixels of a square that is erased around a random place, as far as it lies in the
     /// image (DeVries and Taylor, 2017); 0 for none.
     pub cutout: u32,
-    /// Alpha of mixup (Zhang et al., 2017): two images are blended; 0 for none, at most 4.
+    /// Alpha of mixup (Zhang et al., 2017): two images are blended, each keeping the larger share of
+    /// itself; 0 for none, at most 4.
     pub mixup: f64,
     /// Alpha of cutmix (Yun et al., 2019): a rectangle of another image is pasted; 0 for none, at
     /// most 4. With mixup, each has half of the images.

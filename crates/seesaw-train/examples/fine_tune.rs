@@ -18,7 +18,8 @@ fn listen(event: Event<'_>) {
     match event {
         Event::Note(note) => println!("{note}"),
         Event::EpochEnds { row, .. } => {
-            println!("epoch {}: {:.1} % right", row.epoch, 100.0 * row.val_top1);
+            let top1 = row.val_top1.unwrap_or_default();
+            println!("epoch {}: {:.1} % right", row.epoch, 100.0 * top1);
         }
         _ => {}
     }

@@ -25,8 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     recipe.set_all(&[("epochs", "8"), ("batch", "8"), ("sizes", "[]"), ("ema.decay", "0.9")])?;
     let start = Start::new(photos, net, recipe, place.path().join("run"));
     let mut listen = |event: Event<'_>| {
-        if let Event::EpochEnds { row, .. } = event {
-            println!("epoch {}: {:.1} % right", row.epoch, 100.0 * row.val_top1);
+        if let Event::EpochEnds { row, .. } = event
+            && let Some(top1) = row.val_top1
+        {
+            println!("epoch {}: {:.1} % right", row.epoch, 100.0 * top1);
         }
     };
     let mut trainer = Trainer::start(&start, Machine::default(), &mut listen)?;

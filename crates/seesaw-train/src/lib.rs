@@ -19,8 +19,8 @@
 //! recipe.set("epochs", "20")?;
 //! let start = Start::new("photos", net, recipe, "runs/first");
 //! let mut listen = |event: Event<'_>| {
-//!     if let Event::EpochEnds { row, .. } = event {
-//!         eprintln!("epoch {}: {:.1} % right", row.epoch, 100.0 * row.val_top1);
+//!     if let Event::EpochEnds { row, .. } = event && let Some(top1) = row.val_top1 {
+//!         eprintln!("epoch {}: {:.1} % right", row.epoch, 100.0 * top1);
 //!     }
 //! };
 //! let mut trainer = Trainer::start(&start, Machine::default(), &mut listen)?;

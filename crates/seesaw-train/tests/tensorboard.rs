@@ -63,7 +63,8 @@ fn its_reader_sees_every_step_once() {
     let of =
         |tag: &str| events.iter().filter(|e| e.0 == tag).map(|e| (e.1, e.2)).collect::<Vec<_>>();
     let history = &trainer.progress().history;
-    let losses: Vec<_> = history.iter().map(|row| (row.step, row.val_loss as f32)).collect();
+    let losses: Vec<_> =
+        history.iter().map(|row| (row.step, row.val_loss.unwrap() as f32)).collect();
     assert_eq!(of("loss/validation"), losses);
     let last = history.last().unwrap().step;
     let steps: Vec<u64> = of("loss/step").into_iter().map(|(step, _)| step).collect();

@@ -79,9 +79,44 @@ fn stops_early_when_nothing_gets_better() {
     assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::StoppedEarly);
     let progress = trainer.progress();
     assert_eq!(progress.epoch, progress.best.unwrap().epoch + 2);
+    assert!(progress.history.iter().all(|row| row.val_top1.is_some()));
     // It stays over.
     let mut trainer = Trainer::resume(place.path("run"), machine(1), &mut silent).unwrap();
     assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::StoppedEarly);
+}
+
+#[test]
+fn validates_as_often_as_asked_and_at_the_end() {
+    let place = Place::new();
+    let mut start = place.start("seldom");
+    start.recipe.set_all(&[("epochs", "5"), ("validate_every", "2")]).unwrap();
+    let seldom = train(&start, machine(2)).unwrap();
+    let mut start = place.start("always");
+    start.recipe.set("epochs", "5").unwrap();
+    let always = train(&start, machine(2)).unwrap();
+
+    let (seldom, always) = (seldom.progress(), always.progress());
+    for (row, every) in seldom.history.iter().zip(&always.history) {
+        let told = matches!(row.epoch, 2 | 4 | 5);
+        assert_eq!(row.val_top1, every.val_top1.filter(|_| told), "epoch {}", row.epoch);
+        assert_eq!(row.train_loss, every.train_loss, "validation changed the training");
+        assert!(told || !row.best);
+    }
+    assert!(matches!(seldom.best.unwrap().epoch, 2 | 4 | 5));
+}
+
+#[test]
+fn patience_waits_for_a_validation() {
+    let place = Place::new();
+    let mut start = place.start("run");
+    let changes =
+        [("epochs", "60"), ("patience", "1"), ("validate_every", "3"), ("optimizer.rate", "1e-12")];
+    start.recipe.set_all(&changes).unwrap();
+    start.recipe.set_all(&[("schedule.warmup", "0"), ("ema.decay", "0")]).unwrap();
+    let mut trainer = Trainer::start(&start, machine(2), &mut silent).unwrap();
+    assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::StoppedEarly);
+    let progress = trainer.progress();
+    assert_eq!(progress.epoch, progress.best.unwrap().epoch + 3);
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn read(folder: &Path) -> Result<(Config, Score), TrainError> {
     let config = Config::read(&run.config())?;
     let rows = read_log(&run.log())?;
     let last = rows.last().filter(|last| last.epoch == config.recipe.epochs);
-    let Some(last) = last else {
+    let Some((last, top1)) = last.and_then(|last| Some((last, last.val_top1?))) else {
         return Err(TrainError::Setup(format!(
             "{}: {} of {} epochs are done; `seesaw train --resume {}` goes on",
             folder.display(),
@@ -138,7 +138,7 @@ fn read(folder: &Path) -> Result<(Config, Score), TrainError> {
         run: folder.to_owned(),
         seed: config.recipe.seed,
         epochs: last.epoch,
-        top1: last.val_top1,
+        top1,
         train_s: match run.timing().exists() {
             true => Some(train_seconds(&read_times(&run.timing())?)),
             false => None,

@@ -16,7 +16,7 @@ fn run(folder: &Path, name: &str, top1: f64, change: impl FnOnce(&mut Config)) -
     let run = RunFolder::new(&folder);
     run.create().unwrap();
     config.write(&run.config()).unwrap();
-    write_log(&run.log(), &[EpochRow { val_top1: top1, ..row() }]).unwrap();
+    write_log(&run.log(), &[EpochRow { val_top1: Some(top1), ..row() }]).unwrap();
     folder
 }
 

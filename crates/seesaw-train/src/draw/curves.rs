@@ -30,11 +30,15 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
 }
 
+fn percent(share: f64) -> f64 {
+    100.0 * share
+}
+
 /// The log as pictures: the names of files without ending, and what they show.
 pub fn training_curves(rows: &[EpochRow]) -> [(&'static str, Curves); 3] {
-    let line = |name: &str, value: fn(&EpochRow) -> f64| Line {
+    let line = |name: &str, value: fn(&EpochRow) -> Option<f64>| Line {
         name: name.to_owned(),
-        points: rows.iter().map(|row| (row.epoch as f64, value(row))).collect(),
+        points: rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect(),
     };
     let curves = |title: &str, lines| Curves { title: title.to_owned(), lines };
     [
@@ -42,7 +46,7 @@ pub fn training_curves(rows: &[EpochRow]) -> [(&'static str, Curves); 3] {
             "loss",
             curves(
                 "loss",
-                vec![line("training", |r| r.train_loss), line("validation", |r| r.val_loss)],
+                vec![line("training", |r| Some(r.train_loss)), line("validation", |r| r.val_loss)],
             ),
         ),
         (
@@ -50,13 +54,13 @@ pub fn training_curves(rows: &[EpochRow]) -> [(&'static str, Curves); 3] {
             curves(
                 "accuracy, %",
                 vec![
-                    line("training, top-1", |r| 100.0 * r.train_top1),
-                    line("validation, top-1", |r| 100.0 * r.val_top1),
-                    line("validation, top-5", |r| 100.0 * r.val_top5),
+                    line("training, top-1", |r| Some(percent(r.train_top1))),
+                    line("validation, top-1", |r| r.val_top1.map(percent)),
+                    line("validation, top-5", |r| r.val_top5.map(percent)),
                 ],
             ),
         ),
-        ("rate", curves("learning rate", vec![line("last step of the epoch", |r| r.rate)])),
+        ("rate", curves("learning rate", vec![line("last step of the epoch", |r| Some(r.rate))])),
     ]
 }
 

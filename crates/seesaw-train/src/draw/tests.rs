@@ -14,9 +14,9 @@ fn rows() -> Vec<EpochRow> {
         rate: 0.1 / epoch as f64,
         train_loss: 2.0 / epoch as f64,
         train_top1: 1.0 - 0.5 / epoch as f64,
-        val_loss: 2.2 / epoch as f64,
-        val_top1: 1.0 - 0.6 / epoch as f64,
-        val_top5: 1.0 - 0.2 / epoch as f64,
+        val_loss: Some(2.2 / epoch as f64),
+        val_top1: Some(1.0 - 0.6 / epoch as f64),
+        val_top5: Some(1.0 - 0.2 / epoch as f64),
         best: true,
     };
     (1..=12).map(row).collect()
@@ -51,8 +51,8 @@ fn curves_of_many_epochs_and_of_none() {
         }
     }
     let mut broken = rows();
-    broken[3].val_loss = f64::NAN;
-    broken[5].val_loss = f64::INFINITY;
+    broken[3].val_loss = Some(f64::NAN);
+    broken[5].val_loss = Some(f64::INFINITY);
     both(&training_curves(&broken)[0].1);
 }
 

@@ -16,6 +16,7 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), RecipeError> {
         count("epochs", self.epochs, 1, 10_000, "1 to 10000")?;
         count("batch", self.batch, 1, MAX_BATCH, "1 to 65536")?;
+        count("validate_every", self.validate_every, 1, usize::MAX, "1 or more")?;
         count("accumulate", self.accumulate, 1, MAX_BATCH, "1 to 65536")?;
         number("clip", self.clip, |x| (0.0..1e9).contains(&x), "0 or more")?;
         let split = self.val_split.unwrap_or(0.1);

@@ -46,6 +46,9 @@ pub struct Recipe {
     /// Epochs without a better validation after which training stops; 0 for never.
     #[serde(default)]
     pub patience: usize,
+    /// Epochs from one validation to the next. The last epoch always validates.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub validate_every: usize,
     /// Share of the images that validate, at most 0.9; where this is missing, the data's own
     /// validation images do, or else a fifth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,6 +201,11 @@ impl Recipe {
         }
     }
 
+    /// Whether an epoch, counted from 1, ends with a validation.
+    pub fn validates(&self, epoch: usize) -> bool {
+        epoch.is_multiple_of(self.validate_every) || epoch >= self.epochs
+    }
+
     /// Size and batch of the training images in an epoch, for a net meant for `net_size` pixels.
     pub fn phase(&self, epoch: usize, net_size: usize) -> Phase {
         let change = self.sizes.iter().rev().find(|change| change.from_epoch <= epoch);
@@ -234,6 +242,10 @@ pub struct Phase {
 
 fn one() -> usize {
     1
+}
+
+fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 fn centre() -> f64 {

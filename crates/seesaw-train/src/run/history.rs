@@ -25,13 +25,14 @@ pub struct EpochRow {
     pub train_loss: f64,
     /// Share of the training images, as augmented, that were classified right.
     pub train_top1: f64,
-    /// Mean cross entropy over the validation images.
-    pub val_loss: f64,
+    /// Mean cross entropy over the validation images; like the next two fields, `None` and empty in
+    /// the file after an epoch that did not [validate](crate::recipe::Recipe::validate_every).
+    pub val_loss: Option<f64>,
     /// Share of the validation images that were classified right.
-    pub val_top1: f64,
+    pub val_top1: Option<f64>,
     /// Share of the validation images with the right class among the first five.
-    pub val_top5: f64,
-    /// Whether no earlier epoch validated better.
+    pub val_top5: Option<f64>,
+    /// Whether it validated, and no earlier epoch better.
     #[serde(deserialize_with = "digit_or_bool")]
     pub best: bool,
 }
@@ -43,6 +44,7 @@ pub const HEADER: &str =
 impl EpochRow {
     /// The line, without its end. Numbers are written so that reading gives them back exactly.
     pub fn line(&self) -> String {
+        let cell = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
         format!(
             "{},{},{},{},{},{},{},{},{},{},{}",
             self.epoch,
@@ -52,9 +54,9 @@ impl EpochRow {
             self.rate,
             self.train_loss,
             self.train_top1,
-            self.val_loss,
-            self.val_top1,
-            self.val_top5,
+            cell(self.val_loss),
+            cell(self.val_top1),
+            cell(self.val_top5),
             u8::from(self.best)
         )
     }

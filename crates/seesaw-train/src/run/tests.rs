@@ -45,9 +45,9 @@ pub(crate) fn row() -> EpochRow {
         rate: 0.1,
         train_loss: 1.0 / 3.0,
         train_top1: 0.5,
-        val_loss: 0.1 + 0.2,
-        val_top1: 1.0 / 7.0,
-        val_top5: 1.0,
+        val_loss: Some(0.1 + 0.2),
+        val_top1: Some(1.0 / 7.0),
+        val_top5: Some(1.0),
         best: true,
     }
 }
@@ -83,7 +83,9 @@ fn the_log_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.csv");
     let first = row();
-    let rows = [first, EpochRow { epoch: 2, best: false, val_loss: 1e-9, ..first }];
+    let unseen = EpochRow { epoch: 2, best: false, val_loss: None, ..first };
+    let unseen = EpochRow { val_top1: None, val_top5: None, ..unseen };
+    let rows = [first, unseen, EpochRow { epoch: 3, val_loss: Some(1e-9), ..first }];
     write_log(&path, &rows).unwrap();
     assert_eq!(read_log(&path).unwrap(), rows);
     std::fs::write(&path, format!("{HEADER}\n1,2,3\n")).unwrap();

@@ -100,7 +100,10 @@ impl Trainer {
 
     fn patience_is_over(&self) -> bool {
         let Progress { epoch, best, .. } = self.progress();
-        let patience = self.config.recipe.patience;
-        patience > 0 && best.is_some_and(|best| epoch - best.epoch >= patience)
+        let recipe = &self.config.recipe;
+        // Only a validation tells that there was nothing better.
+        recipe.patience > 0
+            && recipe.validates(*epoch)
+            && best.is_some_and(|best| epoch - best.epoch >= recipe.patience)
     }
 }

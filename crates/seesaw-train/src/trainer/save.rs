@@ -32,13 +32,14 @@ impl Trainer {
         on: Listener<'_>,
     ) -> Result<(), TrainError> {
         let begun = Instant::now();
-        let validation = self.validate(on)?;
+        let validates = self.config.recipe.validates(self.progress().epoch + 1);
+        let validation = validates.then(|| self.validate(on)).transpose()?;
         let val_seconds = begun.elapsed().as_secs_f64();
-        if !validation.loss().is_finite() {
+        if validation.as_ref().is_some_and(|validation| !validation.loss().is_finite()) {
             let what = "the validation loss is not finite".to_owned();
             return Err(self.diverged(what, self.last_rate(stage)));
         }
-        let row = self.take_epoch(stage, &validation);
+        let row = self.take_epoch(stage, validation.as_ref());
         if row.best {
             self.write_model(&self.folder.best(), row.epoch)?;
         }
@@ -70,29 +71,29 @@ impl Trainer {
     }
 
     /// Ends the epoch in the progress; its line.
-    fn take_epoch(&mut self, stage: &Stage, validation: &Evaluation) -> EpochRow {
+    fn take_epoch(&mut self, stage: &Stage, validation: Option<&Evaluation>) -> EpochRow {
         let rate = self.last_rate(stage);
         let step = self.checkpoint.optimizer.steps();
         let progress = &mut self.checkpoint.progress;
         progress.epoch += 1;
-        let (loss, counts) = (validation.loss(), validation.counts());
-        let best = Best { epoch: progress.epoch, top1: counts.top1_share(), loss };
+        let epoch = progress.epoch;
+        let score =
+            validation.map(|v| Best { epoch, top1: v.counts().top1_share(), loss: v.loss() });
+        let best = score.filter(|score| score.beats(progress.best.as_ref()));
         let row = EpochRow {
-            epoch: progress.epoch,
+            epoch,
             step,
             size: stage.phase.size,
             batch: stage.phase.batch,
             rate,
             train_loss: progress.loss_sum / progress.counts.images.max(1) as f64,
             train_top1: progress.counts.top1_share(),
-            val_loss: loss,
-            val_top1: best.top1,
-            val_top5: counts.top5_share(),
-            best: best.beats(progress.best.as_ref()),
+            val_loss: score.map(|score| score.loss),
+            val_top1: score.map(|score| score.top1),
+            val_top5: validation.map(|v| v.counts().top5_share()),
+            best: best.is_some(),
         };
-        if row.best {
-            progress.best = Some(best);
-        }
+        progress.best = best.or(progress.best);
         (progress.batch, progress.loss_sum, progress.counts) = (0, 0.0, Counts::default());
         progress.history.push(row);
         row
@@ -125,13 +126,15 @@ impl Trainer {
             }
         }
         for (tag, value) in [
-            ("loss/train", row.train_loss),
+            ("loss/train", Some(row.train_loss)),
             ("loss/validation", row.val_loss),
-            ("top1/train", row.train_top1),
+            ("top1/train", Some(row.train_top1)),
             ("top1/validation", row.val_top1),
             ("top5/validation", row.val_top5),
         ] {
-            events.scalar(tag, row.step, value)?;
+            if let Some(value) = value {
+                events.scalar(tag, row.step, value)?;
+            }
         }
         events.flush()?;
         self.append_timing(&format!("{},{images},{seconds:.3},{val_seconds:.3}", row.epoch))

@@ -120,16 +120,12 @@ impl Watch {
         self.clear();
         let left = self.begun.elapsed() * (self.epochs - self.epoch) as u32;
         output::say(format_args!(
-            "epoch {}/{}: loss {:.3}, {:.1} % right; validation: loss {:.3}, {:.2} % right, \
-             {:.2} % among 5{}; {images_per_s:.0} images/s{}",
+            "epoch {}/{}: loss {:.3}, {:.1} % right{}; {images_per_s:.0} images/s{}",
             row.epoch,
             self.epochs,
             row.train_loss,
             100.0 * row.train_top1,
-            row.val_loss,
-            100.0 * row.val_top1,
-            100.0 * row.val_top5,
-            if row.best { " (best)" } else { "" },
+            validation(row).unwrap_or_default(),
             if left.is_zero() { String::new() } else { format!(", {} left", HumanDuration(left)) },
         ));
         if self.json {
@@ -172,4 +168,15 @@ fn write_line(line: &Line<'_>) -> io::Result<()> {
     serde_json::to_writer(&mut out, line)?;
     writeln!(out)?;
     out.flush()
+}
+
+/// What an epoch's line says of its validation, if it had one.
+fn validation(row: &EpochRow) -> Option<String> {
+    Some(format!(
+        "; validation: loss {:.3}, {:.2} % right, {:.2} % among 5{}",
+        row.val_loss?,
+        100.0 * row.val_top1?,
+        100.0 * row.val_top5?,
+        if row.best { " (best)" } else { "" }
+    ))
 }

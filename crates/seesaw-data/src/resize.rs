@@ -7,7 +7,7 @@
 use fast_image_resize::{
     FilterType, ResizeAlg, ResizeOptions, Resizer,
     images::{TypedCroppedImageMut, TypedImage, TypedImageRef},
-    pixels::U8x3,
+    pixels::{F32, U8x3},
 };
 
 use crate::RgbImage;
@@ -41,6 +41,28 @@ pub(crate) fn resize_region(image: &RgbImage, region: [u32; 4], size: u32) -> Op
         return None;
     }
     scale(image, region.map(f64::from), size, [0, 0, size, size])
+}
+
+/// Scales square planes `[n, from, from]` to `[n, to, to]`, each by itself, with the filter of
+/// [`resize_and_crop`]. Nothing where the planes are not whole, or a side is 0 or more than
+/// [`MAX_SIDE`].
+pub fn resize_planes(planes: &[f32], from: usize, to: usize) -> Option<Vec<f32>> {
+    let [side, size] = [from, to].map(|side| u32::try_from(side).unwrap_or(0));
+    let sized = [side, size].iter().all(|side| (1..=MAX_SIDE).contains(side));
+    if !sized || !planes.len().is_multiple_of(from * from) {
+        return None;
+    }
+    let mut scaled = Vec::with_capacity(planes.len() / (from * from) * to * to);
+    let mut resizer = Resizer::new();
+    let mut target = TypedImage::<F32>::new(size, size);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    for plane in planes.chunks_exact(from * from) {
+        let plane: Vec<F32> = plane.iter().map(|&sample| F32::new(sample)).collect();
+        let source = TypedImageRef::new(side, side, &plane).ok()?;
+        resizer.resize_typed(&source, &mut target, &options).ok()?;
+        scaled.extend(target.pixels().iter().map(|pixel| pixel.0));
+    }
+    Some(scaled)
 }
 
 /// Scales a part of a picture to a part of a black square of `size`. The types are spelt out,
@@ -115,6 +137,26 @@ mod tests {
         let cut = resize_and_crop(&image, 2, 2).unwrap();
         // round(0.5) is 0.
         assert_eq!(cut.pixels(), [0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14]);
+    }
+
+    #[test]
+    fn planes_are_scaled_one_by_one_as_pictures_are() {
+        let samples: Vec<u8> = (0..2 * 25).map(|i| (i * 37 % 251) as u8).collect();
+        let planes: Vec<f32> = samples.iter().map(|&sample| f32::from(sample)).collect();
+        for size in [3, 5, 12] {
+            let scaled = resize_planes(&planes, 5, size).unwrap();
+            for (plane, scaled) in samples.chunks(25).zip(scaled.chunks(size * size)) {
+                let grey = plane.iter().flat_map(|&sample| [sample; 3]).collect();
+                let picture = RgbImage::new(5, 5, grey).unwrap();
+                let expected = resize_region(&picture, [0, 0, 5, 5], size as u32).unwrap();
+                for (sample, pixel) in scaled.iter().zip(expected.pixels().chunks(3)) {
+                    assert!((sample - f32::from(pixel[0])).abs() <= 1.0, "{sample}, {pixel:?}");
+                }
+            }
+        }
+        assert_eq!(resize_planes(&planes, 5, 5).unwrap(), planes);
+        assert_eq!(resize_planes(&planes[1..], 5, 6), None);
+        assert_eq!(resize_planes(&planes, 5, 0), None);
     }
 
     #[test]

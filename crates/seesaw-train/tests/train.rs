@@ -143,6 +143,10 @@ fn learns_from_a_teacher_and_from_first_weights() {
     let mut start = place.start("student");
     start.teacher = Some(teacher.clone());
     let student = train(&start, machine(2)).unwrap();
+    start.out = place.path("student-of-larger");
+    start.recipe.set("loss.teacher_size", "48").unwrap();
+    let of_larger = train(&start, machine(2)).unwrap();
+    start.recipe.loss.teacher_size = None;
     assert!(student.progress().history.iter().all(|row| row.train_loss.is_finite()));
     start.out = place.path("alone");
     start.teacher = None;
@@ -150,6 +154,7 @@ fn learns_from_a_teacher_and_from_first_weights() {
     let losses =
         |t: &Trainer| t.progress().history.iter().map(|r| r.train_loss).collect::<Vec<_>>();
     assert_ne!(losses(&student), losses(&alone));
+    assert_ne!(losses(&student), losses(&of_larger));
 
     // The same classes: the first validation knows them.
     let changes = [("epochs", "1"), ("optimizer.rate", "1e-9"), ("schedule.warmup", "0")];

@@ -34,6 +34,8 @@ impl Recipe {
         number("loss.smoothing", loss.smoothing, share, "from 0 to 1")?;
         number("loss.teacher_share", loss.teacher_share, share, "from 0 to 1")?;
         number("loss.temperature", loss.temperature, positive, "above 0")?;
+        let size = loss.teacher_size.unwrap_or(MAX_SIZE);
+        count("loss.teacher_size", size, 8, MAX_SIZE, "8 to 4096")?;
         number("ema.decay", self.ema.decay, |x| (0.0..1.0).contains(&x), "from 0 to below 1")?;
         self.check_sizes()?;
         Ok(self.augment.validate()?)

@@ -98,11 +98,15 @@ pub struct LossSpec {
     pub teacher_share: f64,
     /// With a teacher: what both nets' logits are divided by.
     pub temperature: f64,
+    /// With a teacher: side of the images that it sees, in pixels, scaled from the net's own; the
+    /// size of the training images where this is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher_size: Option<usize>,
 }
 
 impl Default for LossSpec {
     fn default() -> Self {
-        Self { smoothing: 0.0, teacher_share: 0.9, temperature: 2.0 }
+        Self { smoothing: 0.0, teacher_share: 0.9, temperature: 2.0, teacher_size: None }
     }
 }
 

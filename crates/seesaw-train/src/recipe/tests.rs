@@ -39,6 +39,7 @@ fn sets_fields_of_every_kind() {
         ("augment.mixup", "0.2"),
         ("augment.crop", "padded"),
         ("dropout", "0.25"),
+        ("loss.teacher_size", "96"),
         ("sizes", "[{ from_epoch = 0, size = 64, batch = 16 }]"),
         ("mean", "[0.5, 0.5, 0.5]"),
     ] {
@@ -47,7 +48,7 @@ fn sets_fields_of_every_kind() {
     assert_eq!((recipe.epochs, recipe.optimizer.rate, recipe.dropout), (3, 0.5, Some(0.25)));
     assert!(!recipe.optimizer.nesterov);
     assert_eq!(recipe.schedule.kind, crate::schedule::ScheduleKind::OneCycle);
-    assert_eq!(recipe.augment.mixup, 0.2);
+    assert_eq!((recipe.augment.mixup, recipe.loss.teacher_size), (0.2, Some(96)));
     assert_eq!(recipe.phase(2, 224), Phase { size: 64, batch: 16 });
     assert_eq!(recipe.mean, [0.5; 3]);
 }

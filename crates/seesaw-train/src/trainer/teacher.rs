@@ -1,7 +1,8 @@
 //! Another model whose logits are learnt from.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
+use seesaw_data::resize::resize_planes;
 use seesaw_engine::{Isa, Options, Plan};
 use seesaw_format::{Model, load_model};
 
@@ -22,6 +23,8 @@ pub(super) struct TeacherModel {
 #[derive(Debug)]
 pub(super) struct TeacherPlan {
     plan: Plan,
+    /// Side of the images that are given, which the plan's size may differ from.
+    given: usize,
     columns: Vec<u32>,
 }
 
@@ -45,26 +48,35 @@ impl TeacherModel {
         Ok(Self { model, columns })
     }
 
+    /// For images of `given` pixels, which the teacher sees scaled to `seen`.
     pub fn compile(
         &self,
-        size: usize,
+        given: usize,
+        seen: usize,
         threads: usize,
         isa: Option<Isa>,
     ) -> Result<TeacherPlan, TrainError> {
         let net = &self.model.net;
-        let options = Options { input_size: size, batch: BATCH, threads, isa };
+        let options = Options { input_size: seen, batch: BATCH, threads, isa };
         let plan = seesaw_engine::compile(net, &self.model.weights, &options)?;
-        Ok(TeacherPlan { plan, columns: self.columns.clone() })
+        Ok(TeacherPlan { plan, given, columns: self.columns.clone() })
     }
 }
 
 impl TeacherPlan {
     /// The teacher's logits for the run's classes, `[n, classes]`.
     pub fn logits(&self, images: &[f32]) -> Result<Vec<f32>, TrainError> {
-        let size = self.plan.input_size();
+        let seen = self.plan.input_size();
         let mut picked = Vec::new();
-        for images in images.chunks(BATCH * 3 * size * size) {
-            for logits in self.plan.logits(images)?.chunks_exact(self.plan.classes()) {
+        for images in images.chunks(BATCH * 3 * self.given * self.given) {
+            let images = if seen == self.given {
+                Cow::Borrowed(images)
+            } else {
+                let unfit =
+                    || TrainError::Setup(format!("no teacher sees images of {seen} pixels"));
+                Cow::Owned(resize_planes(images, self.given, seen).ok_or_else(unfit)?)
+            };
+            for logits in self.plan.logits(&images)?.chunks_exact(self.plan.classes()) {
                 picked.extend(self.columns.iter().map(|column| logits[*column as usize]));
             }
         }

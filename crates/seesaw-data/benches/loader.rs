@@ -1,7 +1,8 @@
 //! Images a second that one core decodes, augments and puts into batches.
 //!
 //! `cargo bench -p seesaw-data --bench loader -- DATASET SIZE CROP` with `resized` or `padded` for
-//! CROP prints one figure; photos are decoded each time. Without arguments, CIFAR-10 is made up.
+//! CROP prints one figure; photos are decoded each time, or only in an epoch that is not timed where
+//! `kept` follows, as in every later epoch of a training. Without arguments, CIFAR-10 is made up.
 //! `bench/loader/compare.py` times torchvision beside it.
 #![allow(clippy::print_stdout, reason = "it is what a benchmark is for")]
 
@@ -23,23 +24,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         [] => {
             let folder = tempfile::tempdir()?;
             make_cifar(folder.path())?;
-            time(folder.path(), 32, Crop::Padded)
+            time(folder.path(), 32, Crop::Padded, false)
         }
-        [path, size, crop] => {
+        [path, size, crop, kept @ ..] => {
             let crop = if crop == "padded" { Crop::Padded } else { Crop::Resized };
-            time(Path::new(path), size.parse()?, crop)
+            time(Path::new(path), size.parse()?, crop, kept == ["kept"])
         }
-        _ => Err("arguments: DATASET SIZE padded|resized".into()),
+        _ => Err("arguments: DATASET SIZE padded|resized [kept]".into()),
     }
 }
 
-fn time(path: &Path, size: u32, crop: Crop) -> Result<(), Box<dyn Error>> {
-    let options = OpenOptions { cache_bytes: 0, val_split: Some(0.0), ..OpenOptions::default() };
+fn time(path: &Path, size: u32, crop: Crop, kept: bool) -> Result<(), Box<dyn Error>> {
+    let mut options = OpenOptions { val_split: Some(0.0), ..OpenOptions::default() };
+    if !kept {
+        options.cache_bytes = 0;
+    }
     let dataset = Arc::new(open(path, &options)?.train);
     let augment = Augment { crop, scale: [0.35, 1.0], flip: true, ..Augment::default() };
     let preprocess = Preprocess { crop: size, ..Preprocess::imagenet(size) };
     let options = LoaderOptions::train(&preprocess, 64, augment, 0);
     let loader = Loader::new(dataset, LoaderOptions { workers: 0, ..options })?;
+    if kept {
+        loader.epoch(0, 0).try_for_each(|batch| batch.map(drop))?;
+    }
     let (mut images, mut sum) = (0, 0.0);
     let start = Instant::now();
     for epoch in 0.. {

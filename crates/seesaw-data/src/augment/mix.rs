@@ -69,14 +69,15 @@ fn draw(augment: &Augment, size: usize, rng: &mut Rng) -> Blend {
         (true, true) => rng.chance(0.5),
         (_, cuts) => cuts,
     };
+    // An image keeps the larger share: if it could become most of its neighbour, which may stay as
+    // it is, batches would show some images twice and others not at all.
+    let share = rng.beta(if cuts { augment.cutmix } else { augment.mixup });
+    let share = share.max(1.0 - share);
     if !cuts {
-        // An image keeps the larger share: if it could become most of its neighbour, which may stay
-        // as it is, batches would show some images twice and others not at all.
-        let share = rng.beta(augment.mixup) as f32;
-        return Blend::Up(share.max(1.0 - share));
+        return Blend::Up(share as f32);
     }
     // Around a random pixel; only what lies in the image is pasted, and counted.
-    let half = 0.5 * (1.0 - rng.beta(augment.cutmix)).sqrt() * size as f64;
+    let half = 0.5 * (1.0 - share).sqrt() * size as f64;
     let mut range = || {
         let centre = rng.below(size as u64) as f64;
         let edge = |at: f64| at.clamp(0.0, size as f64) as usize;

@@ -87,8 +87,8 @@ pub struct Augment {
     /// Alpha of mixup (Zhang et al., 2017): two images are blended, each keeping the larger share of
     /// itself; 0 for none, at most 4.
     pub mixup: f64,
-    /// Alpha of cutmix (Yun et al., 2019): a rectangle of another image is pasted; 0 for none, at
-    /// most 4. With mixup, each has half of the images.
+    /// Alpha of cutmix (Yun et al., 2019): a rectangle of another image is pasted over less than
+    /// half of an image; 0 for none, at most 4. With mixup, each has half of the images.
     pub cutmix: f64,
     /// The share of images that are mixed, where `mixup` or `cutmix` is more than 0.
     pub mix_probability: f64,

@@ -12,7 +12,7 @@ use std::{
 
 mod common;
 use common::{
-    args, command, seesaw,
+    args, command, run as run_command, seesaw,
     training::{Album, steps},
 };
 
@@ -110,5 +110,51 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let resumed = seesaw(args!["train", "--resume", run]);
     resumed.ok();
     assert!(resumed.stderr().contains(&format!("going on behind step {at}")));
+    assert!(result(&run) == result(&album.path("alone")));
+}
+
+#[test]
+fn more_ctrl_c_loses_no_checkpoint() {
+    let album = Album::new();
+    album.train("alone", &[]).ok();
+    let run = album.path("stopped");
+    let mut training = command();
+    training.args(album.training("stopped", &["--checkpoint-every", "1"]));
+    let mut child = run_until(training, &run, 5).unwrap();
+    let pid = child.id().to_string();
+    let code = loop {
+        // Fails once the process is gone.
+        let _ = Command::new("kill").args(["-INT", &pid]).stderr(Stdio::null()).status().unwrap();
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+    };
+    assert_eq!(code, Some(130));
+    assert!(steps(&run).unwrap() >= 5);
+    seesaw(args!["train", "--resume", run]).ok();
+    assert!(result(&run) == result(&album.path("alone")));
+}
+
+#[test]
+fn a_full_disk_loses_no_checkpoint() {
+    let album = Album::new();
+    album.train("alone", &[]).ok();
+    let run = album.path("full");
+    let mut training = command();
+    training.args(album.training("full", &["--checkpoint-every", "1"]));
+    let mut child = run_until(training, &run, 5).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = steps(&run);
+
+    // Files may have two blocks, a write beyond them fails: to the program, a full disk.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$@\"", "sh"]);
+    limited.arg(env!("CARGO_BIN_EXE_seesaw")).args(args!["train", "--resume", run]);
+    run_command(&mut limited).fails(&["too large"]);
+    assert_eq!(steps(&run), before);
+    let left: Vec<_> = std::fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("tmp")), "{left:?}");
+    seesaw(args!["train", "--resume", run]).ok();
     assert!(result(&run) == result(&album.path("alone")));
 }

@@ -218,74 +218,116 @@ impl TrainBlock {
         work: &mut Gradients,
         gradients: &mut [f32],
     ) {
-        let (inputs, expanded, outputs) = self.channels();
-        let (size, small, images) = (self.size, self.out(), context.images);
-        let project_layer = self.project_layer();
-        let count = |size: Size| images * size.0 * size.1;
-        let [dz, dx] = &mut work.narrow;
-        let [behind_depthwise, behind_expand] = &mut work.wide;
-        let packed = &mut work.packed;
-        let dz = &dz[..images * map_len(outputs, small)];
-        let dx = &mut dx[..images * map_len(inputs, size)];
-        let len = stored_len(self.middle.storage, expanded, small);
-        let middle_gradient = &mut behind_depthwise[..images * len];
+        self.backward_project(context, parameters, out, work, gradients);
+        self.backward_depthwise(context, parameters, (front, kept), work, gradients);
+        self.backward_expand(context, parameters, (front, kept), work, gradients);
+        work.narrow.swap(0, 1);
+    }
 
+    /// From `work.narrow[0]` to `work.wide[0]`.
+    fn backward_project(
+        &mut self,
+        context: &mut Context<'_>,
+        parameters: &[f32],
+        out: &Stage,
+        work: &mut Gradients,
+        gradients: &mut [f32],
+    ) {
+        let (_, expanded, outputs) = self.channels();
+        let (small, images) = (self.out(), context.images);
         let (conv, raw) = (&self.project.conv, self.middle.as_raw());
         let around = Around {
             channels: (expanded, outputs),
             size: small,
-            behind: out.behind(dz),
+            behind: out.behind(&work.narrow[0][..images * map_len(outputs, small)]),
             input: Source::Raw(raw),
             front: raw,
             residual: None,
         };
-        let sums = backward::pointwise(context, conv, around, middle_gradient, packed);
+        let len = images * stored_len(self.middle.storage, expanded, small);
+        let packed = &mut work.packed;
+        let sums = backward::pointwise(context, conv, around, &mut work.wide[0][..len], packed);
         conv.unpack(&packed[..conv.packed_len()], &mut gradients[self.project.weights.clone()]);
-        self.middle.norm.observe_backward(&sums, count(small), parameters, gradients);
-        context.clock.backward(project_layer);
+        let count = images * small.0 * small.1;
+        self.middle.norm.observe_backward(&sums, count, parameters, gradients);
+        context.clock.backward(self.project_layer());
+    }
 
-        let residual = self.shape.is_residual().then_some(dz);
-        let conv = &self.depthwise.conv;
-        let taps = self.depthwise.weights.clone();
+    /// From `work.wide[0]` to `work.wide[1]`; without an expand convolution to `work.narrow[1]`.
+    fn backward_depthwise(
+        &mut self,
+        context: &mut Context<'_>,
+        parameters: &[f32],
+        (front, kept): (&mut Stage, &[f32]),
+        work: &mut Gradients,
+        gradients: &mut [f32],
+    ) {
+        let (inputs, expanded, _) = self.channels();
+        let (size, images) = (self.size, context.images);
+        let [dz, dx] = &mut work.narrow;
+        let [behind, before] = &mut work.wide;
+        let len = images * stored_len(self.middle.storage, expanded, self.out());
         let around = Around {
             channels: (expanded, expanded),
             size,
-            behind: self.middle.behind(middle_gradient),
+            behind: self.middle.behind(&behind[..len]),
             input: Source::Kept(kept),
             front: front.as_raw(),
-            residual,
+            residual: self.residual(dz, images),
         };
-        let Some((expand, stage)) = &mut self.expand else {
-            let sums = backward::depthwise(context, conv, around, dx, packed);
-            front.norm.observe_backward(&sums, count(size), parameters, gradients);
-            unpack_taps(packed, &self.places, &mut gradients[taps]);
-            context.clock.backward(project_layer - 1);
-            work.narrow.swap(0, 1);
-            return;
+        let (conv, packed) = (&self.depthwise.conv, &mut work.packed);
+        let sums = match &self.expand {
+            Some((_, stage)) => {
+                let raw = stage.as_raw();
+                let around =
+                    Around { input: Source::Raw(raw), front: raw, residual: None, ..around };
+                let len = images * stored_len(stage.storage, expanded, size);
+                backward::depthwise(context, conv, around, &mut before[..len], packed)
+            }
+            None => {
+                let dx = &mut dx[..images * map_len(inputs, size)];
+                backward::depthwise(context, conv, around, dx, packed)
+            }
         };
-        let len = stored_len(stage.storage, expanded, size);
-        let wide = &mut behind_expand[..images * len];
-        let raw = stage.as_raw();
-        let around = Around { input: Source::Raw(raw), front: raw, residual: None, ..around };
-        let sums = backward::depthwise(context, conv, around, wide, packed);
-        stage.norm.observe_backward(&sums, count(size), parameters, gradients);
-        unpack_taps(packed, &self.places, &mut gradients[taps]);
-        context.clock.backward(project_layer - 1);
+        let norm = self.expand.as_mut().map_or(&mut front.norm, |(_, stage)| &mut stage.norm);
+        norm.observe_backward(&sums, images * size.0 * size.1, parameters, gradients);
+        unpack_taps(packed, &self.places, &mut gradients[self.depthwise.weights.clone()]);
+        context.clock.backward(self.project_layer() - 1);
+    }
 
-        let conv = &expand.conv;
+    /// From `work.wide[1]` to `work.narrow[1]`, where there is an expand convolution.
+    fn backward_expand(
+        &mut self,
+        context: &mut Context<'_>,
+        parameters: &[f32],
+        (front, kept): (&mut Stage, &[f32]),
+        work: &mut Gradients,
+        gradients: &mut [f32],
+    ) {
+        let Some((expand, stage)) = &self.expand else { return };
+        let (inputs, expanded, _) = self.channels();
+        let (size, images) = (self.size, context.images);
+        let [dz, dx] = &mut work.narrow;
+        let len = images * stored_len(stage.storage, expanded, size);
         let around = Around {
             channels: (inputs, expanded),
             size,
-            behind: stage.behind(wide),
+            behind: stage.behind(&work.wide[1][..len]),
             input: Source::Kept(kept),
             front: front.as_raw(),
-            residual,
+            residual: self.residual(dz, images),
         };
+        let (conv, packed) = (&expand.conv, &mut work.packed);
+        let dx = &mut dx[..images * map_len(inputs, size)];
         let sums = backward::pointwise(context, conv, around, dx, packed);
-        front.norm.observe_backward(&sums, count(size), parameters, gradients);
+        front.norm.observe_backward(&sums, images * size.0 * size.1, parameters, gradients);
         conv.unpack(&packed[..conv.packed_len()], &mut gradients[expand.weights.clone()]);
         context.clock.backward(self.first_layer);
-        work.narrow.swap(0, 1);
+    }
+
+    /// The gradient behind the block that goes around it, where it has a residual.
+    fn residual<'a>(&self, dz: &'a [f32], images: usize) -> Option<&'a [f32]> {
+        self.shape.is_residual().then(|| &dz[..images * map_len(self.shape.output, self.out())])
     }
 
     /// Input, expanded and output channels.

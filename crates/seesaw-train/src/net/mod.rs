@@ -108,17 +108,7 @@ impl TrainNet {
         })?;
         let norm = tensors.norm((0..net.stem.channels).collect(), true);
         let mut stages = vec![Stage::new(norm, Storage::F32)];
-        let mut size = stem_shape.out();
-        let mut blocks = Vec::new();
-        let mut layer = 1;
-        for block in net.blocks() {
-            let (block, stage) =
-                TrainBlock::new((token, precision), &block, size, layer, &mut tensors)?;
-            layer = block.project_layer() + 1;
-            size = block.out();
-            blocks.push(block);
-            stages.push(stage);
-        }
+        let blocks = trunk((token, precision), net, stem_shape.out(), &mut tensors, &mut stages)?;
         let head_channels = net.head.channels;
         let channels = (net.trunk_channels(), head_channels);
         let head = dense(channels, &mut tensors, |channels, places| {
@@ -413,6 +403,26 @@ impl TrainNet {
         conv.unpack(&work.packed[..conv.packed_len()], &mut gradients[self.stem.weights.clone()]);
         context.clock.backward(0);
     }
+}
+
+/// The blocks behind maps of `size`; their batch norms are added to `stages`.
+fn trunk(
+    kernels: (IsaToken, Precision),
+    net: &Net,
+    mut size: shape::Size,
+    tensors: &mut Tensors<'_>,
+    stages: &mut Vec<Stage>,
+) -> Result<Vec<TrainBlock>, TrainError> {
+    let mut layer = 1;
+    let mut blocks = Vec::new();
+    for block in net.blocks() {
+        let (block, stage) = TrainBlock::new(kernels, &block, size, layer, tensors)?;
+        layer = block.project_layer() + 1;
+        size = block.out();
+        blocks.push(block);
+        stages.push(stage);
+    }
+    Ok(blocks)
 }
 
 /// A dense convolution that `make` makes, its weights the next tensor.

@@ -77,7 +77,6 @@ fn evaluate(
     let options = LoaderOptions {
         workers: threads,
         ahead: AHEAD,
-        limit: subject.limit,
         ..LoaderOptions::evaluate(preprocess, args.batch)
     };
     let loader = Loader::new(Arc::clone(dataset), options).map_err(Failure::new)?;

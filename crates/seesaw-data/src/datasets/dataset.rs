@@ -11,7 +11,10 @@ use std::{
 };
 
 use super::DataError;
-use crate::{Limits, RgbImage, decode};
+use crate::{
+    Limits, RgbImage, decode,
+    rng::{Purpose, Rng},
+};
 
 /// Images with labels. They are numbered from 0, in the order of files or names.
 #[derive(Debug)]
@@ -168,6 +171,25 @@ impl Dataset {
         Ok(Cow::Owned(image))
     }
 
+    /// Keeps `limit` random images in their order, the same ones for a seed; all where there are no
+    /// more.
+    pub fn sample(&mut self, limit: usize, seed: u64) {
+        if limit >= self.items.len() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.items.len()).collect();
+        Rng::new(seed, Purpose::Limit, [0, 0]).shuffle(&mut order);
+        order.truncate(limit);
+        order.sort_unstable();
+        self.retain(|index| order.binary_search(&index).is_ok());
+    }
+
+    /// Keeps the images whose indices `keeps` holds for.
+    fn retain(&mut self, mut keeps: impl FnMut(usize) -> bool) {
+        let mut indices = 0..;
+        self.items.retain(|_| indices.next().is_some_and(&mut keeps));
+    }
+
     /// Decodes every image once in `threads` threads, keeps what the budget admits in memory, and
     /// leaves out those that cannot be decoded. `progress` hears how many are done, in no order.
     ///
@@ -213,12 +235,7 @@ impl Dataset {
             .map(|(index, reason)| (self.items[*index].path(), reason.clone()))
             .collect();
         let mut indices = broken.iter().map(|&(index, _)| index).peekable();
-        let mut index = 0;
-        self.items.retain(|_| {
-            let keep = indices.next_if_eq(&index).is_none();
-            index += 1;
-            keep
-        });
+        self.retain(|index| indices.next_if_eq(&index).is_none());
         match named.first() {
             Some((first, reason)) if self.items.is_empty() => Err(DataError::NoneLeft {
                 broken: named.len(),

@@ -358,6 +358,25 @@ fn broken_images_are_named_and_left_out_and_none_left_is_an_error() {
 }
 
 #[test]
+fn a_sample_is_random_and_the_same_for_a_seed() {
+    let names: Vec<String> =
+        ["a", "b"].iter().flat_map(|c| (0..50).map(move |n| format!("{c}/{n:02}.bmp"))).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let folder = photos(&names);
+    let sample = |limit, seed| {
+        let mut dataset = open(folder.path(), &with_split(0.0, 0)).unwrap().train;
+        dataset.sample(limit, seed);
+        (0..dataset.len()).map(|index| dataset.path(index).unwrap()).collect::<Vec<_>>()
+    };
+    let kept = sample(20, 1);
+    assert!(kept.len() == 20 && kept.is_sorted() && kept == sample(20, 1));
+    assert_ne!(kept, sample(20, 2));
+    let of_a = kept.iter().filter(|path| path.starts_with(folder.path().join("a"))).count();
+    assert!((5..=15).contains(&of_a), "{kept:?}");
+    assert_eq!((sample(100, 1).len(), sample(usize::MAX, 1).len()), (100, 100));
+}
+
+#[test]
 fn images_are_kept_as_far_as_the_budget_goes() {
     let names = ["a/1.bmp", "a/2.bmp", "b/1.bmp", "b/2.bmp"];
     let folder = photos(&names);

@@ -60,7 +60,7 @@ pub struct LoaderOptions {
     pub mean: [f32; 3],
     /// Standard deviation of red, green and blue.
     pub std: [f32; 3],
-    /// Decides the order, the changes, and which images `limit` keeps.
+    /// Decides the order and the changes.
     pub seed: u64,
     /// Threads that make batches; with 0 the caller's makes each when it is asked for.
     pub workers: usize,
@@ -70,8 +70,6 @@ pub struct LoaderOptions {
     pub shuffle: bool,
     /// Whether a last batch that is not full is left out.
     pub drop_last: bool,
-    /// Keeps this many random images, the same in every epoch.
-    pub limit: Option<usize>,
 }
 
 impl LoaderOptions {
@@ -89,7 +87,6 @@ impl LoaderOptions {
             ahead: 2,
             shuffle: false,
             drop_last: false,
-            limit: None,
         }
     }
 
@@ -122,8 +119,8 @@ struct Shared {
     dataset: Arc<Dataset>,
     options: LoaderOptions,
     normaliser: Normaliser,
-    /// The indices that `limit` keeps, rising.
-    kept: Vec<u32>,
+    /// How many images there are.
+    images: u32,
 }
 
 impl Loader {
@@ -140,17 +137,12 @@ impl Loader {
             }
         }
         let images = u32::try_from(dataset.len()).map_err(|_| LoadError::TooMany(dataset.len()))?;
-        let mut kept: Vec<u32> = (0..images).collect();
-        if let Some(limit) = options.limit.filter(|&limit| limit < kept.len()) {
-            Rng::new(options.seed, Purpose::Limit, [0, 0]).shuffle(&mut kept);
-            kept.truncate(limit);
-            kept.sort_unstable();
-        }
-        if kept.is_empty() || (options.drop_last && kept.len() < options.batch) {
-            return Err(LoadError::NoBatch { images: kept.len(), batch: options.batch });
+        let count = dataset.len();
+        if count == 0 || (options.drop_last && count < options.batch) {
+            return Err(LoadError::NoBatch { images: count, batch: options.batch });
         }
         let normaliser = Normaliser::new(options.mean, options.std);
-        Ok(Self { shared: Arc::new(Shared { dataset, options, normaliser, kept }) })
+        Ok(Self { shared: Arc::new(Shared { dataset, options, normaliser, images }) })
     }
 
     /// The batches of an epoch, in order, from number `first_batch` on (0 for all of it).
@@ -162,13 +154,13 @@ impl Loader {
 
     /// How many batches an epoch has.
     pub fn batches(&self) -> usize {
-        let (images, batch) = (self.shared.kept.len(), self.shared.options.batch);
+        let (images, batch) = (self.shared.images as usize, self.shared.options.batch);
         if self.shared.options.drop_last { images / batch } else { images.div_ceil(batch) }
     }
 
     /// How many images an epoch has.
     pub fn images(&self) -> usize {
-        let (images, batch) = (self.shared.kept.len(), self.shared.options.batch);
+        let (images, batch) = (self.shared.images as usize, self.shared.options.batch);
         if self.shared.options.drop_last { images / batch * batch } else { images }
     }
 
@@ -186,7 +178,7 @@ impl Loader {
 impl Shared {
     /// The indices of an epoch, in its order.
     fn order(&self, epoch: u64) -> Vec<u32> {
-        let mut order = self.kept.clone();
+        let mut order: Vec<u32> = (0..self.images).collect();
         if self.options.shuffle {
             Rng::new(self.options.seed, Purpose::Order, [epoch, 0]).shuffle(&mut order);
         }

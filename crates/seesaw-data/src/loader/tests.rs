@@ -120,23 +120,6 @@ fn an_images_changes_do_not_depend_on_its_batch() {
 }
 
 #[test]
-fn a_limit_keeps_the_same_images_of_all_classes() {
-    let folder = tempfile::tempdir().unwrap();
-    let dataset = dataset(folder.path(), 50);
-    let augment = Augment::default();
-    let options = LoaderOptions { limit: Some(20), ..LoaderOptions::train(&PLAIN, 4, augment, 1) };
-    let indices = |epoch| {
-        let batches = batches(&dataset, &options, epoch, 0);
-        let mut all: Vec<u32> = batches.iter().flat_map(|batch| batch.indices.clone()).collect();
-        all.sort_unstable();
-        all
-    };
-    let kept = indices(0);
-    assert_eq!((kept.len(), &kept), (20, &indices(1)));
-    assert!((5..=15).contains(&kept.iter().filter(|&&index| index < 50).count()), "{kept:?}");
-}
-
-#[test]
 fn mixing_names_the_partner_and_its_share() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path(), 30);
@@ -220,7 +203,6 @@ fn options_that_make_no_sense_are_refused() {
         (refused(|o| o.resize = 1 << 40), "`resize` is 4294967295"),
         (refused(|o| o.std = [0.0; 3]), "std 0"),
         (refused(|o| o.batch = 5), "4 images make no batch of 5"),
-        (refused(|o| o.limit = Some(0)), "0 images make no batch"),
         (refused(|o| o.augment.mixup = -1.0), "`mixup` is -1"),
     ] {
         assert!(change.contains(part), "{change}");

@@ -51,11 +51,12 @@ pub struct DataFacts {
     pub path: PathBuf,
     /// What kind of data set it is.
     pub kind: String,
-    /// Images to train on, when all of them are taken.
+    /// Images to train on.
     pub train_images: usize,
     /// Images that validate.
     pub val_images: usize,
-    /// How many of the images to train on are taken.
+    /// How many random images were taken for training, and as many to validate, some of which may
+    /// have been broken; all where this is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Class names, in the order of the logits.

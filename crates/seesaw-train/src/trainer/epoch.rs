@@ -36,7 +36,7 @@ impl Trainer {
     pub(super) fn stage(&self, former: Option<Stage>) -> Result<Stage, TrainError> {
         let Self { config, machine, .. } = self;
         let mut phase = config.recipe.phase(self.progress().epoch, config.net.input_size);
-        phase.batch = phase.batch.min(self.train_images());
+        phase.batch = phase.batch.min(self.train.len());
         if let Some(former) = former.filter(|former| former.phase == phase) {
             return Ok(former);
         }

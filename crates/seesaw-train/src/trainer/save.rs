@@ -104,7 +104,7 @@ impl Trainer {
             "seesaw {}: {} trained for {epoch} epochs on {} images of {} classes",
             self.config.run.version,
             self.config.net.name,
-            self.train_images(),
+            self.train.len(),
             self.config.net.classes
         );
         self.folder.write_model(path, &self.config, self.model_state(), origin)

@@ -102,7 +102,7 @@ impl Trainer {
         start.recipe.validate()?;
         let folder = RunFolder::new(&start.out);
         folder.create()?;
-        let (kind, train, val) = open_data(&start.data, &start.recipe, &machine, on)?;
+        let (kind, train, val) = open_data(&start.data, &start.recipe, start.limit, &machine, on)?;
         let isa = isa(&machine)?;
         let classes = train.classes().to_vec();
         let net = resolved(&start.net, &start.recipe, classes.len())?;
@@ -162,7 +162,7 @@ impl Trainer {
             &recipe.optimizer,
             recipe.ema.decay,
         )?;
-        let (_, train, val) = open_data(&data.path, recipe, &machine, on)?;
+        let (_, train, val) = open_data(&data.path, recipe, data.limit, &machine, on)?;
         let found = (train.len(), val.len(), train.classes());
         if found != (data.train_images, data.val_images, &data.classes) {
             return Err(TrainError::Setup(format!(
@@ -197,7 +197,6 @@ impl Trainer {
         let options = LoaderOptions {
             workers: machine.threads,
             ahead: AHEAD,
-            limit: config.data.limit,
             ..LoaderOptions::evaluate(&config.preprocess, VAL_BATCH)
         };
         let val = Loader::new(Arc::new(val), options)?;
@@ -213,15 +212,9 @@ impl Trainer {
         let options = LoaderOptions {
             workers: self.machine.threads,
             ahead: AHEAD,
-            limit: self.config.data.limit,
             ..LoaderOptions::train(&preprocess, phase.batch, recipe.augment.clone(), recipe.seed)
         };
         Ok(Loader::new(Arc::clone(&self.train), options)?)
-    }
-
-    /// How many images an epoch may take.
-    pub(super) fn train_images(&self) -> usize {
-        self.train.len().min(self.config.data.limit.unwrap_or(usize::MAX))
     }
 }
 
@@ -249,6 +242,7 @@ fn absolute(path: &Path) -> Result<PathBuf, TrainError> {
 fn open_data(
     path: &Path,
     recipe: &Recipe,
+    limit: Option<usize>,
     machine: &Machine,
     on: Listener<'_>,
 ) -> Result<(String, Dataset, Dataset), TrainError> {
@@ -259,6 +253,11 @@ fn open_data(
         ..OpenOptions::default()
     };
     let Splits { mut train, mut val, kind } = open(path, &options)?;
+    if let Some(limit) = limit {
+        train.sample(limit, recipe.seed);
+        // The same images validate whatever the seed.
+        val.sample(limit, 0);
+    }
     verify(&mut train, "training", machine.threads, on)?;
     verify(&mut val, "validation", machine.threads, on)?;
     if train.is_empty() || val.is_empty() {

@@ -30,8 +30,6 @@ pub struct Subject {
     ids: Vec<String>,
     pub preprocess: Preprocess,
     pub data: PathBuf,
-    /// How many images are taken.
-    pub limit: Option<usize>,
     /// The run that the model is of, if it is evaluated on the run's data.
     run: Option<Config>,
 }
@@ -60,7 +58,7 @@ impl Subject {
             _ => false,
         };
         let run = run.filter(same);
-        Ok(Self { model, weights, names, ids, preprocess, data, limit: args.limit, run })
+        Ok(Self { model, weights, names, ids, preprocess, data, run })
     }
 
     /// The images, without those that cannot be decoded, and how many these are.
@@ -69,6 +67,7 @@ impl Subject {
         if dataset.is_empty() {
             return Err(Failure::file(&self.data, "no images to evaluate on"));
         }
+        args.limit.iter().for_each(|limit| dataset.sample(*limit, 0));
         let broken = check::verify(&mut dataset, args.threads.count(), "images checked")?;
         Ok((dataset, broken))
     }

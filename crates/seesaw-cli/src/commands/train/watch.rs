@@ -62,13 +62,12 @@ impl Watch {
         if self.broken > NAMED {
             failure::warn(format_args!("{} broken images are left out", self.broken));
         }
-        let limit = config.data.limit.unwrap_or(usize::MAX);
         output::say(format_args!(
             "{}, {} classes, {} images to train on, {} to validate: {}",
             config.net.name,
             config.net.classes,
-            output::thousands(config.data.train_images.min(limit) as u64),
-            output::thousands(config.data.val_images.min(limit) as u64),
+            output::thousands(config.data.train_images as u64),
+            output::thousands(config.data.val_images as u64),
             folder.path().display(),
         ));
         if progress.step > 0 {

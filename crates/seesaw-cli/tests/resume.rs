@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, RandomState},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -89,14 +89,20 @@ fn killed_at_ten_steps_and_resumed() {
     assert!(found.1 == expected.1, "other numbers; killed at {kills:?}");
 }
 
-#[test]
-fn ctrl_c_saves_and_says_how_to_go_on() {
-    let album = Album::new();
+/// A training that has taken five steps, beside a whole one in `alone`.
+fn begun(album: &Album) -> (PathBuf, Child) {
     album.train("alone", &[]).ok();
     let run = album.path("stopped");
     let mut training = command();
     training.args(album.training("stopped", &["--checkpoint-every", "1"]));
     let child = run_until(training, &run, 5).unwrap();
+    (run, child)
+}
+
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    let album = Album::new();
+    let (run, child) = begun(&album);
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
@@ -116,11 +122,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
 #[test]
 fn more_ctrl_c_loses_no_checkpoint() {
     let album = Album::new();
-    album.train("alone", &[]).ok();
-    let run = album.path("stopped");
-    let mut training = command();
-    training.args(album.training("stopped", &["--checkpoint-every", "1"]));
-    let mut child = run_until(training, &run, 5).unwrap();
+    let (run, mut child) = begun(&album);
     let pid = child.id().to_string();
     let code = loop {
         // Fails once the process is gone.
@@ -138,11 +140,7 @@ fn more_ctrl_c_loses_no_checkpoint() {
 #[test]
 fn a_full_disk_loses_no_checkpoint() {
     let album = Album::new();
-    album.train("alone", &[]).ok();
-    let run = album.path("full");
-    let mut training = command();
-    training.args(album.training("full", &["--checkpoint-every", "1"]));
-    let mut child = run_until(training, &run, 5).unwrap();
+    let (run, mut child) = begun(&album);
     child.kill().unwrap();
     child.wait().unwrap();
     let before = steps(&run);

@@ -6,8 +6,8 @@ usage: compare.py PHOTOS [--rounds N]
 PHOTOS is a folder of JPEGs; they are cropped and scaled to 500x400 first. Build before:
 `cargo bench -p seesaw-data --bench loader --no-run`. Needs torch, torchvision, Pillow and NumPy.
 torchvision decodes by Pillow, its default, and by its own `decode_jpeg` with transforms of tensors;
-neither keeps decoded photos, but for a row in which `seesaw` does, as it does in training from the
-second epoch on, up to 1 GiB. CIFAR-10 is made up, and lies in memory for both.
+neither keeps decoded photos, but for a row in which `seesaw` does, as it does in training with up to
+1 GiB of them. CIFAR-10 is made up, and lies in memory for both.
 """
 
 import argparse

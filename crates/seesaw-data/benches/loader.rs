@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p seesaw-data --bench loader -- DATASET SIZE CROP` with `resized` or `padded` for
 //! CROP prints one figure; photos are decoded each time, or only in an epoch that is not timed where
-//! `kept` follows, as in every later epoch of a training. Without arguments, CIFAR-10 is made up.
+//! `kept` follows, as training does with what its memory holds. Without arguments, CIFAR-10 is made up.
 //! `bench/loader/compare.py` times torchvision beside it.
 #![allow(clippy::print_stdout, reason = "it is what a benchmark is for")]
 

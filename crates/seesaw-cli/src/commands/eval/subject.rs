@@ -67,7 +67,9 @@ impl Subject {
         if dataset.is_empty() {
             return Err(Failure::file(&self.data, "no images to evaluate on"));
         }
-        args.limit.iter().for_each(|limit| dataset.sample(*limit, 0));
+        if let Some(limit) = args.limit {
+            dataset.sample(limit, 0);
+        }
         let broken = check::verify(&mut dataset, args.threads.count(), "images checked")?;
         Ok((dataset, broken))
     }

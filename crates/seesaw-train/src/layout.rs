@@ -3,9 +3,9 @@
 //! A [`State`] has all parameters in the order of the layers, each as its file has it, and apart
 //! from them the running statistics of the batch norms, which no gradient reaches.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
-use seesaw_arch::{ArchError, Net};
+use seesaw_arch::{ArchError, Groups, Net};
 use seesaw_format::{BatchNorm, ConvBn, Linear, NetWeights};
 
 /// What a parameter is to its layer.
@@ -33,6 +33,9 @@ pub struct Entry {
     /// How far from the input: 0 is the stem, then one a block, then the head, then the linear
     /// layer.
     pub depth: usize,
+    /// Rows (outputs) and columns (inputs) of each group, which lie one after another, where these
+    /// are the weights of a pointwise convolution; else none.
+    pub matrices: Vec<(usize, usize)>,
 }
 
 /// Where a net's tensors lie in its [`State`]s.
@@ -59,13 +62,9 @@ impl Layout {
     /// # Errors
     /// When the net breaks a rule.
     pub fn new(net: &Net) -> Result<Self, ArchError> {
-        Ok(Self::of(&NetWeights::random(net, 0)?))
-    }
-
-    /// The layout of these weights.
-    pub fn of(weights: &NetWeights) -> Self {
+        let weights = NetWeights::random(net, 0)?;
         let mut layout = Self { entries: Vec::new(), parameters: 0, statistics: 0 };
-        for (layer, depth, conv) in convolutions(weights) {
+        for (layer, depth, conv) in convolutions(&weights) {
             layout.push(&layer, depth, Role::Weight, conv.weight.len());
             layout.push(&layer, depth, Role::Gamma, conv.bn.gamma.len());
             layout.push(&layer, depth, Role::Beta, conv.bn.beta.len());
@@ -74,13 +73,40 @@ impl Layout {
         let depth = weights.blocks.len() + 2;
         layout.push("classifier", depth, Role::Weight, weights.classifier.weight.len());
         layout.push("classifier", depth, Role::Bias, weights.classifier.bias.len());
-        layout
+        layout.find_matrices(net);
+        Ok(layout)
+    }
+
+    /// Sets the shapes of the pointwise convolutions' groups.
+    fn find_matrices(&mut self, net: &Net) {
+        let groups = |groups: &Groups, inputs, outputs| {
+            let ranges = |channels| groups.ranges(channels).unwrap_or_default();
+            ranges(outputs).iter().zip(ranges(inputs)).map(|(o, i)| (o.len(), i.len())).collect()
+        };
+        let mut shapes = HashMap::new();
+        for (number, block) in (1..).zip(net.blocks()) {
+            let (input, wide, output) = (block.input, block.expanded, block.output);
+            if let Some(expand) = &block.expand {
+                shapes.insert(format!("block {number} expand"), groups(expand, input, wide));
+            }
+            shapes.insert(format!("block {number} project"), groups(&block.project, wide, output));
+        }
+        shapes.insert("head".to_owned(), vec![(net.head.channels, net.trunk_channels())]);
+        for entry in self.entries.iter_mut().filter(|entry| entry.role == Role::Weight) {
+            entry.matrices = shapes.remove(&entry.layer).unwrap_or_default();
+        }
     }
 
     fn push(&mut self, layer: &str, depth: usize, role: Role, len: usize) {
         let range = self.parameters..self.parameters + len;
         self.parameters = range.end;
-        self.entries.push(Entry { layer: layer.to_owned(), role, range, depth });
+        self.entries.push(Entry {
+            layer: layer.to_owned(),
+            role,
+            range,
+            depth,
+            matrices: Vec::new(),
+        });
     }
 
     /// The tensors in order; their ranges follow each other without gaps.
@@ -182,12 +208,15 @@ mod tests {
         for name in ["seesaw-shuffle-0.5d-cifar", "mobilenetv2-1.0-imagenet"] {
             let net = seesaw_arch::zoo::net(name).unwrap();
             let weights = NetWeights::random(&net, 3).unwrap();
-            let (layout, state) = (Layout::of(&weights), State::from_weights(&weights));
-            assert_eq!(layout, Layout::new(&net).unwrap());
+            let (layout, state) = (Layout::new(&net).unwrap(), State::from_weights(&weights));
             assert_eq!(layout.parameters(), state.parameters.len());
             assert_eq!(layout.statistics(), state.statistics.len());
             assert_eq!(layout.depth(), net.blocks().len() + 2);
             assert_eq!(layout.entries().last().unwrap().range.end, layout.parameters());
+            for entry in layout.entries().iter().filter(|entry| !entry.matrices.is_empty()) {
+                let values: usize = entry.matrices.iter().map(|(rows, cols)| rows * cols).sum();
+                assert_eq!(values, entry.range.len(), "{}", entry.layer);
+            }
             let mut back = NetWeights::random(&net, 4).unwrap();
             state.write_to(&mut back);
             assert_eq!(back, weights);

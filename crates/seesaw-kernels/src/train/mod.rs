@@ -7,6 +7,7 @@
 mod depthwise;
 mod elementwise;
 mod gradient;
+mod matrix;
 mod memory;
 mod narrow;
 mod paired;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use depthwise::DepthwiseTraining;
 pub use elementwise::{Affine, Combination, Elementwise, Grid, Lanes, Masked, Sums};
+pub use matrix::{Matrix, MatrixProduct};
 pub use memory::{Ahead, MapBuffer, Upcoming};
 pub use narrow::{Combined, Narrowing, Normalised, channel_pairs, pixel_pairs};
 pub use pointwise::{Places, PointwiseTraining, Span, SpanMut};

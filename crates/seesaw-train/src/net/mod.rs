@@ -35,6 +35,7 @@ use stem::StemShape;
 use crate::{
     TrainError,
     layout::{Layout, State},
+    optim::Workers,
 };
 
 /// What a net is trained with.
@@ -60,6 +61,7 @@ pub struct TrainNet {
     classes: usize,
     dropout: f32,
     team: Team,
+    isa: IsaToken,
     loops: Loops,
     scratches: Vec<Scratch>,
     clock: Clock,
@@ -128,6 +130,7 @@ impl TrainNet {
             classes: net.classes,
             dropout: net.head.dropout,
             team: Team::new(options.threads)?,
+            isa: token,
             loops: Loops::new(token),
             scratches,
             clock: Clock::new(&layout),
@@ -149,6 +152,11 @@ impl TrainNet {
     /// Where the net's tensors lie in its states and gradients.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// The threads of a step, for an optimizer's.
+    pub fn workers(&self) -> Workers<'_> {
+        Workers { team: &self.team, isa: self.isa }
     }
 
     /// What the net was prepared with.

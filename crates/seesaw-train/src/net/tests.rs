@@ -90,7 +90,7 @@ fn cross_entropy(labels: &[usize]) -> impl FnMut(&[f32], &mut [f32]) -> f64 + '_
 fn weights(net: &Net) -> NetWeights {
     let mut weights = NetWeights::random(net, 11).unwrap();
     let mut state = State::from_weights(&weights);
-    for entry in Layout::of(&weights).entries() {
+    for entry in Layout::new(net).unwrap().entries() {
         for (i, value) in state.parameters[entry.range.clone()].iter_mut().enumerate() {
             match entry.role {
                 crate::layout::Role::Gamma => *value = 0.8 + (i % 5) as f32 * 0.1,
@@ -363,8 +363,8 @@ fn the_first_gradients_are_as_near_to_float64_as_pytorchs() {
 }
 
 /// How many tensors of running means and variances there are.
-fn statistics(weights: &NetWeights) -> usize {
-    let norms = Layout::of(weights);
+fn statistics(net: &Net) -> usize {
+    let norms = Layout::new(net).unwrap();
     2 * norms.entries().iter().filter(|e| e.role == crate::layout::Role::Gamma).count()
 }
 

@@ -1,11 +1,14 @@
-//! Optimizers as plain loops over flat vectors; their arithmetic is PyTorch's.
+//! Optimizers over flat vectors; their arithmetic is PyTorch's.
 
 mod accumulate;
+mod muon;
 mod spec;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
+
+use seesaw_kernels::{IsaToken, Team};
 
 use crate::layout::{Layout, Role};
 
@@ -24,6 +27,15 @@ pub struct Optimizer {
     steps: u64,
 }
 
+/// Who computes a step.
+#[derive(Debug, Clone, Copy)]
+pub struct Workers<'a> {
+    /// The threads.
+    pub team: &'a Team,
+    /// Their instruction set.
+    pub isa: IsaToken,
+}
+
 /// Parameters that are treated alike.
 #[derive(Debug, Clone, PartialEq)]
 struct Segment {
@@ -31,6 +43,8 @@ struct Segment {
     /// Factor of the learning rate; never 0.
     multiplier: f64,
     weight_decay: f64,
+    /// Shapes of the matrices that Muon moves; none where the parameters have no such.
+    matrices: Vec<(usize, usize)>,
 }
 
 impl Optimizer {
@@ -44,6 +58,7 @@ impl Optimizer {
                 Role::Gamma | Role::Beta | Role::Bias if spec.decay_norms => spec.weight_decay,
                 Role::Gamma | Role::Beta | Role::Bias => 0.0,
             },
+            matrices: entry.matrices.clone(),
         };
         let segments = layout.entries().iter().map(segment).filter(|s| s.multiplier > 0.0);
         let slots = spec.kind.slots().iter().map(|_| vec![0.0; layout.parameters()]);
@@ -56,7 +71,7 @@ impl Optimizer {
     }
 
     /// What is remembered of each parameter, by name, in the parameters' order: `momentum` for SGD
-    /// with momentum, `mean` and `square` for AdamW.
+    /// and Muon, `mean` and `square` for AdamW.
     pub fn slots(&self) -> impl Iterator<Item = (&'static str, &[f32])> {
         self.spec.kind.slots().iter().copied().zip(self.slots.iter().map(Vec::as_slice))
     }
@@ -94,13 +109,21 @@ impl Optimizer {
     ///
     /// # Panics
     /// When a slice has another length than the net has parameters.
-    pub fn step(&mut self, parameters: &mut [f32], gradients: &[f32], rate: f64) {
+    pub fn step(
+        &mut self,
+        parameters: &mut [f32],
+        gradients: &[f32],
+        rate: f64,
+        workers: Workers<'_>,
+    ) {
         self.steps += 1;
-        for Segment { range, multiplier, weight_decay } in &self.segments {
+        for segment in &self.segments {
+            let Segment { range, multiplier, weight_decay, .. } = segment;
             let (p, g) = (&mut parameters[range.clone()], &gradients[range.clone()]);
             let (rate, decay) = (rate * multiplier, *weight_decay);
             match (self.spec.kind, self.slots.as_mut_slice()) {
-                (OptimizerKind::Sgd, [momentum]) => {
+                (OptimizerKind::Muon, _) if !segment.matrices.is_empty() => {}
+                (OptimizerKind::Sgd | OptimizerKind::Muon, [momentum]) => {
                     let slot = &mut momentum[range.clone()];
                     momentum_step(p, g, slot, rate as f32, decay as f32, &self.spec);
                 }
@@ -112,7 +135,46 @@ impl Optimizer {
                 _ => {}
             }
         }
+        if let (OptimizerKind::Muon, [momentum]) = (self.spec.kind, self.slots.as_mut_slice()) {
+            let rate = rate / self.spec.rate * self.spec.matrix_rate;
+            let items = matrices(&self.segments, parameters, gradients, momentum, rate);
+            muon::step(&self.spec, items, workers);
+        }
     }
+}
+
+/// The segments' matrices; `rate` is that of a segment whose multiplier is 1.
+fn matrices<'a>(
+    segments: &[Segment],
+    mut parameters: &'a mut [f32],
+    gradients: &'a [f32],
+    mut momentum: &'a mut [f32],
+    rate: f64,
+) -> Vec<muon::Item<'a>> {
+    let (mut items, mut at) = (Vec::new(), 0);
+    for segment in segments {
+        let mut start = segment.range.start;
+        for &shape in &segment.matrices {
+            let (skipped, end) = (start - at, start + shape.0 * shape.1);
+            items.push(muon::Item {
+                shape,
+                parameters: cut(&mut parameters, skipped, end - start),
+                gradients: &gradients[start..end],
+                momentum: cut(&mut momentum, skipped, end - start),
+                rate: rate * segment.multiplier,
+            });
+            (start, at) = (end, end);
+        }
+    }
+    items
+}
+
+/// Takes `len` values behind `skipped` ones off the front of `from`.
+fn cut<'a>(from: &mut &'a mut [f32], skipped: usize, len: usize) -> &'a mut [f32] {
+    let (_, rest) = std::mem::take(from).split_at_mut(skipped);
+    let (taken, rest) = rest.split_at_mut(len);
+    *from = rest;
+    taken
 }
 
 /// SGD with momentum as PyTorch's: coupled weight decay, no dampening.

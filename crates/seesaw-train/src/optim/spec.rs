@@ -10,13 +10,15 @@ pub enum OptimizerKind {
     Sgd,
     /// Adam with decoupled weight decay.
     AdamW,
+    /// Orthogonalised momentum for the pointwise convolutions; SGD with momentum for the rest.
+    Muon,
 }
 
 impl OptimizerKind {
     /// Names of what is remembered of each parameter.
     pub(super) fn slots(self) -> &'static [&'static str] {
         match self {
-            Self::Sgd => &["momentum"],
+            Self::Sgd | Self::Muon => &["momentum"],
             Self::AdamW => &["mean", "square"],
         }
     }
@@ -26,21 +28,22 @@ impl OptimizerKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerSpec {
-    /// `sgd` or `adamw`.
+    /// `sgd`, `adamw` or `muon`.
     pub kind: OptimizerKind,
     /// The learning rate that the schedule scales.
     pub rate: f64,
-    /// Weight decay: coupled (added to the gradient) for SGD, decoupled for AdamW.
+    /// Weight decay: coupled (added to the gradient) for SGD and what Muon leaves to it, decoupled
+    /// for AdamW.
     #[serde(default)]
     pub weight_decay: f64,
     /// Whether weight decay also reaches the scales and shifts of batch norms and the bias of the
     /// linear layer.
     #[serde(default)]
     pub decay_norms: bool,
-    /// SGD: how much of the last step's direction stays.
+    /// SGD, Muon: how much of the last step's direction stays.
     #[serde(default = "momentum")]
     pub momentum: f64,
-    /// SGD: look ahead along the momentum (Nesterov).
+    /// SGD, Muon: look ahead along the momentum (Nesterov).
     #[serde(default)]
     pub nesterov: bool,
     /// AdamW: how much of the running mean of the gradients, and of their squares, stays.
@@ -49,6 +52,10 @@ pub struct OptimizerSpec {
     /// AdamW: keeps the division from zero.
     #[serde(default = "epsilon")]
     pub epsilon: f64,
+    /// Muon: the learning rate of the pointwise convolutions, which the schedule scales as it does
+    /// `rate`: the angle in radians by which a step turns a group's matrix.
+    #[serde(default = "matrix_rate")]
+    pub matrix_rate: f64,
     /// Factor of the learning rate from one depth to the next nearer to the input: 1 trains all
     /// alike, 0.9 trains early layers less.
     #[serde(default = "one")]
@@ -79,6 +86,10 @@ fn betas() -> [f64; 2] {
 
 fn epsilon() -> f64 {
     1e-8
+}
+
+fn matrix_rate() -> f64 {
+    0.02
 }
 
 fn one() -> f64 {

@@ -1,7 +1,17 @@
 use std::collections::HashMap;
 
+use seesaw_kernels::{
+    Isa,
+    train::{Matrix, MatrixProduct},
+};
+
 use super::*;
 use crate::layout::State;
+
+/// The thread that asks, with the best instruction set.
+fn alone<T>(work: impl FnOnce(Workers<'_>) -> T) -> T {
+    work(Workers { team: &Team::solo(), isa: IsaToken::best() })
+}
 
 fn spec() -> OptimizerSpec {
     toml::from_str("kind = 'sgd'\nrate = 0.1\nweight_decay = 0.02\n").unwrap()
@@ -17,15 +27,25 @@ fn adamw() -> OptimizerSpec {
     }
 }
 
+fn muon() -> OptimizerSpec {
+    OptimizerSpec { kind: OptimizerKind::Muon, nesterov: true, matrix_rate: 0.1, ..spec() }
+}
+
 /// An optimizer of nine parameters that are treated alike.
-fn nine(spec: OptimizerSpec) -> Optimizer {
-    let segment = Segment { range: 0..9, multiplier: 1.0, weight_decay: spec.weight_decay };
+fn nine(spec: OptimizerSpec, matrices: Vec<(usize, usize)>) -> Optimizer {
+    let segment =
+        Segment { range: 0..9, multiplier: 1.0, weight_decay: spec.weight_decay, matrices };
     let slots = spec.kind.slots().iter().map(|_| vec![0.0; 9]).collect();
     Optimizer { spec, segments: vec![segment], slots, steps: 0 }
 }
 
-fn five_steps(spec: OptimizerSpec, clip: Option<f64>) -> Vec<f32> {
-    let mut optimizer = nine(spec);
+fn five_steps(
+    spec: OptimizerSpec,
+    clip: Option<f64>,
+    matrices: Vec<(usize, usize)>,
+    workers: Workers<'_>,
+) -> Vec<f32> {
+    let mut optimizer = nine(spec, matrices);
     let mut p: Vec<f32> = (0..9).map(|i| f64::from(i + 1).sin() as f32).collect();
     for step in 0..5 {
         let gradient = |i: i32| {
@@ -37,7 +57,7 @@ fn five_steps(spec: OptimizerSpec, clip: Option<f64>) -> Vec<f32> {
             let norm = optimizer.norm(&g);
             Optimizer::clip(&mut g, norm, limit);
         }
-        optimizer.step(&mut p, &g, 0.1 / f64::from(step + 1));
+        optimizer.step(&mut p, &g, 0.1 / f64::from(step + 1), workers);
     }
     p
 }
@@ -55,16 +75,81 @@ fn steps_are_pytorchs() {
     ];
     for (name, spec, clip) in cases {
         let expected: Vec<f64> = serde_json::from_value(golden[name].clone()).unwrap();
-        for (i, (ours, theirs)) in five_steps(spec, clip).into_iter().zip(expected).enumerate() {
+        for (i, (ours, theirs)) in alone(|workers| five_steps(spec, clip, Vec::new(), workers))
+            .into_iter()
+            .zip(expected)
+            .enumerate()
+        {
             let error = (f64::from(ours) - theirs).abs();
             assert!(error < 1e-6, "{name} [{i}]: {ours} instead of {theirs}");
         }
     }
 }
 
+/// A wide, a tall and a square matrix of nine numbers, on every instruction set.
+#[test]
+fn steps_of_matrices_are_pytorchs() {
+    let text = include_str!("../../tests/golden/optimizers.json");
+    let golden: HashMap<String, serde_json::Value> = serde_json::from_str(text).unwrap();
+    for shape in [(1, 9), (9, 1), (3, 3)] {
+        let name = format!("muon {}x{}", shape.0, shape.1);
+        let expected: Vec<f64> = serde_json::from_value(golden[&name].clone()).unwrap();
+        for isa in Isa::present() {
+            let (team, isa) = (Team::solo(), IsaToken::new(isa).unwrap());
+            let ours = five_steps(muon(), None, vec![shape], Workers { team: &team, isa });
+            for (i, (ours, theirs)) in ours.into_iter().zip(&expected).enumerate() {
+                let error = (f64::from(ours) - theirs).abs();
+                assert!(error < 1e-5, "{name} [{i}]: {ours} instead of {theirs}");
+            }
+        }
+    }
+}
+
+#[test]
+fn orthogonalised_matrices_are_nearly_orthogonal() {
+    let product = MatrixProduct::new(IsaToken::best());
+    for (rows, cols) in [(12, 40), (40, 12)] {
+        let mut x = Matrix::zeros(rows, cols);
+        for (i, value) in x.rows_mut().flatten().enumerate() {
+            *value = (0.7 * i as f32 * i as f32).sin();
+        }
+        let x = muon::orthogonalized(x, product);
+        let x = if rows > cols { x.transposed() } else { x };
+        let mut gram = Matrix::zeros(12, 12);
+        product.add(&x, &x.transposed(), &mut gram);
+        for (i, row) in gram.rows().enumerate() {
+            // Singular values from 0.68 to 1.21 are what the published factors lead to.
+            assert!((0.45..1.5).contains(&row[i]), "{}", row[i]);
+            let others = row.iter().enumerate().filter(|(j, _)| *j != i);
+            others.for_each(|(_, x)| assert!(x.abs() < 0.4, "{x}"));
+        }
+    }
+}
+
+#[test]
+fn muon_moves_matrices_by_threads_alike_and_leaves_the_rest_to_sgd() {
+    let (layout, state) = tiny();
+    let g: Vec<f32> = (0..state.parameters.len()).map(|i| (i as f32).sin()).collect();
+    let moved = |spec: OptimizerSpec, threads: usize| {
+        let (mut optimizer, mut p) = (Optimizer::new(&spec, &layout), state.parameters.clone());
+        let team = Team::new(threads).unwrap();
+        for rate in [0.1, 0.05] {
+            let workers = Workers { team: &team, isa: IsaToken::best() };
+            optimizer.step(&mut p, &g, rate, workers);
+        }
+        p
+    };
+    let (one, sgd) = (moved(muon(), 1), moved(OptimizerSpec { nesterov: true, ..spec() }, 1));
+    assert_eq!(one, moved(muon(), 3));
+    for entry in layout.entries() {
+        let range = entry.range.clone();
+        assert_eq!(one[range.clone()] == sgd[range], entry.matrices.is_empty(), "{}", entry.layer);
+    }
+}
+
 fn tiny() -> (Layout, State) {
     let weights = crate::testing::tiny_weights();
-    (Layout::of(&weights), State::from_weights(&weights))
+    (Layout::new(&crate::testing::tiny()).unwrap(), State::from_weights(&weights))
 }
 
 #[test]
@@ -85,7 +170,7 @@ fn norms_and_biases_decay_only_on_request() {
 #[test]
 fn frozen_layers_keep_everything() {
     let (layout, state) = tiny();
-    for kind in [spec(), adamw()] {
+    for kind in [spec(), adamw(), muon()] {
         let spec = OptimizerSpec { frozen: 2, layer_decay: 0.5, ..kind };
         let mut optimizer = Optimizer::new(&spec, &layout);
         let mut moved = state.parameters.clone();
@@ -94,7 +179,7 @@ fn frozen_layers_keep_everything() {
             gradients[entry.range.clone()].fill(if entry.depth < 2 { f32::NAN } else { 1.0 });
         }
         assert!(optimizer.norm(&gradients).is_finite());
-        optimizer.step(&mut moved, &gradients, 0.1);
+        alone(|workers| optimizer.step(&mut moved, &gradients, 0.1, workers));
         for entry in layout.entries() {
             let range = entry.range.clone();
             let same = moved[range.clone()] == state.parameters[range.clone()];
@@ -122,16 +207,16 @@ fn rates_halve_with_each_depth_from_the_end() {
 #[test]
 fn restored_optimizers_go_on_alike() {
     let (layout, state) = tiny();
-    for spec in [spec(), adamw()] {
+    for spec in [spec(), adamw(), muon()] {
         let mut one = Optimizer::new(&spec, &layout);
         let mut p = state.parameters.clone();
         let g: Vec<f32> = (0..p.len()).map(|i| (i as f32).sin()).collect();
-        one.step(&mut p, &g, 0.1);
+        alone(|workers| one.step(&mut p, &g, 0.1, workers));
         let mut two = Optimizer::new(&spec, &layout);
         two.restore(one.steps(), one.slots().map(|(_, s)| s.to_vec()).collect());
         let mut q = p.clone();
-        one.step(&mut p, &g, 0.1);
-        two.step(&mut q, &g, 0.1);
+        alone(|workers| one.step(&mut p, &g, 0.1, workers));
+        alone(|workers| two.step(&mut q, &g, 0.1, workers));
         assert_eq!(p, q);
     }
 }

@@ -45,6 +45,12 @@ impl Recipe {
         let o = &self.optimizer;
         number("optimizer.rate", o.rate, positive, "above 0")?;
         number("optimizer.weight_decay", o.weight_decay, share, "from 0 to 1")?;
+        number(
+            "optimizer.matrix_rate",
+            o.matrix_rate,
+            |x| positive(x) && x <= 1.0,
+            "above 0 and at most 1",
+        )?;
         number("optimizer.momentum", o.momentum, |x| (0.0..1.0).contains(&x), "0 to below 1")?;
         for beta in o.betas {
             number("optimizer.betas", beta, |x| (0.0..1.0).contains(&x), "from 0 to below 1")?;

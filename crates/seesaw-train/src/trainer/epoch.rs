@@ -170,7 +170,8 @@ impl Trainer {
             Optimizer::clip(gradients, norm, clip);
         }
         let checkpoint = &mut self.checkpoint;
-        checkpoint.optimizer.step(&mut checkpoint.state.parameters, gradients, rate);
+        let (parameters, workers) = (&mut checkpoint.state.parameters, stage.net.workers());
+        checkpoint.optimizer.step(parameters, gradients, rate, workers);
         if let Some(ema) = &mut checkpoint.ema {
             ema.update(&checkpoint.state);
         }

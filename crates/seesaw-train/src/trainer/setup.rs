@@ -132,7 +132,7 @@ impl Trainer {
         let state = State::from_weights(&weights);
         let decay = config.recipe.ema.decay;
         let checkpoint = Checkpoint {
-            optimizer: Optimizer::new(&config.recipe.optimizer, &Layout::of(&weights)),
+            optimizer: Optimizer::new(&config.recipe.optimizer, &Layout::new(&config.net)?),
             ema: (decay > 0.0).then(|| Ema::new(decay, state.clone())),
             state,
             progress: Progress::default(),

@@ -139,7 +139,7 @@ fn time_steps(
         train
             .step(&mut state, &images.images, number as u64, step, &mut gradients)
             .map_err(Failure::new)?;
-        optimizer.step(&mut state.parameters, &gradients, 1e-3);
+        optimizer.step(&mut state.parameters, &gradients, 1e-3, train.workers());
         bar.inc(1);
         let now = Instant::now();
         if number >= WARM_UP {

@@ -1,0 +1,237 @@
+//! Products of matrices, which optimizers take of weights.
+
+use crate::{
+    isa::{Isa, IsaToken},
+    simd::{self, BLOCK, Vector},
+};
+
+/// Columns of a matrix are rounded up to this many in memory.
+const PAD: usize = 16;
+
+/// A row-major matrix; each row ends in zeros up to a multiple of 16 columns.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Matrix {
+    rows: usize,
+    cols: usize,
+    stride: usize,
+    values: Vec<f32>,
+}
+
+impl Matrix {
+    /// A matrix of zeros.
+    pub fn zeros(rows: usize, cols: usize) -> Self {
+        let stride = cols.next_multiple_of(PAD);
+        Self { rows, cols, stride, values: vec![0.0; rows * stride] }
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// The rows, without the zeros behind them.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.stride.max(1)).map(|row| &row[..self.cols])
+    }
+
+    /// As [`Self::rows`].
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let cols = self.cols;
+        self.values.chunks_exact_mut(self.stride.max(1)).map(move |row| &mut row[..cols])
+    }
+
+    /// The values whose row and column have the same number.
+    pub fn diagonal_mut(&mut self) -> impl Iterator<Item = &mut f32> {
+        self.values.iter_mut().step_by(self.stride + 1)
+    }
+
+    /// Rows to columns.
+    pub fn transposed(&self) -> Self {
+        let mut out = Self::zeros(self.cols, self.rows);
+        for (col, row) in self.rows().enumerate() {
+            for (value, to) in row.iter().zip(out.values[col..].iter_mut().step_by(out.stride)) {
+                *to = *value;
+            }
+        }
+        out
+    }
+
+    /// All values times `factor`.
+    pub fn scaled(&self, factor: f32) -> Self {
+        let values = self.values.iter().map(|x| factor * x).collect();
+        Self { values, ..*self }
+    }
+}
+
+/// Adds to `out` the product of `a` and `b`.
+///
+/// # Safety
+/// The instruction set it was compiled for must be present, and the shapes must agree.
+type ProductFn = unsafe fn(a: &Matrix, b: &Matrix, out: &mut Matrix);
+
+/// Products of matrices with the vectors of one instruction set, on the thread that asks.
+#[derive(Debug, Clone, Copy)]
+pub struct MatrixProduct(ProductFn);
+
+impl MatrixProduct {
+    /// The products that `token` opens.
+    pub fn new(token: IsaToken) -> Self {
+        Self(match token.isa() {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => avx512,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => avx2,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon,
+            _ => portable,
+        })
+    }
+
+    /// `out += a b`
+    ///
+    /// # Panics
+    /// When the shapes do not agree.
+    pub fn add(&self, a: &Matrix, b: &Matrix, out: &mut Matrix) {
+        assert_eq!((a.rows, a.cols, b.cols), (out.rows, b.rows, out.cols), "shapes of a product");
+        // SAFETY: the token proved the instruction set, and the shapes were compared.
+        unsafe { (self.0)(a, b, out) }
+    }
+}
+
+/// Defines a [`ProductFn`] for tiles of up to `$tall` rows, two vectors wide or one.
+macro_rules! product_fn {
+    ($name:ident, $(#[$feature:meta])?, $vector:ty, $tall:literal) => {
+        $(#[$feature])?
+        unsafe fn $name(a: &Matrix, b: &Matrix, out: &mut Matrix) {
+            let lanes = <$vector>::LANES;
+            let mut col = 0;
+            while col < out.stride {
+                // SAFETY: `ProductFn`'s contract; a row is a multiple of 16 columns long, and so of
+                // the lanes of every vector.
+                col += unsafe {
+                    if out.stride - col >= 2 * lanes {
+                        panel::<$vector, $tall, 2>(a, b, out, col);
+                        2 * lanes
+                    } else {
+                        panel::<$vector, $tall, 1>(a, b, out, col);
+                        lanes
+                    }
+                };
+            }
+        }
+    };
+}
+
+/// All rows of `out`, `NR` vectors from `col` on.
+///
+/// # Safety
+/// As [`ProductFn`], where `V`'s instruction set is enabled and the columns are within the stride.
+#[inline(always)]
+unsafe fn panel<V: Vector, const TALL: usize, const NR: usize>(
+    a: &Matrix,
+    b: &Matrix,
+    out: &mut Matrix,
+    col: usize,
+) {
+    let mut row = 0;
+    while row < out.rows {
+        // SAFETY: no tile is taller than the rows that are left.
+        row += unsafe {
+            match out.rows - row {
+                left if left >= TALL => tile::<V, TALL, NR>(a, b, out, (row, col)),
+                2.. => tile::<V, 2, NR>(a, b, out, (row, col)),
+                _ => tile::<V, 1, NR>(a, b, out, (row, col)),
+            }
+        };
+    }
+}
+
+/// One tile, whose sums stay in registers; returns its rows.
+///
+/// # Safety
+/// As [`panel`], for `MR` rows.
+#[inline(always)]
+unsafe fn tile<V: Vector, const MR: usize, const NR: usize>(
+    a: &Matrix,
+    b: &Matrix,
+    out: &mut Matrix,
+    (row, col): (usize, usize),
+) -> usize {
+    // SAFETY: the caller vouches for the rows and columns of all three.
+    unsafe {
+        let left = a.values.as_ptr().add(row * a.stride);
+        let right = b.values.as_ptr().add(col);
+        let to = out.values.as_mut_ptr().add(row * out.stride + col);
+        let mut sums = [[V::splat(0.0); NR]; MR];
+        for (i, sums) in sums.iter_mut().enumerate() {
+            for (j, sum) in sums.iter_mut().enumerate() {
+                *sum = V::load(to.add(i * out.stride + j * V::LANES));
+            }
+        }
+        for k in 0..a.cols {
+            let mut values = [V::splat(0.0); NR];
+            for (j, value) in values.iter_mut().enumerate() {
+                *value = V::load(right.add(k * b.stride + j * V::LANES));
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let factor = V::splat(*left.add(i * a.stride + k));
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = sum.mul_add(factor, value);
+                }
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
+                // A row's vectors are consecutive: their blocks lie 8 values apart.
+                sum.store_blocks(to.add(i * out.stride + j * V::LANES), BLOCK);
+            }
+        }
+    }
+    MR
+}
+
+#[cfg(target_arch = "x86_64")]
+product_fn!(avx512, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], simd::Avx512, 8);
+#[cfg(target_arch = "x86_64")]
+product_fn!(avx2, #[target_feature(enable = "avx2,fma")], simd::Avx2, 4);
+#[cfg(target_arch = "aarch64")]
+product_fn!(neon, #[target_feature(enable = "neon")], simd::Neon, 8);
+product_fn!(portable, , simd::Portable, 4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Values, assert_exact, on_every_isa};
+
+    fn matrix(rows: usize, cols: usize, values: &[f32]) -> Matrix {
+        let mut matrix = Matrix::zeros(rows, cols);
+        for (row, values) in matrix.rows_mut().zip(values.chunks(cols)) {
+            row.copy_from_slice(values);
+        }
+        matrix
+    }
+
+    #[test]
+    fn products_are_added() {
+        on_every_isa(|token, _| {
+            for (rows, depth, cols) in [(1, 1, 1), (7, 3, 17), (8, 16, 48), (13, 40, 33)] {
+                let mut values = Values::new((rows * depth * cols) as u64);
+                let (a, b) = (values.integers(rows * depth), values.integers(depth * cols));
+                let before = values.integers(rows * cols);
+                let product = |i: usize| -> f32 {
+                    let (row, col) = (i / cols, i % cols);
+                    (0..depth).map(|k| a[row * depth + k] * b[k * cols + col]).sum()
+                };
+                let expected: Vec<f32> =
+                    before.iter().enumerate().map(|(i, x)| x + product(i)).collect();
+                let (a, b) = (matrix(rows, depth, &a), matrix(depth, cols, &b));
+                let mut out = matrix(rows, cols, &before);
+                MatrixProduct::new(token).add(&a, &b, &mut out);
+                let got: Vec<f32> = out.rows().flatten().copied().collect();
+                assert_exact(&got, &expected, "product");
+                assert_eq!(out.transposed().transposed(), out);
+                assert_eq!(out.transposed().shape(), (cols, rows));
+            }
+        });
+    }
+}

@@ -407,6 +407,6 @@ fn a_small_nets_gradients_are_pytorchs() {
             }
             compared += 1;
         }
-        assert_eq!(compared, start.to_tensors(&net).unwrap().len() - statistics(&start));
+        assert_eq!(compared, start.to_tensors(&net).unwrap().len() - statistics(&net));
     }
 }

@@ -158,7 +158,9 @@ fn norms_and_biases_decay_only_on_request() {
     for decay_norms in [false, true] {
         let mut optimizer = Optimizer::new(&OptimizerSpec { decay_norms, ..spec() }, &layout);
         let mut moved = vec![1.0; state.parameters.len()];
-        optimizer.step(&mut moved, &vec![0.0; state.parameters.len()], 0.1);
+        alone(|workers| {
+            optimizer.step(&mut moved, &vec![0.0; state.parameters.len()], 0.1, workers)
+        });
         for entry in layout.entries() {
             let decays = decay_norms || entry.role == Role::Weight;
             let expected = if decays { 1.0 - 0.1 * 0.02 } else { 1.0 };
@@ -197,7 +199,7 @@ fn rates_halve_with_each_depth_from_the_end() {
     let spec = OptimizerSpec { layer_decay: 0.5, momentum: 0.0, weight_decay: 0.0, ..spec() };
     let mut optimizer = Optimizer::new(&spec, &layout);
     let mut moved = vec![0.0; layout.parameters()];
-    optimizer.step(&mut moved, &vec![-1.0; layout.parameters()], 1.0);
+    alone(|workers| optimizer.step(&mut moved, &vec![-1.0; layout.parameters()], 1.0, workers));
     for entry in layout.entries() {
         let expected = 0.5f32.powi((layout.depth() - entry.depth) as i32);
         assert!(moved[entry.range.clone()].iter().all(|p| *p == expected), "{}", entry.layer);

@@ -1,7 +1,7 @@
 //! The shipped weights on photos and images that they were not trained on.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -13,12 +13,28 @@ fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights").join(name)
 }
 
-/// How many of 400 random images, the same each time, the weights know.
-fn right_of_400(weights: &str, data: &Path) -> f64 {
-    let eval = seesaw(args!["eval", shipped(weights), "--data", data, "--limit", "400", "--json"]);
+/// How many of `count` random images, the same each time, the weights know.
+fn right_of(count: u32, weights: &str, data: &Path) -> f64 {
+    let limit = count.to_string();
+    let eval = seesaw(args!["eval", shipped(weights), "--data", data, "--limit", limit, "--json"]);
     let report = eval.json();
-    assert_eq!(report["images"], 400);
-    400.0 * report["top1"].as_f64().unwrap()
+    assert_eq!(report["images"], count);
+    (f64::from(count) * report["top1"].as_f64().unwrap()).round()
+}
+
+/// The first hundred of CIFAR-10's test images, in its own layout.
+#[test]
+fn cifar10_validates_as_its_card_says() {
+    let test = include_bytes!("data/cifar10-test-100.bin");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("test_batch.bin"), test).unwrap();
+    for batch in 1..=5 {
+        // There has to be something to train on.
+        let record = &test[..test.len() / 100];
+        fs::write(folder.path().join(format!("data_batch_{batch}.bin")), record).unwrap();
+    }
+    let right = right_of(100, "seesaw-shuffle-0.5d-cifar10.safetensors", folder.path());
+    assert_eq!(right, 93.0);
 }
 
 #[test]
@@ -32,5 +48,5 @@ fn imagenette_validates_as_its_card_says() {
         }
     }
     let data = folder.path().join("imagenette-160/val");
-    assert_eq!(right_of_400("seesaw-shuffle-0.5d-imagenette.safetensors", &data), 365.0);
+    assert_eq!(right_of(400, "seesaw-shuffle-0.5d-imagenette.safetensors", &data), 365.0);
 }

@@ -11,6 +11,10 @@ use super::{
     chart::{COLOURS, Frame, chart, legend, span},
 };
 
+/// Room behind a name in the legend: viewers of SVG may have a wider font than the one that plotters
+/// measures with.
+const WIDER: &str = "\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}";
+
 /// Scores of things over what they cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scatter {
@@ -59,7 +63,7 @@ impl Picture for Scatter {
             let mean = Circle::new((group.cost, group.mean()), 6, colour.mix(0.6).filled());
             chart
                 .draw_series([mean])?
-                .label(&group.name)
+                .label(format!("{}{WIDER}", group.name))
                 .legend(move |(x, y)| Circle::new((x + 9, y), 5, colour.mix(0.6).filled()));
         }
         legend(&mut chart, SeriesLabelPosition::MiddleRight)

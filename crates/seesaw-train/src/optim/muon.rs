@@ -50,7 +50,7 @@ fn turn(spec: &OptimizerSpec, item: &mut Item<'_>, product: MatrixProduct) {
             *out = if spec.nesterov { g + factor * *m } else { *m };
         }
     }
-    let direction = orthogonalized(direction, product);
+    let direction = orthogonalized(&direction, product);
     let before = norm(item.parameters.iter());
     let rate = item.rate * before / norm(direction.rows().flatten()).max(EPSILON);
     for (parameters, direction) in item.parameters.chunks_exact_mut(cols).zip(direction.rows()) {
@@ -72,10 +72,10 @@ fn norm<'a>(values: impl IntoIterator<Item = &'a f32>) -> f64 {
 ///
 /// All iterates are `x` times a symmetric matrix as small as its shorter side, so only that one is
 /// iterated: half the products for a matrix six times as wide as high.
-pub(super) fn orthogonalized(x: Matrix, product: MatrixProduct) -> Matrix {
+pub(super) fn orthogonalized(x: &Matrix, product: MatrixProduct) -> Matrix {
     let (rows, cols) = x.shape();
     if rows > cols {
-        return orthogonalized(x.transposed(), product).transposed();
+        return orthogonalized(&x.transposed(), product).transposed();
     }
     let times = |a: &Matrix, b: &Matrix| {
         let mut out = Matrix::zeros(a.shape().0, b.shape().1);
@@ -84,19 +84,19 @@ pub(super) fn orthogonalized(x: Matrix, product: MatrixProduct) -> Matrix {
     };
     let x = x.scaled((1.0 / norm(x.rows().flatten()).max(EPSILON)) as f32);
     let [linear, cubic, quintic] = QUINTIC;
+    let polynomial = |gram: &Matrix| {
+        let mut out = gram.scaled(cubic);
+        product.add(&gram.scaled(quintic), gram, &mut out);
+        out.diagonal_mut().for_each(|value| *value += linear);
+        out
+    };
     let mut gram = times(&x, &x.transposed());
-    let mut factor: Option<Matrix> = None;
-    for iteration in 1..=ITERATIONS {
-        let mut polynomial = gram.scaled(cubic);
-        product.add(&gram.scaled(quintic), &gram, &mut polynomial);
-        polynomial.diagonal_mut().for_each(|value| *value += linear);
-        if iteration < ITERATIONS {
-            gram = times(&times(&polynomial, &gram), &polynomial);
-        }
-        factor = Some(match factor {
-            Some(factor) => times(&polynomial, &factor),
-            None => polynomial,
-        });
+    let mut next = polynomial(&gram);
+    let mut factor = next.clone();
+    for _ in 1..ITERATIONS {
+        gram = times(&times(&next, &gram), &next);
+        next = polynomial(&gram);
+        factor = times(&next, &factor);
     }
-    factor.map_or_else(|| x.clone(), |factor| times(&factor, &x))
+    times(&factor, &x)
 }

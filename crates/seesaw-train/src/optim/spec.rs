@@ -89,7 +89,7 @@ fn epsilon() -> f64 {
 }
 
 fn matrix_rate() -> f64 {
-    0.02
+    0.007
 }
 
 fn one() -> f64 {

@@ -113,7 +113,7 @@ fn orthogonalised_matrices_are_nearly_orthogonal() {
         for (i, value) in x.rows_mut().flatten().enumerate() {
             *value = (0.7 * i as f32 * i as f32).sin();
         }
-        let x = muon::orthogonalized(x, product);
+        let x = muon::orthogonalized(&x, product);
         let x = if rows > cols { x.transposed() } else { x };
         let mut gram = Matrix::zeros(12, 12);
         product.add(&x, &x.transposed(), &mut gram);
@@ -159,7 +159,7 @@ fn norms_and_biases_decay_only_on_request() {
         let mut optimizer = Optimizer::new(&OptimizerSpec { decay_norms, ..spec() }, &layout);
         let mut moved = vec![1.0; state.parameters.len()];
         alone(|workers| {
-            optimizer.step(&mut moved, &vec![0.0; state.parameters.len()], 0.1, workers)
+            optimizer.step(&mut moved, &vec![0.0; state.parameters.len()], 0.1, workers);
         });
         for entry in layout.entries() {
             let decays = decay_norms || entry.role == Role::Weight;

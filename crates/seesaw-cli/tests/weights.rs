@@ -27,6 +27,8 @@ fn right_of(count: u32, weights: &str, data: &Path) -> f64 {
 fn cifar10_validates_as_its_card_says() {
     let test = include_bytes!("data/cifar10-test-100.bin");
     let folder = tempfile::tempdir().unwrap();
+    let names = "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n";
+    fs::write(folder.path().join("batches.meta.txt"), names).unwrap();
     fs::write(folder.path().join("test_batch.bin"), test).unwrap();
     for batch in 1..=5 {
         // There has to be something to train on.

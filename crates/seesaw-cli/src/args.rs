@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use training::{
-    Cifar10Args, CompareArgs, DataArgs, DataCommand, DataInfoArgs, EvalArgs, RecipeArgs, Split,
-    TrainArgs,
+    Cifar10Args, CompareArgs, DataArgs, DataCommand, DataInfoArgs, EvalArgs, PictureFormat,
+    PlotArgs, RecipeArgs, Split, TrainArgs,
 };
 
 /// Small image classifiers whose pointwise convolutions work in groups of unequal size.
@@ -47,6 +47,7 @@ pub enum Command {
     Train(Box<TrainArgs>),
     Eval(Box<EvalArgs>),
     Compare(CompareArgs),
+    Plot(PlotArgs),
     Data(DataArgs),
     Bench(BenchArgs),
     Completions(CompletionsArgs),

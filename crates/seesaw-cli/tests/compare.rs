@@ -1,4 +1,4 @@
-//! `compare`: runs of a small set of photos, side by side.
+//! `compare` and `plot`: runs of a small set of photos, side by side.
 
 mod common;
 use common::{args, seesaw, training::Album};
@@ -50,4 +50,35 @@ fn what_cannot_be_compared_is_said() {
     let none = seesaw(args!["compare", album.path("nothing")]);
     assert_eq!(none.code(), Some(2));
     assert!(none.stderr().contains("holds no run"), "{}", none.stderr());
+}
+
+#[test]
+fn logs_are_drawn_together() {
+    let album = Album::new();
+    album.train("a", &["--epochs", "2", "--val-split", "0.25"]).ok();
+    album.train("b", &["--epochs", "2", "--set", "validate_every=2"]).ok();
+    let [a, b, pictures] = ["a", "b", "pictures"].map(|name| album.path(name));
+
+    let plot = seesaw(args!["plot", a, b, "--out", pictures]);
+    let paths = plot.ok().lines().map(str::to_owned).collect::<Vec<_>>();
+    let names = ["train_loss", "train_top1", "val_loss", "val_top1"];
+    let expected = names.map(|name| pictures.join(name).with_extension("svg"));
+    assert_eq!(paths, expected.map(|path| path.display().to_string()));
+    for path in &paths {
+        let picture = std::fs::read_to_string(path).unwrap();
+        let shown = ["a", "b"].map(|name| picture.contains(&format!("\n{name}\u{a0}")));
+        assert_eq!(shown, [true, true], "{path}");
+    }
+
+    // The only validation of `b` makes no line.
+    let png = seesaw(args!["plot", b, "--out", pictures, "--format", "png"]);
+    assert_eq!(png.ok().lines().count(), 2);
+    assert!(std::fs::read(pictures.join("train_loss.png")).unwrap().starts_with(b"\x89PNG"));
+
+    album.train("short", &["--epochs", "1"]).ok();
+    for (run, wrong) in [("short", "needs two epochs"), ("nothing", "log.csv")] {
+        let refused = seesaw(args!["plot", album.path(run)]);
+        assert_eq!(refused.code(), Some(2));
+        assert!(refused.stderr().contains(wrong), "{}", refused.stderr());
+    }
 }

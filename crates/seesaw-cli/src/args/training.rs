@@ -154,6 +154,34 @@ pub struct CompareArgs {
     pub json: bool,
 }
 
+/// Draw the logs of runs together: loss and accuracy over epochs, a line a run
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Writes a picture for each of the log's columns train_loss, train_top1, val_loss and val_top1 of which a run
+has two values, and prints their paths. Runs may still be under way.
+
+Examples:
+  seesaw plot runs/*
+  seesaw plot runs/with-mixup runs/without --out pictures --format png")]
+pub struct PlotArgs {
+    /// Folders of runs
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// The folder to write into
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub out: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = PictureFormat::Svg)]
+    pub format: PictureFormat,
+}
+
+/// A format of pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PictureFormat {
+    Svg,
+    Png,
+}
+
 /// Measure how good a model is on a data set
 #[derive(Debug, Args)]
 #[command(after_help = "\

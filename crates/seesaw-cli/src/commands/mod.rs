@@ -8,6 +8,7 @@ mod data;
 mod eval;
 mod import;
 mod models;
+mod plot;
 mod predict;
 mod run;
 mod summary;
@@ -38,6 +39,7 @@ pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Eval(args) => return eval::run(&args),
         Command::Data(args) => return data::run(&args),
         Command::Compare(args) => compare::run(&args)?,
+        Command::Plot(args) => plot::run(&args)?,
         Command::Models(args) => models::run(&args)?,
         Command::Summary(args) => summary::run(&args)?,
         Command::Tables(args) => tables::run(&args)?,

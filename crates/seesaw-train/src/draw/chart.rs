@@ -23,6 +23,13 @@ pub const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 0, 0),
 ];
 
+/// Room behind a name in the legend: viewers of SVG may have a wider font than the one that plotters
+/// measures with.
+const WIDER: &str = "\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}";
+
+/// The most numbers that stand below a chart.
+const MOST_LABELS: usize = 11;
+
 /// A chart of numbers over numbers.
 pub type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
@@ -34,6 +41,8 @@ pub struct Frame<'a> {
     pub across: &'a str,
     /// On the left; may be empty.
     pub up: &'a str,
+    /// Whether whole numbers stand below.
+    pub whole: bool,
 }
 
 /// An empty chart that shows these ranges.
@@ -43,6 +52,9 @@ pub fn chart<'a, B: DrawingBackend>(
     across: Range<f64>,
     up: Range<f64>,
 ) -> Result<Chart<'a, B>, DrawError<B>> {
+    // As many labels as there are whole numbers leave no room for others.
+    let numbers = (across.end.floor() - across.start.ceil()) as usize + 1;
+    let labels = if frame.whole { numbers.min(MOST_LABELS) } else { MOST_LABELS };
     let mut chart = ChartBuilder::on(area)
         .caption(frame.title, (FONT, 20))
         .margin(12)
@@ -51,6 +63,7 @@ pub fn chart<'a, B: DrawingBackend>(
         .build_cartesian_2d(across, up)?;
     chart
         .configure_mesh()
+        .x_labels(labels)
         .light_line_style(WHITE)
         .bold_line_style(BLACK.mix(0.12))
         .label_style((FONT, 14))
@@ -60,6 +73,11 @@ pub fn chart<'a, B: DrawingBackend>(
         .y_label_formatter(&|y| short_number(*y))
         .draw()?;
     Ok(chart)
+}
+
+/// A series' name for the [`legend`].
+pub fn label(name: &str) -> String {
+    format!("{name}{WIDER}")
 }
 
 /// Names the series that have labels.

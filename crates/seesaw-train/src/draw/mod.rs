@@ -18,7 +18,7 @@ use plotters::{
 
 use crate::{TrainError, run::replace};
 
-pub use curves::{Curves, Line, training_curves};
+pub use curves::{Curves, Line, run_curves, training_curves};
 pub use matrix::Confusion;
 pub use scatter::{Group, Scatter};
 pub use sheet::{Tile, mistake_tiles, write_sheet};

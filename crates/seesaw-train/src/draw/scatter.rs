@@ -8,12 +8,8 @@ use plotters::{
 
 use super::{
     DrawError, Picture,
-    chart::{COLOURS, Frame, chart, legend, span},
+    chart::{COLOURS, Frame, chart, label, legend, span},
 };
-
-/// Room behind a name in the legend: viewers of SVG may have a wider font than the one that plotters
-/// measures with.
-const WIDER: &str = "\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}";
 
 /// Scores of things over what they cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +51,7 @@ impl Picture for Scatter {
         // Room for the legend, which would else hide what is dear and poor.
         let costs = costs.start..costs.end + 0.45 * (costs.end - costs.start);
         let scores = span(self.groups.iter().flat_map(|group| group.scores.iter().copied()));
-        let frame = Frame { title: &self.title, across: &self.across, up: &self.up };
+        let frame = Frame { title: &self.title, across: &self.across, up: &self.up, whole: false };
         let mut chart = chart(area, &frame, costs, scores)?;
         for (group, colour) in self.groups.iter().zip(COLOURS.into_iter().cycle()) {
             let each = group.scores.iter().map(|score| (group.cost, *score));
@@ -63,7 +59,7 @@ impl Picture for Scatter {
             let mean = Circle::new((group.cost, group.mean()), 6, colour.mix(0.6).filled());
             chart
                 .draw_series([mean])?
-                .label(format!("{}{WIDER}", group.name))
+                .label(label(&group.name))
                 .legend(move |(x, y)| Circle::new((x + 9, y), 5, colour.mix(0.6).filled()));
         }
         legend(&mut chart, SeriesLabelPosition::MiddleRight)

@@ -57,6 +57,36 @@ fn curves_of_many_epochs_and_of_none() {
 }
 
 #[test]
+fn a_line_a_run() {
+    let names = || (0..9).map(|number| format!("run {number}"));
+    let runs: Vec<_> = names().map(|name| (name, rows())).collect();
+    let columns = run_curves(&runs);
+    let all = ["train_loss", "train_top1", "val_loss", "val_top1"];
+    assert_eq!(columns.iter().map(|(name, _)| *name).collect::<Vec<_>>(), all);
+    let (image, svg) = both(&columns[3].1);
+    assert!(names().all(|name| svg.contains(&name)));
+    assert!(has_colour(&image, [0, 114, 178]) && has_colour(&image, [213, 94, 0]));
+    assert_eq!(columns[3].1.lines[8].points[11], (12.0, 95.0));
+    // Lines eight and nine are dashed: they are many short ones.
+    let strokes = |run: usize| both(&run_curves(&runs[run..]).pop().unwrap().1).1;
+    assert!(svg.matches("<polyline").count() > strokes(8).matches("<polyline").count() + 20);
+}
+
+#[test]
+fn columns_with_one_value_have_no_picture() {
+    let mut once = rows();
+    for row in &mut once[..11] {
+        (row.val_loss, row.val_top1) = (None, None);
+    }
+    let columns = run_curves(&[("once".to_owned(), once)]);
+    assert_eq!(
+        columns.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["train_loss", "train_top1"]
+    );
+    assert!(run_curves(&[]).is_empty());
+}
+
+#[test]
 fn scores_over_costs_of_several_things_and_of_none() {
     let group = |name: &str, cost: f64, scores: &[f64]| Group {
         name: name.to_owned(),

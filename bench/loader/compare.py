@@ -85,9 +85,9 @@ def main():
     torch.set_num_threads(1)
     binary = find_binary()
 
-    normalise = [transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
+    normalize = [transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
     crop = transforms.RandomResizedCrop(160, scale=(0.35, 1))
-    by_pillow = transforms.Compose([crop, transforms.RandomHorizontalFlip(), *normalise])
+    by_pillow = transforms.Compose([crop, transforms.RandomHorizontalFlip(), *normalize])
     by_tensor = v2.Compose([
         v2.RandomResizedCrop(160, scale=(0.35, 1), antialias=True),
         v2.RandomHorizontalFlip(),
@@ -95,7 +95,7 @@ def main():
         v2.Normalize(MEAN, STD),
     ])  # fmt: skip
     small = transforms.Compose(
-        [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), *normalise]
+        [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), *normalize]
     )
 
     with tempfile.TemporaryDirectory() as folder:

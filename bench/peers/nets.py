@@ -152,7 +152,7 @@ def build(name, size):
 
 
 def images(count, size):
-    """Noise in which neighbouring pixels are alike, as in photos."""
+    """Noise in which neighboring pixels are alike, as in photos."""
     coarse = torch.randn(count, 3, size // 4, size // 4)
     smooth = nn.functional.interpolate(coarse, size=size, mode="bilinear")
     return smooth + 0.2 * torch.randn(count, 3, size, size)

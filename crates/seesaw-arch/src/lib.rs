@@ -12,20 +12,20 @@
 #![forbid(unsafe_code)]
 
 mod block;
+mod channel_order;
 mod cost;
 mod error;
 mod flow;
 mod groups;
-mod middle;
 mod net;
 pub mod published;
 mod validate;
 pub mod zoo;
 
 pub use block::Block;
+pub use channel_order::ChannelOrder;
 pub use cost::{Cost, Layer, LayerKind};
 pub use error::ArchError;
 pub use flow::Flow;
 pub use groups::Groups;
-pub use middle::Middle;
 pub use net::{Head, Net, Stage, Stem};

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_name_gets_a_hint() {
+    fn a_misspelled_name_gets_a_hint() {
         let hint = net("seesaw-shufle-1.0d-imagenet").unwrap_err().to_string();
         assert!(hint.contains("did you mean `seesaw-shuffle-1.0d-imagenet`"), "{hint}");
         assert!(net("resnet").unwrap_err().to_string().contains("seesaw models"));

@@ -1,6 +1,6 @@
 //! Names what a photo shows.
 //!
-//! `cargo run --release --example photo -- WEIGHTS PHOTO`; without arguments it shows a grey picture
+//! `cargo run --release --example photo -- WEIGHTS PHOTO`; without arguments it shows a gray picture
 //! to an untrained net, for the sake of the calls.
 #![allow(clippy::print_stdout)]
 
@@ -20,10 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let net = zoo::net("seesaw-shuffle-0.5d-imagenet")?.with_classes(10);
     let plan = compile(&net, &NetWeights::random(&net, 1)?, &Options::new(&net))?;
-    let grey = RgbImage::new(300, 200, vec![128; 3 * 300 * 200]).ok_or("no picture")?;
+    let gray = RgbImage::new(300, 200, vec![128; 3 * 300 * 200]).ok_or("no picture")?;
     let preprocess = Preprocess::imagenet(224);
     let mut input = vec![0.0; preprocess.output_len()];
-    preprocess.apply(&grey, &mut input)?;
+    preprocess.apply(&gray, &mut input)?;
     println!("{} says {:?}", net.name, plan.logits(&input)?);
     Ok(())
 }

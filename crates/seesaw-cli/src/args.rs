@@ -119,7 +119,7 @@ pub struct TablesArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads PyTorch checkpoints (.pth, .pth.tar, .pt; both containers, nested or not, with or without the
-`module.` prefix) without running anything in them, and safetensors files. The net is recognised from
+`module.` prefix) without running anything in them, and safetensors files. The net is recognized from
 the tensors' names and shapes.
 
 Examples:
@@ -158,7 +158,7 @@ pub struct RunArgs {
     pub weights: PathBuf,
     #[command(flatten)]
     pub net: NetArgs,
-    /// Safetensors file with the f32 tensor `input` [n,3,side,side], normalised as in training
+    /// Safetensors file with the f32 tensor `input` [n,3,side,side], normalized as in training
     #[arg(long, value_name = "X.safetensors")]
     pub input: PathBuf,
     /// Safetensors file to write `logits` [n,classes] to
@@ -297,7 +297,7 @@ pub struct SizeArgs {
     /// Scale the shorter side of a photo to this, instead of what the weights say
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub resize: Option<u32>,
-    /// Side of the centre crop that goes into the net, instead of what the weights say
+    /// Side of the center crop that goes into the net, instead of what the weights say
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub crop: Option<u32>,
 }

@@ -47,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// Writes the error to standard error, in colour on a terminal.
+    /// Writes the error to standard error, in color on a terminal.
     pub fn report(&self) {
         let Self::Error { message, hint } = self else { return };
         error(message);

@@ -122,7 +122,7 @@ fn a_reader_that_stops_early_is_no_error() {
 }
 
 #[test]
-fn colour_only_where_it_is_wanted() {
+fn color_only_where_it_is_wanted() {
     assert!(!seesaw(["models"]).ok().contains('\u{1b}'));
     let forced = run(common::command().arg("models").env("CLICOLOR_FORCE", "1"));
     assert!(forced.ok().contains("\u{1b}[1m"));

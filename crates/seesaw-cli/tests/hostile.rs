@@ -228,7 +228,7 @@ fn hostile_files_take_little_memory() {
     assert!(peak < LIMIT_KB, "{peak} kB");
 }
 
-/// A PNG of one colour, which packs to next to nothing.
+/// A PNG of one color, which packs to next to nothing.
 fn flat_png(side: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, side, side);

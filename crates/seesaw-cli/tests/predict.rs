@@ -92,7 +92,7 @@ fn sizes_come_from_the_weights_and_can_be_changed() {
     let (tiny, photos) = album();
     let (weights, large) = (tiny.imported(), tiny.path("large.safetensors"));
     seesaw(args!["import", weights, large, "--resize", "40", "--crop", "36"]).ok();
-    // Of one colour, but zero padding makes a larger picture another input.
+    // Of one color, but zero padding makes a larger picture another input.
     let predict = |weights: &Path, more: &[&str]| {
         let known = args!["predict", "--weights", weights, photos.join("a.bmp"), "--json"];
         lines(seesaw(known.into_iter().chain(more.iter().map(Into::into))).ok())[0]["top"].clone()

@@ -5,7 +5,7 @@ use serde_json::Value;
 mod common;
 use common::{
     Tiny, args, bmp, seesaw, shared,
-    training::{Album, COLOURS},
+    training::{Album, COLORS},
 };
 
 fn lines(text: &str) -> Vec<Value> {
@@ -46,9 +46,9 @@ fn from_photos_to_a_model_that_knows_them() {
     let report = eval.json();
     let best = epochs.iter().rfind(|line| line["best"] == true).unwrap();
     assert_eq!((&report["images"], &report["top1"]), (&24.into(), &best["val_top1"]));
-    assert!(best["val_top1"].as_f64().unwrap() > 0.9, "three colours: {best}");
+    assert!(best["val_top1"].as_f64().unwrap() > 0.9, "three colors: {best}");
     let classes = report["classes"].as_array().unwrap();
-    for (class, (name, _)) in classes.iter().zip(COLOURS) {
+    for (class, (name, _)) in classes.iter().zip(COLORS) {
         assert_eq!((&class["class"], &class["images"]), (&name.into(), &8.into()));
     }
     assert!(std::fs::read_to_string(confusion).unwrap().contains("green"));
@@ -70,7 +70,7 @@ fn products_of_bf16_learn_it_too() {
     let album = Album::new();
     let training = album.train("run", &["--precision", "bf16", "--json"]);
     let epochs = lines(training.ok());
-    assert!(epochs[15]["val_top1"].as_f64().unwrap() > 0.9, "three colours: {}", epochs[15]);
+    assert!(epochs[15]["val_top1"].as_f64().unwrap() > 0.9, "three colors: {}", epochs[15]);
     let config = std::fs::read_to_string(album.path("run/config.toml")).unwrap();
     assert!(config.contains("precision = \"bf16\""), "{config}");
     let wrong = album.train("wrong", &["--precision", "f16"]);
@@ -84,10 +84,10 @@ fn a_folder_of_one_class_folder_each_is_evaluated_whole() {
     // Far from its run's data, nothing says what was held out.
     let (model, data) = (album.path("moved.safetensors"), album.path("fresh"));
     std::fs::copy(album.path("run/last.safetensors"), &model).unwrap();
-    for (class, colour) in COLOURS {
+    for (class, color) in COLORS {
         std::fs::create_dir_all(data.join(class)).unwrap();
         for photo in 0..5 {
-            std::fs::write(data.join(class).join(format!("{photo}.bmp")), bmp(30, colour)).unwrap();
+            std::fs::write(data.join(class).join(format!("{photo}.bmp")), bmp(30, color)).unwrap();
         }
     }
     let report = seesaw(args!["eval", model, "--data", data, "--json"]).json();
@@ -181,7 +181,7 @@ fn other_classes_begin_from_the_weights_of_a_file() {
 }
 
 #[test]
-fn a_teacher_is_learnt_from() {
+fn a_teacher_is_learned_from() {
     let album = Album::new();
     album.train("run", &["--epochs", "1"]).ok();
     let teacher = album.path("run/last.safetensors");
@@ -224,7 +224,7 @@ fn small_images_get_small_nets() {
     let recipe: toml::Table = shown.ok().parse().unwrap();
     assert_eq!(recipe["epochs"].as_integer(), Some(7));
     assert_eq!(recipe["augment"]["cutout"].as_integer(), Some(8), "cifar-modern's");
-    for (class, _) in COLOURS {
+    for (class, _) in COLORS {
         std::fs::remove_dir_all(album.data.join(class)).unwrap();
         std::fs::create_dir(album.data.join(class)).unwrap();
         for photo in 0..2 {

@@ -5,11 +5,11 @@
 //! |---|---|
 //! | [`find`] | files, folders and globs to a list of photos |
 //! | [`decode`] | JPEG, PNG, WebP and BMP to 8-bit RGB, within [limits](decode::Limits) |
-//! | [`resize`] | the resize and the centre crop of torchvision's evaluation |
+//! | [`resize`] | the resize and the center crop of torchvision's evaluation |
 //! | [`preprocess`] | what a net wants of its input, and a photo turned into that |
 //! | [`datasets`] | CIFAR, MNIST, class folders and lists, for training and for validation |
 //! | [`download`] | CIFAR-10 from its official place |
-//! | [`augment`] | random crops, flips, colours, erasing and mixing |
+//! | [`augment`] | random crops, flips, colors, erasing and mixing |
 //! | [`loader`] | batches, made ahead in threads, the same whatever their number |
 //! | [`rng`] | random numbers that depend on what they are for |
 //!

@@ -16,7 +16,7 @@ use crate::{RgbImage, resize};
 pub struct Preprocess {
     /// Pixels of the shorter side after scaling.
     pub resize: u32,
-    /// Pixels of both sides of the input, cut from the centre.
+    /// Pixels of both sides of the input, cut from the center.
     pub crop: u32,
     /// Mean of red, green and blue, where 1 is full brightness.
     pub mean: [f32; 3],
@@ -40,7 +40,7 @@ pub enum PreprocessError {
     #[error(
         "preprocessing: channel {channel} has mean {mean} and std {std}; both must be finite, at most 1000, and std at least 0.00001"
     )]
-    Normalisation {
+    Normalization {
         /// 0, 1 or 2 for red, green or blue.
         channel: usize,
         /// Its mean.
@@ -84,7 +84,7 @@ impl Preprocess {
     /// Checks values that came from a file.
     ///
     /// # Errors
-    /// [`PreprocessError::Size`] and [`PreprocessError::Normalisation`].
+    /// [`PreprocessError::Size`] and [`PreprocessError::Normalization`].
     pub fn validate(&self) -> Result<(), PreprocessError> {
         for (field, value) in [("resize", self.resize), ("crop", self.crop)] {
             if !(1..=resize::MAX_SIDE).contains(&value) {
@@ -93,7 +93,7 @@ impl Preprocess {
         }
         for (channel, (&mean, &std)) in self.mean.iter().zip(&self.std).enumerate() {
             if !(-1e3..=1e3).contains(&mean) || !(1e-5..=1e3).contains(&std) {
-                return Err(PreprocessError::Normalisation { channel, mean, std });
+                return Err(PreprocessError::Normalization { channel, mean, std });
             }
         }
         Ok(())
@@ -111,16 +111,16 @@ impl Preprocess {
             return Err(mismatch);
         }
         let cut = resize::resize_and_crop(image, self.resize, self.crop).ok_or(mismatch)?;
-        Normaliser::new(self.mean, self.std).write(&cut, output);
+        Normalizer::new(self.mean, self.std).write(&cut, output);
         Ok(())
     }
 }
 
 /// What each sample becomes, by channel.
 #[derive(Debug, Clone)]
-pub(crate) struct Normaliser([[f32; 256]; 3]);
+pub(crate) struct Normalizer([[f32; 256]; 3]);
 
-impl Normaliser {
+impl Normalizer {
     pub fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
         let number = |channel, sample| (sample as f32 / 255.0 - mean[channel]) / std[channel];
         Self(array::from_fn(|channel| array::from_fn(|sample| number(channel, sample))))
@@ -172,9 +172,9 @@ mod tests {
             assert_eq!(error, PreprocessError::Size { field: "resize", value: size });
         }
         for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
-            let normalisation = |e| matches!(e, PreprocessError::Normalisation { channel: 1, .. });
-            assert!(normalisation(refused(|p| p.mean[1] = number)), "mean {number}");
-            assert!(normalisation(refused(|p| p.std[1] = number)), "std {number}");
+            let normalization = |e| matches!(e, PreprocessError::Normalization { channel: 1, .. });
+            assert!(normalization(refused(|p| p.mean[1] = number)), "mean {number}");
+            assert!(normalization(refused(|p| p.std[1] = number)), "std {number}");
         }
         for std in [0.0, -1.0, f32::MIN_POSITIVE] {
             assert!(refused(|p| p.std[2] = std).to_string().contains("channel 2"));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn planes_are_normalised_each_by_its_channel() {
+    fn planes_are_normalized_each_by_its_channel() {
         let preprocess =
             Preprocess { resize: 1, crop: 1, mean: [0.5, 0.0, 0.25], std: [0.5, 2.0, 0.25] };
         let image = RgbImage::new(1, 1, vec![255, 255, 0]).unwrap();

@@ -15,7 +15,7 @@ use crate::RgbImage;
 /// The largest side that [`resize_and_crop`] takes for its `resize` and `crop`.
 pub const MAX_SIDE: u32 = 4096;
 
-/// Scales the shorter side of a picture to `resize`, and cuts `crop` by `crop` from the centre.
+/// Scales the shorter side of a picture to `resize`, and cuts `crop` by `crop` from the center.
 ///
 /// The longer side becomes `long * resize / short`, rounded down. Where the scaled picture is
 /// smaller than the crop, the rest is black. Only the pixels that the crop shows are computed.
@@ -109,7 +109,7 @@ impl Axis {
     }
 }
 
-/// Half of `n`, where a half goes to the even neighbour: Python's `round(n / 2)`.
+/// Half of `n`, where a half goes to the even neighbor: Python's `round(n / 2)`.
 fn half_to_even(n: u64) -> u64 {
     let half = n / 2;
     half + ((n % 2) & (half % 2))
@@ -146,8 +146,8 @@ mod tests {
         for size in [3, 5, 12] {
             let scaled = resize_planes(&planes, 5, size).unwrap();
             for (plane, scaled) in samples.chunks(25).zip(scaled.chunks(size * size)) {
-                let grey = plane.iter().flat_map(|&sample| [sample; 3]).collect();
-                let picture = RgbImage::new(5, 5, grey).unwrap();
+                let gray = plane.iter().flat_map(|&sample| [sample; 3]).collect();
+                let picture = RgbImage::new(5, 5, gray).unwrap();
                 let expected = resize_region(&picture, [0, 0, 5, 5], size as u32).unwrap();
                 for (sample, pixel) in scaled.iter().zip(expected.pixels().chunks(3)) {
                     assert!((sample - f32::from(pixel[0])).abs() <= 1.0, "{sample}, {pixel:?}");

@@ -88,7 +88,7 @@ impl Rng {
     }
 }
 
-/// Spreads every bit over all 64: the finaliser of SplitMix64.
+/// Spreads every bit over all 64: the finalizer of SplitMix64.
 pub(crate) fn mix(mut word: u64) -> u64 {
     word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -15,7 +15,7 @@ fn bmp(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-/// Of one colour, so that it packs to next to nothing.
+/// Of one color, so that it packs to next to nothing.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = vec![];
     let mut encoder = png::Encoder::new(&mut bytes, width, height);

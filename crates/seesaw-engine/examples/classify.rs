@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     let plan = compile(&net, &weights, &Options::new(&net))?;
-    // An image is planar, `[3, size, size]`, normalised as in training; here a plain grey.
+    // An image is planar, `[3, size, size]`, normalized as in training; here a plain gray.
     let image = vec![0.0; 3 * net.input_size * net.input_size];
     let logits = plan.logits(&image)?;
     let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));

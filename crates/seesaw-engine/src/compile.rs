@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use seesaw_arch::{Block, Groups, Middle, Net};
+use seesaw_arch::{Block, ChannelOrder, Groups, Net};
 use seesaw_format::{BlockWeights, ConvBn, Linear, NetWeights};
 use seesaw_kernels::{
     Depthwise, InvertedResidual, Isa, IsaToken, Pointwise, Stem, Team, pointwise::Group,
@@ -169,7 +169,7 @@ fn compile_block(
     token: IsaToken,
 ) -> Result<InvertedResidual, EngineError> {
     let name = |part: &str| format!("block {index} {part}");
-    let middle = Middle::new(block);
+    let middle = ChannelOrder::new(block);
     let expand = match (&block.expand, &weights.expand) {
         (Some(groups), Some(conv)) => {
             let shares = shares(groups, block.input, block.expanded);
@@ -237,7 +237,7 @@ fn pointwise(
 fn depthwise(
     token: IsaToken,
     folded: &Folded<'_>,
-    middle: &Middle,
+    middle: &ChannelOrder,
     stride: usize,
 ) -> Result<Depthwise, EngineError> {
     let scaled = folded.scaled();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use seesaw_kernels::{PartTimes, layout::planar_channels};
+use seesaw_kernels::{PartTimes, layout::to_planar};
 
 use crate::{EngineError, Plan};
 
@@ -91,7 +91,7 @@ impl Plan {
             let pooled = self.inspect_image(image, None, &mut |step, map| {
                 let [c, h, w] = shapes[step];
                 let mut planar = vec![0.0; c * h * w];
-                planar_channels(map, c, &mut planar);
+                to_planar(map, c, &mut planar);
                 features[step].data.extend(planar);
             });
             if let Some(pool) = features.last_mut() {

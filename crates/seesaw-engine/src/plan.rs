@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use seesaw_arch::{Layer, Net};
 use seesaw_kernels::{
-    Aligned, BLOCK, InvertedResidual, IsaToken, PartTimes, Pointwise, Stem, Team,
+    Aligned, CBLOCK, InvertedResidual, IsaToken, PartTimes, Pointwise, Stem, Team,
     global_average_pool,
-    layout::{Plane, blocks, planar_channels},
+    layout::{Plane, cblocks, to_planar},
 };
 
 use crate::{EngineError, Options};
@@ -104,7 +104,7 @@ impl Plan {
 
     /// Classifies `n` images, from none to the plan's batch.
     ///
-    /// `images` is `[n, 3, size, size]`, normalised as the net was trained; `logits` is
+    /// `images` is `[n, 3, size, size]`, normalized as the net was trained; `logits` is
     /// `[n, classes]`. Results do not depend on the number of threads.
     ///
     /// # Errors
@@ -159,8 +159,8 @@ impl Plan {
 
     /// Bytes of buffers that a run needs.
     pub fn arena_bytes(&self) -> usize {
-        let channels = blocks(self.linear.inputs()) * BLOCK;
-        let classes = blocks(self.classes()) * BLOCK;
+        let channels = cblocks(self.linear.inputs()) * CBLOCK;
+        let classes = cblocks(self.classes()) * CBLOCK;
         let floats = self.work_len() + self.batch.saturating_mul(2 * channels + classes);
         floats.saturating_mul(size_of::<f32>())
     }
@@ -183,7 +183,7 @@ impl Plan {
     /// Runs the trunk on every image. Threads take whole images while there are enough of them;
     /// the rest are run one by one by the whole team.
     fn pool_all(&self, images: &[f32], count: usize, arena: &mut Arena) {
-        let channels = blocks(self.linear.inputs()) * BLOCK;
+        let channels = cblocks(self.linear.inputs()) * CBLOCK;
         let shared = count - count % self.team.threads();
         let (whole, rest) = arena.pooled[..count * channels].split_at_mut(shared * channels);
         let image = |index: usize| &images[index * self.image_len()..][..self.image_len()];
@@ -242,18 +242,18 @@ impl Plan {
         if count == 0 {
             return;
         }
-        let channels = blocks(self.linear.inputs()) * BLOCK;
+        let channels = cblocks(self.linear.inputs()) * CBLOCK;
         let features = &mut arena.features[..count * channels];
         for (image, pooled) in arena.pooled.chunks_exact(channels).take(count).enumerate() {
-            for (block, lanes) in pooled.chunks_exact(BLOCK).enumerate() {
-                features[(block * count + image) * BLOCK..][..BLOCK].copy_from_slice(lanes);
+            for (block, lanes) in pooled.chunks_exact(CBLOCK).enumerate() {
+                features[(block * count + image) * CBLOCK..][..CBLOCK].copy_from_slice(lanes);
             }
         }
-        let outputs = &mut arena.outputs[..count * blocks(self.classes()) * BLOCK];
+        let outputs = &mut arena.outputs[..count * cblocks(self.classes()) * CBLOCK];
         self.linear.run(&self.team, features, count, None, outputs);
         for (image, logits) in logits.chunks_exact_mut(self.classes()).enumerate() {
             for (class, logit) in logits.iter_mut().enumerate() {
-                *logit = outputs[(class / BLOCK * count + image) * BLOCK + class % BLOCK];
+                *logit = outputs[(class / CBLOCK * count + image) * CBLOCK + class % CBLOCK];
             }
         }
     }
@@ -266,11 +266,11 @@ impl Plan {
         visit: &mut dyn FnMut(usize, &[f32]),
     ) -> Vec<f32> {
         let mut arena = self.take();
-        let channels = blocks(self.linear.inputs()) * BLOCK;
+        let channels = cblocks(self.linear.inputs()) * CBLOCK;
         let pooled = &mut arena.pooled[..channels];
         self.pool_image(&self.team, image, &mut arena.work, pooled, times, visit);
         let mut features = vec![0.0; self.linear.inputs()];
-        planar_channels(pooled, self.linear.inputs(), &mut features);
+        to_planar(pooled, self.linear.inputs(), &mut features);
         self.put_back(arena);
         features
     }
@@ -283,12 +283,12 @@ impl Plan {
     }
 
     fn arena(&self) -> Arena {
-        let channels = self.batch * blocks(self.linear.inputs()) * BLOCK;
+        let channels = self.batch * cblocks(self.linear.inputs()) * CBLOCK;
         Arena {
             work: Aligned::zeros(self.work_len()),
             pooled: Aligned::zeros(channels),
             features: Aligned::zeros(channels),
-            outputs: Aligned::zeros(self.batch * blocks(self.classes()) * BLOCK),
+            outputs: Aligned::zeros(self.batch * cblocks(self.classes()) * CBLOCK),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Why weights cannot be read, recognised or written.
+/// Why weights cannot be read, recognized or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -56,7 +56,7 @@ pub enum FormatError {
     #[error(
         "no known net has these {0} tensors; say which net it is: `--net NAME`, or `--net FILE.toml` for one of your own"
     )]
-    Unrecognised(usize),
+    Unrecognized(usize),
     /// Several nets have these tensors.
     #[error("these tensors fit {}; say which with `--net`", candidates.join(" and "))]
     Ambiguous {

@@ -30,7 +30,7 @@ mod weights;
 
 pub use error::FormatError;
 pub use metadata::{Metadata, Preprocess};
-pub use model::{Contents, Model, load, load_model, recognise};
+pub use model::{Contents, Model, load, load_model, recognize};
 pub use safetensors::Precision;
 pub use tensors::{Tensor, Tensors};
 pub use weights::{BatchNorm, BlockWeights, ConvBn, Linear, NetWeights};

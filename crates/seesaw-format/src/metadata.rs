@@ -29,7 +29,7 @@ pub struct Metadata {
 pub struct Preprocess {
     /// Pixels of the shorter side after scaling.
     pub resize: u32,
-    /// Pixels of both sides of the input, cut from the centre.
+    /// Pixels of both sides of the input, cut from the center.
     pub crop: u32,
     /// Mean of red, green and blue, where 1 is full brightness.
     pub mean: [f32; 3],

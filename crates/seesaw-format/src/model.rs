@@ -81,7 +81,7 @@ fn contents(bytes: &[u8]) -> Result<Contents, FormatError> {
 /// number of classes is taken from the file.
 ///
 /// # Errors
-/// As [`load`]; when the net is not recognised, or the tensors are not those of the net.
+/// As [`load`]; when the net is not recognized, or the tensors are not those of the net.
 pub fn load_model(path: &Path, net: Option<Net>) -> Result<Model, FormatError> {
     model(load(path)?, net, path)
 }
@@ -105,7 +105,7 @@ fn model(contents: Contents, net: Option<Net>, path: &Path) -> Result<Model, For
             (net.with_classes(classes), None)
         }
         (None, Some(metadata)) => (metadata.net.clone(), None),
-        (None, None) => choose(recognise(&tensors)?, path)?,
+        (None, None) => choose(recognize(&tensors)?, path)?,
     };
     let weights = NetWeights::take_tensors(&net, tensors)?;
     let (mut labels, preprocess, origin) = match metadata {
@@ -126,9 +126,9 @@ fn model(contents: Contents, net: Option<Net>, path: &Path) -> Result<Model, For
 /// tensors, and so have MobileNetV2's two geometries.
 ///
 /// # Errors
-/// [`FormatError::Unrecognised`] when there is none.
-pub fn recognise(tensors: &Tensors) -> Result<Vec<Net>, FormatError> {
-    let unknown = || FormatError::Unrecognised(tensors.len());
+/// [`FormatError::Unrecognized`] when there is none.
+pub fn recognize(tensors: &Tensors) -> Result<Vec<Net>, FormatError> {
+    let unknown = || FormatError::Unrecognized(tensors.len());
     let classes = classes_of(tensors).ok_or_else(unknown)?;
     let fitting = |nets: Vec<Net>| -> Vec<Net> {
         let nets = nets.into_iter().map(|net| net.with_classes(classes));

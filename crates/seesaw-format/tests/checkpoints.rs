@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use seesaw_arch::zoo;
-use seesaw_format::{NetWeights, Tensor, Tensors, load, recognise};
+use seesaw_format::{NetWeights, Tensor, Tensors, load, recognize};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -43,7 +43,7 @@ fn names_and_shapes_are_those_of_the_published_code_and_of_torchvision() {
     assert_eq!(nets.len(), 5);
     for (name, lines) in nets {
         let tensors = listed(lines);
-        let candidates = recognise(&tensors).unwrap();
+        let candidates = recognize(&tensors).unwrap();
         let classes = if name.ends_with("cifar") { 10 } else { 1000 };
         let net = zoo::net(name).unwrap().with_classes(classes);
         assert!(candidates.contains(&net), "{name}: {candidates:?}");

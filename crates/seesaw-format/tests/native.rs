@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use seesaw_arch::{Net, zoo};
 use seesaw_format::{
-    FormatError, Metadata, NetWeights, Precision, Preprocess, load, load_model, recognise,
+    FormatError, Metadata, NetWeights, Precision, Preprocess, load, load_model, recognize,
     safetensors,
 };
 
@@ -102,14 +102,14 @@ fn every_net_of_the_zoo_is_among_its_own_candidates() {
         for classes in [net.classes, 7] {
             let net = net.clone().with_classes(classes);
             let tensors = NetWeights::random(&net, 1).unwrap().to_tensors(&net).unwrap();
-            let candidates = recognise(&tensors).unwrap();
+            let candidates = recognize(&tensors).unwrap();
             assert!(candidates.contains(&net), "{}", net.name);
             assert!(candidates.len() <= 2, "{}: {}", net.name, candidates.len());
         }
     }
     let narrow = zoo::net("seesaw-share-v0-1.0d-cifar-x0.5").unwrap();
     let tensors = NetWeights::random(&narrow, 1).unwrap().to_tensors(&narrow).unwrap();
-    assert_eq!(recognise(&tensors).unwrap(), [narrow]);
+    assert_eq!(recognize(&tensors).unwrap(), [narrow]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn weights_of_another_net_say_what_does_not_fit() {
         assert!(error.contains(part), "{part}: {error}");
     }
     let error = load_model(&path, None).unwrap_err();
-    assert!(matches!(error, FormatError::Unrecognised(_)), "{error}");
+    assert!(matches!(error, FormatError::Unrecognized(_)), "{error}");
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn any_cut_or_flipped_byte_is_an_error_or_harmless() {
 }
 
 #[test]
-fn every_published_checkpoint_is_recognised_and_survives_the_native_format() {
+fn every_published_checkpoint_is_recognized_and_survives_the_native_format() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
     if !folder.exists() {
         eprintln!("skipped: {} is not there", folder.display());

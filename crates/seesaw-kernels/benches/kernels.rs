@@ -13,14 +13,14 @@ use criterion::{
 use seesaw_kernels::{
     Aligned, Depthwise, InvertedResidual, Isa, IsaToken, Pointwise, Stem, Team,
     global_average_pool,
-    layout::{Plane, blocks},
+    layout::{Plane, cblocks},
     pointwise::Group,
 };
 
 /// Name; channels in, expanded and out; side of the input; stride; groups of both pointwise layers.
 type Shape = (&'static str, [usize; 3], usize, usize, &'static [usize]);
 
-const BLOCKS: [Shape; 6] = [
+const CBLOCKS: [Shape; 6] = [
     ("32@112", [32, 32, 16], 112, 1, &[1, 3]),
     ("16@112 to 24", [16, 96, 24], 112, 2, &[1, 3]),
     ("24@56", [24, 144, 24], 56, 1, &[1, 3]),
@@ -83,7 +83,7 @@ fn each_isa(
 
 fn whole_blocks(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("block");
-    for (name, [input, wide, output], side, stride, groups) in BLOCKS {
+    for (name, [input, wide, output], side, stride, groups) in CBLOCKS {
         let after = side / stride;
         let madds = |expand, project| side * side * expand + after * after * (9 * wide + project);
         let counted = |token| {
@@ -150,7 +150,7 @@ fn layers(criterion: &mut Criterion) {
         let mut out = Aligned::zeros(Plane::dense(112, 112).len(32));
         Box::new(move || stem.run(&team, black_box(&image), size, &mut scratch, &mut out))
     });
-    let (x, mut means) = (values(7 * 7 * 1280), Aligned::zeros(blocks(1280) * 8));
+    let (x, mut means) = (values(7 * 7 * 1280), Aligned::zeros(cblocks(1280) * 8));
     group.throughput(Throughput::Elements(7 * 7 * 1280));
     group.bench_function("pool 1280, 7x7", |bencher| {
         bencher.iter(|| global_average_pool(black_box(&x), 49, &mut means, 0, 1));

@@ -32,5 +32,5 @@ pub use isa::{Isa, IsaToken};
 pub use parallel::Team;
 pub use pointwise::Pointwise;
 pub use pool::global_average_pool;
-pub use simd::BLOCK;
+pub use simd::CBLOCK;
 pub use stem::Stem;

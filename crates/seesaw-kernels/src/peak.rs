@@ -77,7 +77,7 @@ unsafe fn burn<V: Vector>(seed: f32) -> f32 {
         }
         let total = sums.iter().fold(a, |total, sum| total.add(*sum));
         let mut lanes = [0.0f32; 16];
-        total.store_blocks(lanes.as_mut_ptr(), simd::BLOCK);
+        total.store_cblocks(lanes.as_mut_ptr(), simd::CBLOCK);
         lanes[0]
     }
 }

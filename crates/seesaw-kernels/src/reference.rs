@@ -83,7 +83,7 @@ pub fn stem(
     out
 }
 
-/// The 3x3 window centred at `(y, x)`, with zeros outside the plane.
+/// The 3x3 window centered at `(y, x)`, with zeros outside the plane.
 fn window(plane: &[f32], (rows, cols): (usize, usize), (y, x): (usize, usize)) -> [f32; 9] {
     std::array::from_fn(|tap| {
         let (row, col) = ((y + tap / 3).wrapping_sub(1), (x + tap % 3).wrapping_sub(1));

@@ -1,7 +1,7 @@
 //! Inputs and comparisons that the kernels' tests share.
 
 use crate::{
-    BLOCK,
+    CBLOCK,
     isa::{Isa, IsaToken},
     layout,
     parallel::Team,
@@ -46,16 +46,16 @@ impl Values {
 /// `[c][pixels]` to blocks.
 pub(crate) fn blocked(planar: &[f32], channels: usize) -> Vec<f32> {
     let pixels = planar.len() / channels;
-    let mut out = vec![f32::NAN; layout::blocks(channels) * pixels * BLOCK];
-    layout::block_channels(planar, channels, &mut out);
+    let mut out = vec![f32::NAN; layout::cblocks(channels) * pixels * CBLOCK];
+    layout::to_cblocks(planar, channels, &mut out);
     out
 }
 
 /// Blocks to `[c][pixels]`.
 pub(crate) fn planar(blocked: &[f32], channels: usize) -> Vec<f32> {
-    let pixels = blocked.len() / BLOCK / layout::blocks(channels);
+    let pixels = blocked.len() / CBLOCK / layout::cblocks(channels);
     let mut out = vec![f32::NAN; channels * pixels];
-    layout::planar_channels(blocked, channels, &mut out);
+    layout::to_planar(blocked, channels, &mut out);
     out
 }
 

@@ -28,13 +28,13 @@ fn listen(event: Event<'_>) {
 fn main() -> Result<(), Box<dyn Error>> {
     let place = tempfile::tempdir()?;
     let folder = |name: &str| place.path().join(name);
-    paint::photos(&folder("colours"), ["blue", "red"], 24, 8)?;
+    paint::photos(&folder("colors"), ["blue", "red"], 24, 8)?;
     paint::photos(&folder("fruit"), ["plum", "apple"], 6, 6)?;
     let net = Net::from_toml(include_str!("../tests/tiny.toml"))?;
 
     let mut recipe = Recipe::built_in("photos-modern")?;
     recipe.set_all(&[("epochs", "6"), ("batch", "8"), ("sizes", "[]"), ("ema.decay", "0.9")])?;
-    let start = Start::new(folder("colours"), net.clone(), recipe, folder("first"));
+    let start = Start::new(folder("colors"), net.clone(), recipe, folder("first"));
     let mut trainer = Trainer::start(&start, Machine::default(), &mut listen)?;
     trainer.run(&false.into(), &mut listen)?;
 

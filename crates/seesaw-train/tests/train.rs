@@ -20,7 +20,7 @@ fn longer(place: &Place, run: &str) -> Start {
 }
 
 #[test]
-fn learns_two_colours() {
+fn learns_two_colors() {
     let place = Place::new();
     let start = longer(&place, "run");
     let (mut batches, mut epochs, mut validated) = (0, 0, 0);

@@ -141,7 +141,7 @@ impl Tiny {
     }
 }
 
-/// A BMP of one colour, `side` pixels wide and high.
+/// A BMP of one color, `side` pixels wide and high.
 pub fn bmp(side: u32, [red, green, blue]: [u8; 3]) -> Vec<u8> {
     let row = (3 * side).next_multiple_of(4);
     let mut bytes = b"BM".to_vec();

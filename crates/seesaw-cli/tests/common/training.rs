@@ -7,7 +7,7 @@ use std::{
 
 use super::{Run, Tiny, args, bmp, seesaw};
 
-/// Photos of three colours, each a class of its own, to train a tiny net on.
+/// Photos of three colors, each a class of its own, to train a tiny net on.
 pub struct Album {
     tiny: Tiny,
     /// The data set: one folder of class folders.
@@ -26,7 +26,7 @@ accumulate = 2
 seed = 3
 clip = 5.0
 dropout = 0.2
-centre = 1.0
+center = 1.0
 
 [optimizer]
 kind = "sgd"
@@ -47,8 +47,8 @@ mixup = 0.2
 decay = 0.9
 "#;
 
-/// The classes with their colours.
-pub const COLOURS: [(&str, [u8; 3]); 3] =
+/// The classes with their colors.
+pub const COLORS: [(&str, [u8; 3]); 3] =
     [("blue", [30, 40, 220]), ("green", [40, 200, 30]), ("red", [210, 30, 50])];
 
 impl Album {
@@ -56,10 +56,10 @@ impl Album {
     pub fn new() -> Self {
         let tiny = Tiny::new();
         let data = tiny.path("album");
-        for (class, colour) in COLOURS {
+        for (class, color) in COLORS {
             std::fs::create_dir_all(data.join(class)).unwrap();
             for photo in 0..40_u8 {
-                let shade = colour.map(|sample| sample.saturating_add(photo));
+                let shade = color.map(|sample| sample.saturating_add(photo));
                 let bytes = bmp(20 + u32::from(photo % 5), shade);
                 std::fs::write(data.join(class).join(format!("{photo:02}.bmp")), bytes).unwrap();
             }

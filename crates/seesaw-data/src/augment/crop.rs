@@ -16,7 +16,7 @@ pub(super) fn resized(
 }
 
 /// Left, top, width and height of the rectangle, by torchvision's rule: ten tries, and then the
-/// largest centred rectangle whose shape is in the range.
+/// largest centered rectangle whose shape is in the range.
 fn region(width: u32, height: u32, scale: [f64; 2], ratio: [f64; 2], rng: &mut Rng) -> [u32; 4] {
     let (full_width, full_height) = (f64::from(width), f64::from(height));
     for _ in 0..10 {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_try_fits_the_centre_is_taken() {
+    fn where_no_try_fits_the_center_is_taken() {
         let full = [1.0, 1.0];
         assert_eq!(region(900, 10, full, [0.5, 2.0], &mut rng(0)), [440, 0, 20, 10]);
         assert_eq!(region(10, 900, full, [0.5, 2.0], &mut rng(0)), [0, 440, 10, 20]);

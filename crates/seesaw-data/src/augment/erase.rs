@@ -1,4 +1,4 @@
-//! Rectangles set to the mean of the data, which is 0 once an image is normalised.
+//! Rectangles set to the mean of the data, which is 0 once an image is normalized.
 
 use std::ops::Range;
 

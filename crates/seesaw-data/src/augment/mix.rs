@@ -69,7 +69,7 @@ fn draw(augment: &Augment, size: usize, rng: &mut Rng) -> Blend {
         (true, true) => rng.chance(0.5),
         (_, cuts) => cuts,
     };
-    // An image keeps the larger share: if it could become most of its neighbour, which may stay as
+    // An image keeps the larger share: if it could become most of its neighbor, which may stay as
     // it is, batches would show some images twice and others not at all.
     let share = rng.beta(if cuts { augment.cutmix } else { augment.mixup });
     let share = share.max(1.0 - share);
@@ -79,9 +79,9 @@ fn draw(augment: &Augment, size: usize, rng: &mut Rng) -> Blend {
     // Around a random pixel; only what lies in the image is pasted, and counted.
     let half = 0.5 * (1.0 - share).sqrt() * size as f64;
     let mut range = || {
-        let centre = rng.below(size as u64) as f64;
+        let center = rng.below(size as u64) as f64;
         let edge = |at: f64| at.clamp(0.0, size as f64) as usize;
-        (edge(centre - half), edge(centre + half))
+        (edge(center - half), edge(center + half))
     };
     let ((top, bottom), (left, right)) = (range(), range());
     Blend::Cut([top, left, bottom - top, right - left])

@@ -1,11 +1,11 @@
 //! Random changes to training images.
 //!
-//! [`Augment`] is plain data, as a recipe writes it. Its default changes nothing: a centre crop, as
+//! [`Augment`] is plain data, as a recipe writes it. Its default changes nothing: a center crop, as
 //! in validation. What happens to an image depends on its own [`Rng`] alone, in this order: crop,
-//! flip, [trivial augment](Augment::trivial), [colour jitter](Augment::jitter), normalisation,
+//! flip, [trivial augment](Augment::trivial), [color jitter](Augment::jitter), normalization,
 //! random erasing, cutout; then images of a batch are mixed.
 
-mod colour;
+mod color;
 mod crop;
 mod erase;
 mod mix;
@@ -22,13 +22,14 @@ use crate::{RgbImage, resize, rng::Rng};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Crop {
-    /// The shorter side is scaled, and the centre cut: no chance in it.
+    /// The shorter side is scaled, and the center cut: no chance in it.
     #[default]
-    Centre,
+    #[serde(alias = "centre")]
+    Center,
     /// A rectangle of random area and shape is scaled to the square: torchvision's
     /// `RandomResizedCrop`.
     Resized,
-    /// The image is scaled until its shorter side is that of the square, and its centre cut; then
+    /// The image is scaled until its shorter side is that of the square, and its center cut; then
     /// it is padded, and a square cut from a random place: torchvision's `RandomCrop`.
     Padded,
 }
@@ -44,15 +45,15 @@ pub enum Padding {
     Reflect,
 }
 
-/// The range of random changes of colour: torchvision's `ColorJitter`, in random order. 0 is none.
+/// The range of random changes of color: torchvision's `ColorJitter`, in random order. 0 is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Jitter {
     /// Brightness is multiplied by 1 plus or minus up to this.
     pub brightness: f64,
-    /// Distance from the mean grey of the image, likewise.
+    /// Distance from the mean gray of the image, likewise.
     pub contrast: f64,
-    /// Distance of each pixel from its grey, likewise.
+    /// Distance of each pixel from its gray, likewise.
     pub saturation: f64,
     /// The hue is turned by up to this share of the circle either way, at most 0.5.
     pub hue: f64,
@@ -74,7 +75,7 @@ pub struct Augment {
     pub padding_mode: Padding,
     /// Whether half of the images are mirrored.
     pub flip: bool,
-    /// Colour jitter.
+    /// Color jitter.
     pub jitter: Jitter,
     /// One random operation of random strength: TrivialAugment, wide (Müller and Hutter, 2021).
     pub trivial: bool,
@@ -97,7 +98,7 @@ pub struct Augment {
 impl Default for Augment {
     fn default() -> Self {
         Self {
-            crop: Crop::Centre,
+            crop: Crop::Center,
             scale: [0.08, 1.0],
             ratio: [3.0 / 4.0, 4.0 / 3.0],
             padding: 4,
@@ -170,8 +171,8 @@ impl Augment {
         self.mix_probability > 0.0 && (self.mixup > 0.0 || self.cutmix > 0.0)
     }
 
-    /// The square of `size` pixels that a net sees of an image, before it is normalised; `resize`
-    /// is the shorter side before a [`Crop::Centre`]. Nothing where a size is 0 or more than
+    /// The square of `size` pixels that a net sees of an image, before it is normalized; `resize`
+    /// is the shorter side before a [`Crop::Center`]. Nothing where a size is 0 or more than
     /// [`resize::MAX_SIDE`].
     pub fn picture(
         &self,
@@ -181,7 +182,7 @@ impl Augment {
         rng: &mut Rng,
     ) -> Option<RgbImage> {
         let mut picture = match self.crop {
-            Crop::Centre => resize::resize_and_crop(image, resize, size)?,
+            Crop::Center => resize::resize_and_crop(image, resize, size)?,
             Crop::Resized => crop::resized(image, self.scale, self.ratio, size, rng)?,
             Crop::Padded => crop::padded(image, self.padding, self.padding_mode, size, rng)?,
         };
@@ -192,12 +193,12 @@ impl Augment {
             picture = trivial::apply(picture, rng);
         }
         if self.jitter != Jitter::default() {
-            colour::jitter(&mut picture, &self.jitter, rng);
+            color::jitter(&mut picture, &self.jitter, rng);
         }
         Some(picture)
     }
 
-    /// Erases from a normalised picture, planes `[3, size, size]`.
+    /// Erases from a normalized picture, planes `[3, size, size]`.
     pub fn erase(&self, planes: &mut [f32], size: usize, rng: &mut Rng) {
         if self.erasing > 0.0 && rng.chance(self.erasing) {
             erase::random(planes, size, rng);

@@ -54,7 +54,7 @@ fn a_resized_crop_of_everything_is_the_whole_picture() {
 
 #[test]
 fn every_crop_fits_every_picture() {
-    for crop in [Crop::Centre, Crop::Resized, Crop::Padded] {
+    for crop in [Crop::Center, Crop::Resized, Crop::Padded] {
         for (width, height) in [(1, 1), (1, 700), (700, 1), (31, 32), (33, 90)] {
             for index in 0..20 {
                 let augment = Augment { crop, padding: 40, ..Augment::default() };
@@ -71,23 +71,23 @@ fn every_crop_fits_every_picture() {
 
 #[test]
 fn jitter_stays_in_its_range_and_turns_hues() {
-    let grey = RgbImage::new(1, 1, vec![100; 3]).unwrap();
+    let gray = RgbImage::new(1, 1, vec![100; 3]).unwrap();
     let jitter = Jitter { brightness: 0.2, ..Jitter::default() };
     let samples = (0..500).map(|index| {
-        let mut image = grey.clone();
-        colour::jitter(&mut image, &jitter, &mut rng(index));
+        let mut image = gray.clone();
+        color::jitter(&mut image, &jitter, &mut rng(index));
         image.pixels()[0]
     });
     let (least, most) = samples.fold((255, 0), |(a, b), s| (a.min(s), b.max(s)));
     assert!((80..83).contains(&least) && (117..=120).contains(&most), "{least} to {most}");
 
-    // Red goes through the whole circle; grey has no hue.
+    // Red goes through the whole circle; gray has no hue.
     let red = RgbImage::new(2, 1, vec![200, 0, 0, 90, 90, 90]).unwrap();
     let jitter = Jitter { hue: 0.5, ..Jitter::default() };
     let mut strongest = [0; 3];
     for index in 0..300 {
         let mut image = red.clone();
-        colour::jitter(&mut image, &jitter, &mut rng(index));
+        color::jitter(&mut image, &jitter, &mut rng(index));
         let [r, g, b, rest @ ..] = image.pixels() else { unreachable!() };
         assert_eq!(rest, [90; 3]);
         assert_eq!((*r.max(g).max(b), *r.min(g).min(b)), (200, 0));
@@ -159,7 +159,8 @@ fn recipes_name_what_they_change_and_nothing_unknown() {
     assert_eq!(augment, Augment { crop, padding_mode, jitter, mixup: 0.2, ..Augment::default() });
     let written = serde_json::to_string(&augment).unwrap();
     assert_eq!(serde_json::from_str::<Augment>(&written).unwrap(), augment);
-    for unknown in [r#"{"flips": true}"#, r#"{"jitter": {"gamma": 1}}"#, r#"{"crop": "centred"}"#] {
+    for unknown in [r#"{"flips": true}"#, r#"{"jitter": {"gamma": 1}}"#, r#"{"crop": "centered"}"#]
+    {
         assert!(serde_json::from_str::<Augment>(unknown).is_err(), "{unknown}");
     }
 }

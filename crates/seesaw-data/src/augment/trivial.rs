@@ -1,7 +1,7 @@
 //! TrivialAugment, wide: one operation, drawn evenly, at one of 31 strengths
 //! (Müller and Hutter, 2021, <https://arxiv.org/abs/2103.10158>), with torchvision's ranges.
 
-use super::colour;
+use super::color;
 use crate::{RgbImage, rng::Rng};
 
 /// An operation on an image with its strength.
@@ -14,7 +14,7 @@ pub(super) enum Operation {
     /// Pixels to the left.
     TranslateX(f64),
     TranslateY(f64),
-    /// Degrees against the clock, around the centre.
+    /// Degrees against the clock, around the center.
     Rotate(f64),
     /// Factors: 1 changes nothing.
     Brightness(f64),
@@ -65,18 +65,18 @@ impl Operation {
             Self::TranslateX(pixels) => return affine(&image, [1.0, 0.0, pixels, 0.0, 1.0, 0.0]),
             Self::TranslateY(pixels) => return affine(&image, [1.0, 0.0, 0.0, 0.0, 1.0, pixels]),
             Self::Rotate(degrees) => return rotate(&image, degrees),
-            Self::Brightness(factor) => colour::brightness(&mut image, factor),
-            Self::Saturation(factor) => colour::saturation(&mut image, factor),
-            Self::Contrast(factor) => colour::contrast(&mut image, factor),
+            Self::Brightness(factor) => color::brightness(&mut image, factor),
+            Self::Saturation(factor) => color::saturation(&mut image, factor),
+            Self::Contrast(factor) => color::contrast(&mut image, factor),
             Self::Sharpness(factor) => return sharpen(&image, factor),
             Self::Posterize(bits) => {
                 let mask = (0xFF00_u32 >> bits) as u8;
-                colour::map(&mut image, |sample| sample & mask);
+                color::map(&mut image, |sample| sample & mask);
             }
             Self::Solarize(threshold) => {
                 let invert =
                     |sample: u8| if f64::from(sample) < threshold { sample } else { !sample };
-                colour::map(&mut image, invert);
+                color::map(&mut image, invert);
             }
             Self::AutoContrast => by_channel(&mut image, stretch),
             Self::Equalize => by_channel(&mut image, equalize),
@@ -92,7 +92,7 @@ fn rotate(image: &RgbImage, degrees: f64) -> RgbImage {
 }
 
 /// Each pixel from where `[a, b, c, d, e, f]` says: column `ax + by + c`, row `dx + ey + f`, of
-/// pixel centres, the nearest; black from outside.
+/// pixel centers, the nearest; black from outside.
 fn affine(image: &RgbImage, [a, b, c, d, e, f]: [f64; 6]) -> RgbImage {
     let (width, height) = (f64::from(image.width()), f64::from(image.height()));
     let row_len = 3 * image.width() as usize;
@@ -124,7 +124,7 @@ fn sharpen(image: &RgbImage, factor: f64) -> RgbImage {
                 |at: usize| [at - 3, at, at + 3].map(|at| u32::from(from[at])).iter().sum::<u32>();
             let around = row(at - 3 * width) + row(at) + row(at + 3 * width);
             let smooth = (around + 4 * u32::from(from[at]) + 6) / 13;
-            sharp.pixels_mut()[at] = colour::blend(smooth as u8, from[at], factor);
+            sharp.pixels_mut()[at] = color::blend(smooth as u8, from[at], factor);
         }
     }
     sharp

@@ -26,7 +26,7 @@ pub enum DataError {
          folders, and a .csv list of `path,label`",
         .path.display()
     )]
-    Unrecognised {
+    Unrecognized {
         /// What was named.
         path: PathBuf,
         /// What is there instead.

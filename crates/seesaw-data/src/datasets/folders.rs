@@ -20,7 +20,7 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     let folders = class_folders(folder)?;
     if folders.is_empty() {
         let found = "no folders of classes in it".to_owned();
-        return Err(DataError::Unrecognised { path: folder.to_owned(), found });
+        return Err(DataError::Unrecognized { path: folder.to_owned(), found });
     }
     let classes: Vec<String> = folders.keys().cloned().collect();
     let train = items(folder, &folders, &classes)?;

@@ -130,8 +130,8 @@ fn items(root: &Arc<Path>, images: &Path, labels: &Path) -> Result<Vec<Item>, Da
         return Err(DataError::damaged(images, "it holds no images"));
     }
     let name = images.file_name().unwrap_or_default().to_string_lossy();
-    let image = |(n, (grey, &label)): (usize, (&[u8], &u8))| {
-        let rgb = grey.iter().flat_map(|&sample| [sample; 3]).collect();
+    let image = |(n, (gray, &label)): (usize, (&[u8], &u8))| {
+        let rgb = gray.iter().flat_map(|&sample| [sample; 3]).collect();
         RgbImage::new(width as u32, height as u32, rgb)
             .map(|image| Item::record(root, &name, n as u32, label.into(), image))
             .ok_or_else(|| DataError::damaged(images, "its images have no pixels"))

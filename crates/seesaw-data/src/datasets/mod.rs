@@ -1,8 +1,8 @@
 //! Data sets: images with labels, for training and for validation.
 //!
-//! [`open`] recognises what lies at a path:
+//! [`open`] recognizes what lies at a path:
 //!
-//! | layout | recognised by |
+//! | layout | recognized by |
 //! |---|---|
 //! | CIFAR-10, CIFAR-100, binary | `data_batch_1.bin`; `train.bin` (also in the folder that the official archive makes) |
 //! | MNIST, Fashion-MNIST | `train-images-idx3-ubyte`, or the same with `.gz` (also in torchvision's `MNIST/raw`) |
@@ -113,7 +113,7 @@ struct Found {
 /// [`Dataset::verify`] to decode each once and leave out those that are broken.
 ///
 /// # Errors
-/// [`DataError::Unrecognised`] says what was expected; else what is wrong with the layout that was
+/// [`DataError::Unrecognized`] says what was expected; else what is wrong with the layout that was
 /// found.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, DataError> {
     let path = path.as_ref();
@@ -136,15 +136,15 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, Dat
 }
 
 fn find(path: &Path) -> Result<Found, DataError> {
-    let unrecognised =
-        |found: &str| DataError::Unrecognised { path: path.to_owned(), found: found.to_owned() };
+    let unrecognized =
+        |found: &str| DataError::Unrecognized { path: path.to_owned(), found: found.to_owned() };
     let metadata = path.metadata().map_err(DataError::io(path))?;
     if !metadata.is_dir() {
         let is_list = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         return if is_list {
             list::find(path)
         } else {
-            Err(unrecognised("it is a file (archives must be unpacked first)"))
+            Err(unrecognized("it is a file (archives must be unpacked first)"))
         };
     }
     if let Some(found) = cifar::find(path)? {
@@ -154,7 +154,7 @@ fn find(path: &Path) -> Result<Found, DataError> {
         return Ok(found);
     }
     if path.join("cifar-10-batches-py").is_dir() || path.join("batches.meta").is_file() {
-        return Err(unrecognised("it is CIFAR for Python; take the binary version"));
+        return Err(unrecognized("it is CIFAR for Python; take the binary version"));
     }
     folders::find(path)
 }

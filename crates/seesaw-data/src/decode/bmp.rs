@@ -86,8 +86,8 @@ impl Header {
         Ok(Self { width, height, top_down, pixels_at, encoding, palette })
     }
 
-    /// The colour of an index; black where the palette is too short, as in Pillow.
-    fn colour(&self, index: u8) -> [u8; 3] {
+    /// The color of an index; black where the palette is too short, as in Pillow.
+    fn color(&self, index: u8) -> [u8; 3] {
         self.palette.get(usize::from(index)).copied().unwrap_or_default()
     }
 
@@ -118,7 +118,7 @@ fn indexed(header: &Header, stored: &[u8], bits: usize) -> Result<Vec<u8>, Image
         for (x, pixel) in out.chunks_exact_mut(3).enumerate() {
             let bit = x * bits;
             let index = row[bit / 8] >> (8 - bits - bit % 8) & (0xFF >> (8 - bits));
-            pixel.copy_from_slice(&header.colour(index));
+            pixel.copy_from_slice(&header.color(index));
         }
     })
 }
@@ -145,14 +145,14 @@ fn packed(
 /// Runs and literal stretches of indices, from the bottom row up; what they leave out is index 0.
 fn run_length(header: &Header, stored: &[u8], bits: usize) -> Result<Vec<u8>, ImageError> {
     let (width, height) = (header.width as usize, header.height as usize);
-    let mut pixels = header.colour(0).repeat(width * height);
+    let mut pixels = header.color(0).repeat(width * height);
     let (mut x, mut row) = (0, 0);
     let mut put = |x: usize, row: usize, index: u8| {
         // Runs that go past the edge are cut off there.
         if x < width && row < height {
             let y = if header.top_down { row } else { height - 1 - row };
             let at = 3 * (width * y + x);
-            pixels[at..at + 3].copy_from_slice(&header.colour(index));
+            pixels[at..at + 3].copy_from_slice(&header.color(index));
         }
     };
     let index_of = |byte: u8, i: usize| match (bits, i % 2) {

@@ -15,7 +15,7 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
     /// The content is no picture at all, whatever the name says.
-    #[error("not a picture: JPEG, PNG, WebP and BMP are recognised by their content")]
+    #[error("not a picture: JPEG, PNG, WebP and BMP are recognized by their content")]
     NotAnImage,
     /// A picture of a kind that is not read.
     #[error("{0} is not supported: convert the picture to a common JPEG or PNG")]

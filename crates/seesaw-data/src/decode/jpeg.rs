@@ -13,7 +13,7 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     budget.admit(outline.width.into(), outline.height.into(), 3)?;
     budget.admit_bytes(outline.peak_bytes())?;
 
-    // Strict, because the lenient mode fills what is missing with grey.
+    // Strict, because the lenient mode fills what is missing with gray.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(outline.width.into())

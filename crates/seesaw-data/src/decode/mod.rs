@@ -1,9 +1,9 @@
 //! Photos from bytes or files: JPEG, PNG, WebP and BMP to 8-bit RGB.
 //!
-//! The format is recognised from the content, never from the name. The pixels are what Pillow's
+//! The format is recognized from the content, never from the name. The pixels are what Pillow's
 //! `ImageOps.exif_transpose(Image.open(path)).convert("RGB")` gives: the EXIF orientation is
-//! applied, alpha is dropped, grey is repeated, palettes are looked up, CMYK and YCCK follow
-//! Adobe's inverted convention, 16-bit samples keep their high byte (grey ones too, which Pillow
+//! applied, alpha is dropped, gray is repeated, palettes are looked up, CMYK and YCCK follow
+//! Adobe's inverted convention, 16-bit samples keep their high byte (gray ones too, which Pillow
 //! turns white). JPEG samples can differ from Pillow's by rounding, commonly by 1 or 2 of 255.
 //!
 //! Every size is checked against [`Limits`] before the memory for it is asked for.
@@ -27,9 +27,9 @@ use limits::Budget;
 /// A picture format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Baseline and progressive, grey, YCbCr, RGB, CMYK, YCCK, 8 bits a sample.
+    /// Baseline and progressive, gray, YCbCr, RGB, CMYK, YCCK, 8 bits a sample.
     Jpeg,
-    /// All colour types and bit depths; of an animation, the default picture.
+    /// All color types and bit depths; of an animation, the default picture.
     Png,
     /// Lossy and lossless, with or without alpha; no animations.
     WebP,
@@ -89,7 +89,7 @@ pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<RgbImage, ImageEr
 ///
 /// # Errors
 /// What [`ImageError`] lists. Data that ends early is [`ImageError::Truncated`], not a picture with
-/// grey below; only a JPEG that was given an end mark of its own where it was cut passes, as in
+/// gray below; only a JPEG that was given an end mark of its own where it was cut passes, as in
 /// Pillow.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageError> {
     ImageError::check(Quantity::FileBytes, bytes.len() as u64, limits.file_bytes)?;

@@ -13,21 +13,21 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     let limits = png::Limits { bytes: METADATA_BYTES };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    // Text and colour profiles are of no use here, and can unpack to far more than the file.
+    // Text and color profiles are of no use here, and can unpack to far more than the file.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let (width, height) = {
         let info = decoder.read_header_info().map_err(convert)?;
-        // A transparent colour or palette entry adds alpha; whether there is one comes later.
-        let grey = matches!(info.color_type, ColorType::Grayscale | ColorType::GrayscaleAlpha);
-        budget.admit(info.width, info.height, if grey { 3 } else { 4 })?;
+        // A transparent color or palette entry adds alpha; whether there is one comes later.
+        let gray = matches!(info.color_type, ColorType::Grayscale | ColorType::GrayscaleAlpha);
+        budget.admit(info.width, info.height, if gray { 3 } else { 4 })?;
         (info.width, info.height)
     };
 
     let mut reader = decoder.read_info().map_err(convert)?;
     // The decoder panics at a palette that ends within an entry.
     if reader.info().palette.as_ref().is_some_and(|palette| palette.len() % 3 != 0) {
-        return Err(ImageError::damaged(Format::Png, "its palette ends within a colour"));
+        return Err(ImageError::damaged(Format::Png, "its palette ends within a color"));
     }
     let pixels = width as usize * height as usize;
     let channels = reader.output_color_type().0.samples();
@@ -43,11 +43,11 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
 /// Turns `pixels` pixels of this many channels at the start of `samples` into RGB, in place.
 fn to_rgb(samples: &mut Vec<u8>, pixels: usize, channels: usize) {
     match channels {
-        // Grey, with or without alpha, grows: from the end, so that nothing is overwritten early.
+        // Gray, with or without alpha, grows: from the end, so that nothing is overwritten early.
         1 | 2 => {
             for i in (0..pixels).rev() {
-                let grey = samples[channels * i];
-                samples[3 * i..3 * i + 3].fill(grey);
+                let gray = samples[channels * i];
+                samples[3 * i..3 * i + 3].fill(gray);
             }
         }
         4 => super::drop_alpha(samples),

@@ -120,7 +120,7 @@ fn a_bmp_without_pixels_is_refused() {
 }
 
 #[test]
-fn a_png_palette_that_ends_within_a_colour_is_refused() {
+fn a_png_palette_that_ends_within_a_color_is_refused() {
     let crc = |chunk: &[u8]| crc32(chunk).to_be_bytes();
     let header = b"IHDR\0\0\0\x01\0\0\0\x01\x08\x03\0\0\0";
     let palette = b"PLTE\x01\x02\x03\x04";
@@ -187,10 +187,10 @@ fn errors_say_how_much_is_too_much() {
 }
 
 #[test]
-fn a_run_length_bmp_that_ends_early_keeps_the_first_colour() {
+fn a_run_length_bmp_that_ends_early_keeps_the_first_color() {
     let mut bytes = bmp_claiming(3, 2, 1);
     bytes[0x36..0x3E].copy_from_slice(&[10, 20, 30, 0, 40, 50, 60, 0]);
-    // Bottom row: one pixel of colour 1, then the end.
+    // Bottom row: one pixel of color 1, then the end.
     bytes.extend([1, 1, 0, 1]);
     let image = decode(&bytes, &Limits::default()).unwrap();
     let (first, second) = ([30, 20, 10], [60, 50, 40]);

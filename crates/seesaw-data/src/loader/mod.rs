@@ -14,14 +14,14 @@ pub use error::LoadError;
 use crate::{
     Augment, Dataset, Preprocess,
     augment::{self, Mixed},
-    preprocess::Normaliser,
+    preprocess::Normalizer,
     rng::{Purpose, Rng},
 };
 
 /// Images with their labels, as a net takes them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// `[n][3][size][size]`, red first, normalised.
+    /// `[n][3][size][size]`, red first, normalized.
     pub images: Vec<f32>,
     /// The label of each image.
     pub labels: Vec<u32>,
@@ -52,7 +52,7 @@ pub struct LoaderOptions {
     pub batch: usize,
     /// Pixels of both sides.
     pub size: usize,
-    /// Pixels of the shorter side before a centre crop.
+    /// Pixels of the shorter side before a center crop.
     pub resize: usize,
     /// Random changes.
     pub augment: Augment,
@@ -118,7 +118,7 @@ pub struct Loader {
 struct Shared {
     dataset: Arc<Dataset>,
     options: LoaderOptions,
-    normaliser: Normaliser,
+    normalizer: Normalizer,
     /// How many images there are.
     images: u32,
 }
@@ -141,8 +141,8 @@ impl Loader {
         if count == 0 || (options.drop_last && count < options.batch) {
             return Err(LoadError::NoBatch { images: count, batch: options.batch });
         }
-        let normaliser = Normaliser::new(options.mean, options.std);
-        Ok(Self { shared: Arc::new(Shared { dataset, options, normaliser, images }) })
+        let normalizer = Normalizer::new(options.mean, options.std);
+        Ok(Self { shared: Arc::new(Shared { dataset, options, normalizer, images }) })
     }
 
     /// The batches of an epoch, in order, from number `first_batch` on (0 for all of it).
@@ -216,7 +216,7 @@ impl Shared {
         let image = self.dataset.image(index as usize)?;
         let picture = augment.picture(&image, *resize as u32, *size as u32, &mut rng);
         let picture = picture.ok_or(LoadError::Size(*size))?;
-        self.normaliser.write(&picture, planes);
+        self.normalizer.write(&picture, planes);
         augment.erase(planes, *size, &mut rng);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A folder of pictures whose colour says which they are.
+//! A folder of pictures whose color says which they are.
 
 use std::{fs, path::Path, time::Instant};
 
@@ -8,7 +8,7 @@ use crate::{
     datasets::{OpenOptions, open},
 };
 
-/// A BMP of 24-bit pixels, all of one colour.
+/// A BMP of 24-bit pixels, all of one color.
 fn bmp(width: u32, height: u32, [r, g, b]: [u8; 3]) -> Vec<u8> {
     let mut bytes = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
     bytes.extend(width.to_le_bytes());
@@ -28,8 +28,8 @@ fn dataset(folder: &Path, each: usize) -> Arc<Dataset> {
         let class = folder.join(class);
         fs::create_dir(&class).unwrap();
         for n in 0..each {
-            let colour = [(label * each + n) as u8, 128, 255];
-            fs::write(class.join(format!("{n:03}.bmp")), bmp(8, 8, colour)).unwrap();
+            let color = [(label * each + n) as u8, 128, 255];
+            fs::write(class.join(format!("{n:03}.bmp")), bmp(8, 8, color)).unwrap();
         }
     }
     let options = OpenOptions { val_split: Some(0.0), ..OpenOptions::default() };

@@ -47,7 +47,7 @@ def jpegs():
     best = {"quality": 95, "subsampling": 0}
     for orientation in range(1, 9):
         save(f"orientation-{orientation}.jpg", rgb, exif=exif(orientation), **best)
-    save("grey.jpg", Image.fromarray(gradient(1)), quality=95)
+    save("gray.jpg", Image.fromarray(gradient(1)), quality=95)
     save("420.jpg", rgb, quality=95, subsampling=2)
     save("422.jpg", rgb, quality=95, subsampling=1)
     save("progressive.jpg", rgb, quality=95, subsampling=2, progressive=True)
@@ -66,13 +66,13 @@ def jpegs():
     (FILES / "cmyk-plain.jpg").write_bytes(stored[:adobe] + stored[adobe + length :])
 
 
-def png(name, colour_type, depth, rows, interlaced=False, extra=b""):
+def png(name, color_type, depth, rows, interlaced=False, extra=b""):
     """Writes kinds of PNG that Pillow does not; `rows` are the packed bytes of each row."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, colour_type, 0, 0, int(interlaced))
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, color_type, 0, 0, int(interlaced))
     data = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
     body = chunk(b"IHDR", header) + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
     (FILES / name).write_bytes(b"\x89PNG\r\n\x1a\n" + body)
@@ -82,17 +82,17 @@ def pngs():
     rgb, rgba = Image.fromarray(gradient(3)), Image.fromarray(gradient(4))
     save("rgb.png", rgb)
     save("rgba.png", rgba)
-    save("grey.png", Image.fromarray(gradient(1)))
-    save("grey-alpha.png", Image.fromarray(gradient(2), mode="LA"))
+    save("gray.png", Image.fromarray(gradient(1)))
+    save("gray-alpha.png", Image.fromarray(gradient(2), mode="LA"))
     save("bits-1.png", Image.fromarray(gradient(1)).convert("1"))
     save("palette.png", rgb.quantize(40))
     save("palette-2.png", rgb.quantize(4), bits=2)
     save("palette-4.png", rgb.quantize(16), bits=4)
     save("palette-transparent.png", rgb.quantize(40), transparency=bytes(range(40)))
-    save("transparent-colour.png", rgb, transparency=(12, 7, 250))
+    save("transparent-color.png", rgb, transparency=(12, 7, 250))
     save("orientation-6.png", rgb, exif=exif(6))
     deep = gradient(3).astype(">u2") * 256 + 77
-    save("grey-16.png", Image.fromarray(deep[:, :, 0].astype("<u2")))
+    save("gray-16.png", Image.fromarray(deep[:, :, 0].astype("<u2")))
     png("rgb-16.png", 2, 16, [row.tobytes() for row in deep])
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
     samples = gradient(3)
@@ -115,8 +115,8 @@ def bmp(name, bits, compression, pixels, masks=b"", palette=b"", top_down=False)
     """Writes kinds of BMP that Pillow does not."""
     height = -HEIGHT if top_down else HEIGHT
     start = 54 + len(masks) + len(palette)
-    colours = len(palette) // 4
-    info = struct.pack("<IiiHHIIiiII", 40, WIDTH, height, 1, bits, compression, len(pixels), 0, 0, colours, 0)
+    colors = len(palette) // 4
+    info = struct.pack("<IiiHHIIiiII", 40, WIDTH, height, 1, bits, compression, len(pixels), 0, 0, colors, 0)
     file = b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start)
     (FILES / name).write_bytes(file + info + masks + palette + pixels)
 
@@ -125,7 +125,7 @@ def bmps():
     rgb = Image.fromarray(gradient(3))
     save("rgb.bmp", rgb)
     save("rgba.bmp", Image.fromarray(gradient(4)))
-    save("grey.bmp", Image.fromarray(gradient(1)))
+    save("gray.bmp", Image.fromarray(gradient(1)))
     save("palette.bmp", rgb.quantize(40))
     save("bits-1.bmp", Image.fromarray(gradient(1)).convert("1"))
     samples = gradient(3).astype(np.uint16)

@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seesaw_format::{NetWeights, recognise, safetensors};
+use seesaw_format::{NetWeights, recognize, safetensors};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok((tensors, metadata)) = safetensors::read(bytes) {
-        let _ = recognise(&tensors);
+        let _ = recognize(&tensors);
         if let Some(metadata) = metadata {
             let _ = NetWeights::from_tensors(&metadata.net, &tensors);
         }

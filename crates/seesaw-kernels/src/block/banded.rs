@@ -10,7 +10,7 @@ use crate::{
     depthwise::Band,
     layout::Plane,
     parallel::{SendPtr, Team, share},
-    simd::BLOCK,
+    simd::CBLOCK,
 };
 
 /// Rows of the ring: a window of four, and a multiple of what a band adds, so that the rows that
@@ -30,7 +30,7 @@ fn band(block: &InvertedResidual, shape: Shape) -> Plane {
 
 /// f32 that one thread needs.
 pub(super) fn scratch_len(block: &InvertedResidual, shape: Shape) -> usize {
-    block.wide_blocks() * (ring(shape).block_stride + band(block, shape).block_stride)
+    block.wide_cblocks() * (ring(shape).block_stride + band(block, shape).block_stride)
 }
 
 /// Runs the block; lengths are checked by the caller. Each thread takes a share of the rows.
@@ -71,7 +71,7 @@ unsafe fn run_bands(
     mut stopwatch: Stopwatch<'_>,
 ) {
     let (ring_plane, band_plane) = (ring(shape), band(block, shape));
-    let (ring, middle) = scratch.split_at_mut(block.wide_blocks() * ring_plane.block_stride);
+    let (ring, middle) = scratch.split_at_mut(block.wide_cblocks() * ring_plane.block_stride);
     clear_padding(ring, ring_plane);
     let (height, stride) = (block.depthwise.band_rows(), block.depthwise.stride());
     let residual = block.residual.then_some(x);
@@ -98,7 +98,7 @@ unsafe fn run_bands(
                 output_stride: band_plane.block_stride,
                 cols: band_plane.cols,
             };
-            block.depthwise.run_band(0..block.wide_blocks(), task, count);
+            block.depthwise.run_band(0..block.wide_cblocks(), task, count);
             stopwatch.lap(Part::Depthwise);
             let (panels, first) = (block.project.panels(), row * shape.output.cols);
             let (middle, stride) = (middle.as_ptr(), band_plane.block_stride);
@@ -129,7 +129,7 @@ fn expand_rows(
     let mut row = rows.start;
     while row < rows.end {
         let count = (rows.end - row).min(RING - slot(row, stride));
-        let to = slot(row, stride) * plane.row_stride + BLOCK;
+        let to = slot(row, stride) * plane.row_stride + CBLOCK;
         let from = row * shape.input.row_stride;
         // SAFETY: rows below `rows.end` are in the input, and `count` rows from `slot(row)` on are
         // in the ring.
@@ -142,7 +142,7 @@ fn expand_rows(
                     expand.run_panels(expand.panels(), x, block_stride, target, 0, pixels);
                 }
                 None => {
-                    copy_rows(x, to, 0..block.wide_blocks(), (count, cols), block_stride, plane);
+                    copy_rows(x, to, 0..block.wide_cblocks(), (count, cols), block_stride, plane);
                 }
             }
         }
@@ -154,8 +154,8 @@ fn expand_rows(
 fn clear_padding(ring: &mut [f32], plane: Plane) {
     for block in ring.chunks_exact_mut(plane.block_stride) {
         for line in block.chunks_exact_mut(plane.row_stride) {
-            line[..BLOCK].fill(0.0);
-            line[plane.row_stride - BLOCK..].fill(0.0);
+            line[..CBLOCK].fill(0.0);
+            line[plane.row_stride - CBLOCK..].fill(0.0);
         }
         block[RING * plane.row_stride..].fill(0.0);
     }

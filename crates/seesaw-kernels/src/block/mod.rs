@@ -17,9 +17,9 @@ pub use parts::PartTimes;
 use crate::{
     Depthwise, Pointwise,
     error::KernelError,
-    layout::{Plane, blocks},
+    layout::{Plane, cblocks},
     parallel::Team,
-    simd::BLOCK,
+    simd::CBLOCK,
 };
 
 /// Bytes of expanded map from which on a block runs in bands: three quarters of a small second-level
@@ -148,8 +148,8 @@ impl InvertedResidual {
     }
 
     /// Blocks of the expanded map.
-    fn wide_blocks(&self) -> usize {
-        blocks(self.depthwise.channels())
+    fn wide_cblocks(&self) -> usize {
+        cblocks(self.depthwise.channels())
     }
 }
 
@@ -170,9 +170,9 @@ unsafe fn copy_rows(
         for row in 0..rows {
             // SAFETY: the caller's contract.
             unsafe {
-                let from = x.add(block * from_stride + row * cols * BLOCK);
+                let from = x.add(block * from_stride + row * cols * CBLOCK);
                 let to = to.add(block * padded.block_stride + row * padded.row_stride);
-                std::ptr::copy_nonoverlapping(from, to, cols * BLOCK);
+                std::ptr::copy_nonoverlapping(from, to, cols * CBLOCK);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{InvertedResidual, banded, whole};
 use crate::{
-    BLOCK, Depthwise, Pointwise,
+    CBLOCK, Depthwise, Pointwise,
     isa::IsaToken,
     layout,
     parallel::Team,
@@ -90,7 +90,7 @@ fn run(
     };
     let mut scratch = vec![f32::NAN; len];
     let x = blocked(x, block.inputs());
-    let mut out = vec![f32::NAN; layout::blocks(block.outputs()) * shape.output.pixels() * BLOCK];
+    let mut out = vec![f32::NAN; layout::cblocks(block.outputs()) * shape.output.pixels() * CBLOCK];
     let run = if bands { banded::run } else { whole::run };
     run(block, team, &x, shape, &mut scratch, &mut out, None);
     planar(&out, block.outputs())

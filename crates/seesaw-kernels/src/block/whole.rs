@@ -7,7 +7,7 @@ use super::{
 use crate::{
     layout::Plane,
     parallel::{SendPtr, Team, share},
-    simd::BLOCK,
+    simd::CBLOCK,
 };
 
 /// Multiply-adds of a pointwise convolution that take about as long as the 9 of a depthwise one, by
@@ -21,7 +21,7 @@ fn padded(shape: Shape) -> Plane {
 
 /// f32 of the expanded map and the depthwise output.
 pub(super) fn scratch_len(block: &InvertedResidual, shape: Shape) -> usize {
-    block.wide_blocks() * (padded(shape).block_stride + shape.output.block_stride)
+    block.wide_cblocks() * (padded(shape).block_stride + shape.output.block_stride)
 }
 
 /// Runs the block; lengths are checked by the caller.
@@ -35,7 +35,7 @@ pub(super) fn run(
     times: Option<&PartTimes>,
 ) {
     let padded = padded(shape);
-    let blocks = block.wide_blocks();
+    let blocks = block.wide_cblocks();
     let (wide, middle) = scratch.split_at_mut(blocks * padded.block_stride);
     let (wide, middle_ptr) = (SendPtr(wide.as_mut_ptr()), SendPtr(middle.as_mut_ptr()));
     // Expand and depthwise share the channels among the threads in the same way, so that neither
@@ -57,7 +57,7 @@ pub(super) fn run(
         let target = block.project.target(out.get(), shape.output, residual);
         // SAFETY: the maps have their shapes' lengths, and no two threads have a pixel in common.
         unsafe {
-            let x = middle.as_ptr().add(part.start * BLOCK);
+            let x = middle.as_ptr().add(part.start * CBLOCK);
             let stride = shape.output.block_stride;
             block.project.run_panels(
                 block.project.panels(),
@@ -86,7 +86,7 @@ unsafe fn widen(
     mut stopwatch: Stopwatch<'_>,
 ) {
     let padded = padded(shape);
-    let inside = padded.row_stride + BLOCK;
+    let inside = padded.row_stride + CBLOCK;
     // SAFETY: a share's blocks are this thread's alone; `inside` is the first pixel within the
     // padding, from where rows of the input's width fit.
     unsafe {
@@ -102,7 +102,7 @@ unsafe fn widen(
                 blocks
             }
             None => {
-                let blocks = share(block.wide_blocks(), threads, index);
+                let blocks = share(block.wide_cblocks(), threads, index);
                 clear_border(wide, padded, blocks.clone());
                 let size = (shape.input.rows, shape.input.cols);
                 let stride = shape.input.block_stride;
@@ -133,8 +133,8 @@ unsafe fn clear_border(wide: *mut f32, padded: Plane, blocks: std::ops::Range<us
         block[..row].fill(0.0);
         block[last..].fill(0.0);
         for line in block[row..last].chunks_exact_mut(row) {
-            line[..BLOCK].fill(0.0);
-            line[row - BLOCK..].fill(0.0);
+            line[..CBLOCK].fill(0.0);
+            line[row - CBLOCK..].fill(0.0);
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::kernel::{RowsFn, TAPS, Task, rows_fn, sums};
 use crate::{
     isa::{Isa, IsaToken},
-    simd::{self, BLOCK},
+    simd::{self, CBLOCK},
 };
 
 /// The microkernels of one instruction set.
@@ -36,7 +36,7 @@ pub(crate) fn rows(token: IsaToken) -> Rows {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK, TAPS, Task, rows_fn, simd, sums};
+    use super::{CBLOCK, TAPS, Task, rows_fn, simd, sums};
     use simd::Avx2;
 
     rows_fn!(avx512_one, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], Avx2, 1, 1, 7: 1 2 3 4 5 6 7);
@@ -51,7 +51,7 @@ use x86::*;
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
-    use super::{BLOCK, TAPS, Task, rows_fn, simd, sums};
+    use super::{CBLOCK, TAPS, Task, rows_fn, simd, sums};
     use simd::Neon;
 
     rows_fn!(neon_one, #[target_feature(enable = "neon")], Neon, 1, 1, 4: 1 2 3 4);

@@ -1,6 +1,6 @@
-//! The microkernel: a tile of neighbouring output pixels of one block of channels.
+//! The microkernel: a tile of neighboring output pixels of one block of channels.
 
-use crate::simd::{BLOCK, Vector};
+use crate::simd::{CBLOCK, Vector};
 
 /// One or two output rows of some blocks.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ pub(crate) struct Task<'a> {
 }
 
 /// f32 that a block takes in [`Task::taps`].
-pub(crate) const TAPS: usize = 10 * BLOCK;
+pub(crate) const TAPS: usize = 10 * CBLOCK;
 
 /// Computes the output rows of a task.
 ///
@@ -50,8 +50,8 @@ macro_rules! rows_fn {
                     let mut col = 0;
                     for tile in 0..tiles {
                         let size = task.cols / tiles + usize::from(tile < task.cols % tiles);
-                        let input = input.add(col * $stride * BLOCK);
-                        let output = output.add(col * BLOCK);
+                        let input = input.add(col * $stride * CBLOCK);
+                        let output = output.add(col * CBLOCK);
                         match size {
                             $($n => sums::<$vector, $stride, $rows, $n>(&task, input, taps.as_ptr(), output),)*
                             _ => unreachable!("a tile has 1 to {} columns", $max),
@@ -83,12 +83,12 @@ pub(crate) unsafe fn sums<V: Vector, const STRIDE: usize, const ROWS: usize, con
         let mut sums = [[V::load(taps); COLS]; ROWS];
         let mut tap = [V::splat(0.0); 9];
         for (i, tap) in tap.iter_mut().enumerate() {
-            *tap = V::load(taps.add((i + 1) * BLOCK));
+            *tap = V::load(taps.add((i + 1) * CBLOCK));
         }
         for y in 0..(ROWS - 1) * STRIDE + 3 {
             let row = input.add(task.rows[y]);
             for x in 0..(COLS - 1) * STRIDE + 3 {
-                let value = V::load(row.add(x * BLOCK));
+                let value = V::load(row.add(x * CBLOCK));
                 for (r, sums) in sums.iter_mut().enumerate() {
                     for (c, sum) in sums.iter_mut().enumerate() {
                         if y >= r * STRIDE
@@ -105,7 +105,7 @@ pub(crate) unsafe fn sums<V: Vector, const STRIDE: usize, const ROWS: usize, con
         for (r, sums) in sums.iter().enumerate() {
             for (c, sum) in sums.iter().enumerate() {
                 let sum = if task.relu6 { sum.relu6() } else { *sum };
-                sum.store_blocks(output.add(r * task.output_row + c * BLOCK), 0);
+                sum.store_cblocks(output.add(r * task.output_row + c * CBLOCK), 0);
             }
         }
     }

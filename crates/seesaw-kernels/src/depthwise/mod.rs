@@ -12,9 +12,9 @@ use crate::{
     Aligned,
     error::KernelError,
     isa::IsaToken,
-    layout::{Plane, blocks},
+    layout::{Plane, cblocks},
     parallel::{SendPtr, Team, share},
-    simd::BLOCK,
+    simd::CBLOCK,
 };
 
 /// A depthwise 3x3 convolution with bias and optional ReLU6.
@@ -34,7 +34,7 @@ pub(crate) struct Band {
     pub input: *const f32,
     /// f32 from block to block.
     pub input_stride: usize,
-    /// Offsets in a block of the rows from the one above the first output row's centre on.
+    /// Offsets in a block of the rows from the one above the first output row's center on.
     pub rows: [usize; 4],
     /// First pixel of the first output row in the first block.
     pub output: *mut f32,
@@ -64,12 +64,12 @@ impl Depthwise {
             );
             return Err(KernelError::Shape { kernel: "depthwise convolution", what });
         }
-        let mut taps = Aligned::zeros(blocks(channels) * TAPS);
+        let mut taps = Aligned::zeros(cblocks(channels) * TAPS);
         for (c, bias) in bias.iter().enumerate() {
-            let lanes = &mut taps[c / BLOCK * TAPS + c % BLOCK..];
+            let lanes = &mut taps[c / CBLOCK * TAPS + c % CBLOCK..];
             lanes[0] = *bias;
             for tap in 0..9 {
-                lanes[(tap + 1) * BLOCK] = weights[c * 9 + tap];
+                lanes[(tap + 1) * CBLOCK] = weights[c * 9 + tap];
             }
         }
         Ok(Self { channels, stride, relu6, taps, kernels: isa::rows(token) })
@@ -109,7 +109,7 @@ impl Depthwise {
         assert_eq!(out.len(), plane.len(self.channels), "output");
         let out = SendPtr(out.as_mut_ptr());
         team.run(&|index| {
-            let blocks = share(blocks(self.channels), team.threads(), index);
+            let blocks = share(cblocks(self.channels), team.threads(), index);
             // SAFETY: the lengths were checked, and no two threads have a block in common.
             unsafe {
                 let x = x.as_ptr().add(blocks.start * padded.block_stride);
@@ -159,7 +159,7 @@ impl Depthwise {
     /// When there is no such place or tap.
     pub(crate) fn set_tap(&mut self, place: usize, tap: usize, weight: f32) {
         assert!(place < self.channels && tap < 9, "tap {tap} of channel {place}");
-        self.taps[place / BLOCK * TAPS + (tap + 1) * BLOCK + place % BLOCK] = weight;
+        self.taps[place / CBLOCK * TAPS + (tap + 1) * CBLOCK + place % CBLOCK] = weight;
     }
 
     /// Computes `count` output rows of some blocks; `band` begins at the first of them.
@@ -180,7 +180,7 @@ impl Depthwise {
             taps: &self.taps[blocks.start * TAPS..blocks.end * TAPS],
             output: band.output,
             output_stride: band.output_stride,
-            output_row: band.cols * BLOCK,
+            output_row: band.cols * CBLOCK,
             cols: band.cols,
             relu6: self.relu6,
         };

@@ -2,7 +2,7 @@
 
 use super::Depthwise;
 use crate::{
-    BLOCK,
+    CBLOCK,
     isa::IsaToken,
     layout, reference,
     testing::{Values, assert_exact, assert_rounded, on_every_isa, planar},
@@ -11,11 +11,11 @@ use crate::{
 /// `[c][rows][cols]` to blocks with a border of zeros.
 fn padded(x: &[f32], channels: usize, (rows, cols): (usize, usize)) -> Vec<f32> {
     let width = cols + 2;
-    let mut out = vec![0.0; layout::blocks(channels) * (rows + 2) * width * BLOCK];
+    let mut out = vec![0.0; layout::cblocks(channels) * (rows + 2) * width * CBLOCK];
     for (i, value) in x.iter().enumerate() {
         let (c, y, x) = (i / (rows * cols), i / cols % rows, i % cols);
-        let pixel = (c / BLOCK * (rows + 2) + y + 1) * width + x + 1;
-        out[pixel * BLOCK + c % BLOCK] = *value;
+        let pixel = (c / CBLOCK * (rows + 2) + y + 1) * width + x + 1;
+        out[pixel * CBLOCK + c % CBLOCK] = *value;
     }
     out
 }
@@ -45,7 +45,7 @@ fn any_size_channels_and_stride() {
                     if relu6 {
                         expected.iter_mut().for_each(|x| *x = reference::relu6(*x));
                     }
-                    let len = layout::blocks(channels) * expected.len() / channels * BLOCK;
+                    let len = layout::cblocks(channels) * expected.len() / channels * CBLOCK;
                     let mut out = vec![f32::NAN; len];
                     conv.run(team, &padded(&x, channels, (rows, cols)), (rows, cols), &mut out);
                     let what = format!("{} {channels} {rows}x{cols} /{stride}", token.isa());

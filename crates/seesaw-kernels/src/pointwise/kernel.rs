@@ -4,7 +4,7 @@
 //! channel it broadcasts the value of each pixel of the tile and multiplies it with the panel's
 //! weights, all sums staying in registers.
 
-use crate::simd::{BLOCK, Vector};
+use crate::simd::{CBLOCK, Vector};
 
 /// Consecutive inputs that a panel reads: `full` whole blocks from `block` on, then `rest` lanes;
 /// a run that starts inside a block (`lane > 0`), or in planar inputs, has no whole blocks.
@@ -169,14 +169,14 @@ unsafe fn store<V: Vector, const MR: usize, const NR: usize>(
 ) {
     let row = first / target.cols;
     let col = first - row * target.cols;
-    let offset = first * BLOCK + row * target.row_gap;
+    let offset = first * CBLOCK + row * target.row_gap;
     // SAFETY: the caller vouches for every block of every pixel of the tile.
     unsafe {
         if col + MR <= target.cols {
-            store_at(sums, target, |i| offset + i * BLOCK);
+            store_at(sums, target, |i| offset + i * CBLOCK);
         } else {
             let row_of = |i: usize| (col + i) / target.cols;
-            store_at(sums, target, |i| offset + i * BLOCK + row_of(i) * target.row_gap);
+            store_at(sums, target, |i| offset + i * CBLOCK + row_of(i) * target.row_gap);
         }
     }
 }
@@ -200,8 +200,8 @@ unsafe fn store_at<V: Vector, const MR: usize, const NR: usize>(
         if !target.residual.is_null() {
             for (i, pixel) in sums.iter_mut().enumerate() {
                 for (j, sum) in pixel.iter_mut().enumerate() {
-                    let at = target.residual.add(offset(i) + j * V::BLOCKS * stride);
-                    *sum = sum.add(V::load_blocks(at, stride));
+                    let at = target.residual.add(offset(i) + j * V::CBLOCKS * stride);
+                    *sum = sum.add(V::load_cblocks(at, stride));
                 }
             }
         }
@@ -214,8 +214,8 @@ unsafe fn store_at<V: Vector, const MR: usize, const NR: usize>(
         }
         for (i, pixel) in sums.iter().enumerate() {
             for (j, sum) in pixel.iter().enumerate() {
-                let at = target.data.add(offset(i) + j * V::BLOCKS * stride);
-                sum.store_blocks(at, stride);
+                let at = target.data.add(offset(i) + j * V::CBLOCKS * stride);
+                sum.store_cblocks(at, stride);
             }
         }
     }

@@ -19,16 +19,16 @@ pub(crate) use pack::{Packed, Panel, pack};
 use crate::{
     error::KernelError,
     isa::IsaToken,
-    layout::{Plane, blocks},
+    layout::{Plane, cblocks},
     parallel::{SendPtr, Team},
 };
 
 /// One group of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct Group<'a> {
-    /// Places of its input channels, each once, in the order of the weights' columns.
+    /// GroupPlaces of its input channels, each once, in the order of the weights' columns.
     pub inputs: &'a [usize],
-    /// Places of its output channels: the output row map.
+    /// GroupPlaces of its output channels: the output row map.
     pub outputs: &'a [usize],
     /// `[outputs][inputs]`, row-major.
     pub weights: &'a [f32],
@@ -164,7 +164,7 @@ impl Pointwise {
             data,
             block_stride: plane.block_stride,
             cols: plane.cols.max(1),
-            row_gap: plane.row_stride - plane.cols * crate::simd::BLOCK,
+            row_gap: plane.row_stride - plane.cols * crate::simd::CBLOCK,
             residual: residual.map_or(std::ptr::null(), <[f32]>::as_ptr),
             relu6: self.relu6,
         }
@@ -178,7 +178,7 @@ impl Pointwise {
     /// The panels that thread `index` of `threads` takes, so that each thread has about as many
     /// multiply-adds, counting `extra` more for each output channel.
     pub(crate) fn panel_share(&self, threads: usize, index: usize, extra: usize) -> Range<usize> {
-        let cost = |p: &Panel| p.madds + extra * p.width * crate::simd::BLOCK;
+        let cost = |p: &Panel| p.madds + extra * p.width * crate::simd::CBLOCK;
         let total: usize = self.packed.panels.iter().map(cost).sum();
         // A panel belongs to the thread in whose share of the total its middle lies.
         let edge = |index: usize| {
@@ -194,7 +194,7 @@ impl Pointwise {
 
     /// The blocks of output channels that `panels` write.
     pub(crate) fn blocks_of(&self, panels: Range<usize>) -> Range<usize> {
-        let start = |p: usize| self.packed.panels.get(p).map_or(blocks(self.outputs), |p| p.block);
+        let start = |p: usize| self.packed.panels.get(p).map_or(cblocks(self.outputs), |p| p.block);
         start(panels.start)..start(panels.end)
     }
 

@@ -7,7 +7,7 @@ use super::{
     isa::Panels,
     kernel::{PanelFn, Run},
 };
-use crate::{Aligned, error::KernelError, layout::blocks, simd::BLOCK};
+use crate::{Aligned, error::KernelError, layout::cblocks, simd::CBLOCK};
 
 /// A few blocks of output channels that read the same inputs.
 #[derive(Debug, Clone)]
@@ -50,11 +50,11 @@ pub(crate) fn pack(
     widths: Panels,
 ) -> Result<Packed, KernelError> {
     let origins = origins(outputs, groups)?;
-    let sources: Vec<Vec<usize>> = origins.chunks(BLOCK).map(groups_of).collect();
+    let sources: Vec<Vec<usize>> = origins.chunks(CBLOCK).map(groups_of).collect();
     let (mut panels, mut all_inputs) = (Vec::new(), Vec::new());
     let (mut all_runs, mut len) = (Vec::new(), 0);
     let mut block = 0;
-    while block < blocks(outputs) {
+    while block < cblocks(outputs) {
         let like = sources[block..].iter().take_while(|s| **s == sources[block]).count();
         let fits = widths.iter().find(|(width, _)| *width <= like).or(widths.last());
         let &(width, kernel) = fits.ok_or_else(|| shape("no kernels".to_owned()))?;
@@ -67,10 +67,10 @@ pub(crate) fn pack(
             width,
             runs: first_run..all_runs.len(),
             weights: len,
-            madds: inputs.len() * width * BLOCK,
+            madds: inputs.len() * width * CBLOCK,
         });
         // Panels begin on a cache line.
-        len += ((1 + inputs.len()) * width * BLOCK).next_multiple_of(16);
+        len += ((1 + inputs.len()) * width * CBLOCK).next_multiple_of(16);
         block += width;
         all_inputs.push(inputs);
     }
@@ -78,15 +78,15 @@ pub(crate) fn pack(
     let columns: Vec<Vec<usize>> = groups.iter().map(sorted_columns).collect();
     for (panel, inputs) in packed.panels.iter().zip(&all_inputs) {
         let rows = &mut packed.weights[panel.weights..];
-        let (first, lanes) = (panel.block * BLOCK, panel.width * BLOCK);
+        let (first, lanes) = (panel.block * CBLOCK, panel.width * CBLOCK);
         let end = outputs.min(first + lanes);
         rows[..end - first].copy_from_slice(&bias[first..end]);
-        // Neighbours of one group have the same columns.
+        // Neighbors of one group have the same columns.
         let mut output = first;
         for part in origins[first..end].chunk_by(|a, b| a.0 == b.0) {
             let group = &groups[part[0].0];
             let places = places(inputs, group, &columns[part[0].0]);
-            for part in part.chunks(BLOCK) {
+            for part in part.chunks(CBLOCK) {
                 let part: Vec<&[f32]> = part.iter().map(|(_, row)| group.row(*row)).collect();
                 let scale = scale.map(|scale| &scale[output..][..part.len()]);
                 fill(&mut rows[lanes + output - first..], lanes, &part, scale, &places);
@@ -113,7 +113,7 @@ fn places(inputs: &[usize], group: &Group<'_>, columns: &[usize]) -> Vec<(usize,
     columns.iter().copied().zip(rows).filter_map(|(column, row)| Some((column, row?))).collect()
 }
 
-/// Writes the weights of a few neighbouring outputs, each times its scale, to rows that are `lanes`
+/// Writes the weights of a few neighboring outputs, each times its scale, to rows that are `lanes`
 /// long and begin with the first of them.
 fn fill(
     rows: &mut [f32],
@@ -183,15 +183,15 @@ fn runs(inputs: &[usize]) -> Vec<Run> {
     let mut i = 0;
     while i < inputs.len() {
         let first = inputs[i];
-        let ends = if first.is_multiple_of(BLOCK) { usize::MAX } else { BLOCK - first % BLOCK };
+        let ends = if first.is_multiple_of(CBLOCK) { usize::MAX } else { CBLOCK - first % CBLOCK };
         let len = inputs[i..].iter().zip(first..).take_while(|(have, next)| **have == *next);
         let len = len.take(ends).count();
-        let whole = if ends == usize::MAX { len / BLOCK } else { 0 };
+        let whole = if ends == usize::MAX { len / CBLOCK } else { 0 };
         runs.push(Run {
-            block: (first / BLOCK) as u32,
-            lane: (first % BLOCK) as u32,
+            block: (first / CBLOCK) as u32,
+            lane: (first % CBLOCK) as u32,
             full: whole as u32,
-            rest: (len - whole * BLOCK) as u32,
+            rest: (len - whole * CBLOCK) as u32,
         });
         i += len;
     }

@@ -13,7 +13,7 @@ use super::Vector;
 pub(crate) struct Avx2(pub(super) __m256);
 
 impl Vector for Avx2 {
-    const BLOCKS: usize = 1;
+    const CBLOCKS: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
@@ -28,13 +28,13 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn load_blocks(from: *const f32, _stride: usize) -> Self {
+    unsafe fn load_cblocks(from: *const f32, _stride: usize) -> Self {
         // SAFETY: as for `load`.
         unsafe { Self::load(from) }
     }
 
     #[inline(always)]
-    unsafe fn store_blocks(self, to: *mut f32, _stride: usize) {
+    unsafe fn store_cblocks(self, to: *mut f32, _stride: usize) {
         // SAFETY: AVX2 is enabled, and the caller vouches for 8 writable values.
         unsafe { _mm256_storeu_ps(to, self.0) }
     }

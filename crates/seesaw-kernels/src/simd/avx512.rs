@@ -10,14 +10,14 @@ use std::arch::x86_64::{
     _mm512_max_ps, _mm512_min_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_stream_ps,
 };
 
-use super::{BLOCK, Vector};
+use super::{CBLOCK, Vector};
 
 /// One 512-bit register: two blocks of channels.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(pub(super) __m512);
 
 impl Vector for Avx512 {
-    const BLOCKS: usize = 2;
+    const CBLOCKS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
@@ -32,7 +32,7 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_blocks(from: *const f32, stride: usize) -> Self {
+    unsafe fn load_cblocks(from: *const f32, stride: usize) -> Self {
         // SAFETY: AVX-512 is enabled, and the caller vouches for 8 readable values in each block.
         Self(unsafe {
             let low = _mm512_castps256_ps512(_mm256_loadu_ps(from));
@@ -42,8 +42,8 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn store_blocks(self, to: *mut f32, stride: usize) {
-        const { assert!(Self::LANES == 2 * BLOCK) };
+    unsafe fn store_cblocks(self, to: *mut f32, stride: usize) {
+        const { assert!(Self::LANES == 2 * CBLOCK) };
         // SAFETY: AVX-512 is enabled, and the caller vouches for 8 writable values in each block.
         unsafe {
             let both: __m512d = _mm512_castps_pd(self.0);

@@ -10,7 +10,7 @@ use std::{
     mem::transmute,
 };
 
-use super::{Avx2, Avx512, Narrow, Vector, pairs_over};
+use super::{Avx2, Avx512, Bf16Vector, Vector, pairs_over};
 
 pairs_over!(Pairs512, Avx512, 2, |sum, a, b| {
     // SAFETY: the caller runs where AVX-512 BF16 is enabled; the types are the same 512 bits.
@@ -39,7 +39,7 @@ unsafe fn round(first: Avx2, second: Avx2) -> __m256i {
 }
 
 // For code that is compiled with AVX-512 BF16, BW and VL.
-impl Narrow for Avx2 {
+impl Bf16Vector for Avx2 {
     #[inline(always)]
     unsafe fn store_channel_pairs(first: Self, second: Self, to: *mut f32) {
         // SAFETY: the caller runs where the features are enabled and vouches for 8 writable slots.

@@ -23,11 +23,11 @@ pub(crate) use avx512::Avx512;
 pub(crate) use avx512_bf16::{Pairs256, Pairs512};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
-pub(crate) use pairs::{Narrow, PortablePairs, pair, pairs_over};
+pub(crate) use pairs::{Bf16Vector, PortablePairs, pair, pairs_over};
 pub(crate) use portable::Portable;
 
 /// Channels in a block of the layout, and the fewest lanes of a vector.
-pub const BLOCK: usize = 8;
+pub const CBLOCK: usize = 8;
 
 /// A vector of f32 that covers one or two blocks of channels.
 ///
@@ -36,9 +36,9 @@ pub const BLOCK: usize = 8;
 /// for what the method reads or writes. There is no alignment to keep.
 pub(crate) trait Vector: Copy {
     /// Blocks of 8 lanes.
-    const BLOCKS: usize;
+    const CBLOCKS: usize;
     /// Lanes: 8 for each block.
-    const LANES: usize = Self::BLOCKS * BLOCK;
+    const LANES: usize = Self::CBLOCKS * CBLOCK;
     /// Values that are multiplied in each lane at once.
     const DEPTH: usize = 1;
 
@@ -46,10 +46,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn splat(x: f32) -> Self;
     /// `LANES` consecutive values.
     unsafe fn load(from: *const f32) -> Self;
-    /// 8 consecutive values from each of `BLOCKS` blocks that lie `stride` values apart.
-    unsafe fn load_blocks(from: *const f32, stride: usize) -> Self;
-    /// Counterpart of [`Self::load_blocks`].
-    unsafe fn store_blocks(self, to: *mut f32, stride: usize);
+    /// 8 consecutive values from each of `CBLOCKS` blocks that lie `stride` values apart.
+    unsafe fn load_cblocks(from: *const f32, stride: usize) -> Self;
+    /// Counterpart of [`Self::load_cblocks`].
+    unsafe fn store_cblocks(self, to: *mut f32, stride: usize);
     /// As a store of `LANES` consecutive values, past the caches where the instruction set can; `to`
     /// must be aligned to the vector.
     unsafe fn stream(self, to: *mut f32);

@@ -12,7 +12,7 @@ use super::Vector;
 pub(crate) struct Neon([float32x4_t; 2]);
 
 impl Vector for Neon {
-    const BLOCKS: usize = 1;
+    const CBLOCKS: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
@@ -27,13 +27,13 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
-    unsafe fn load_blocks(from: *const f32, _stride: usize) -> Self {
+    unsafe fn load_cblocks(from: *const f32, _stride: usize) -> Self {
         // SAFETY: as for `load`.
         unsafe { Self::load(from) }
     }
 
     #[inline(always)]
-    unsafe fn store_blocks(self, to: *mut f32, _stride: usize) {
+    unsafe fn store_cblocks(self, to: *mut f32, _stride: usize) {
         // SAFETY: NEON is enabled, and the caller vouches for 8 writable values.
         unsafe {
             vst1q_f32(to, self.0[0]);
@@ -44,7 +44,7 @@ impl Vector for Neon {
     #[inline(always)]
     unsafe fn stream(self, to: *mut f32) {
         // SAFETY: the caller vouches for 8 writable values.
-        unsafe { self.store_blocks(to, 0) }
+        unsafe { self.store_cblocks(to, 0) }
     }
 
     #[inline(always)]

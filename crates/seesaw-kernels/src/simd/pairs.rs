@@ -4,12 +4,12 @@
 //! the sum of two products, taken in f32, so the microkernels do twice the work with each
 //! multiplication and are otherwise the same.
 
-use super::{BLOCK, Portable, Vector};
+use super::{CBLOCK, Portable, Vector};
 
 /// A vector of f32 that can be rounded to bf16.
-pub(crate) trait Narrow: Vector {
+pub(crate) trait Bf16Vector: Vector {
     /// Rounds two pixels of a block and writes them one behind the other, 4 slots each: a slot is
-    /// two neighbouring channels of a pixel.
+    /// two neighboring channels of a pixel.
     ///
     /// # Safety
     /// As for [`Vector`]; `to` must be writable for 8 slots.
@@ -64,7 +64,7 @@ macro_rules! pairs_over {
 
         // SAFETY: each method has the contract of the one that it calls.
         impl Vector for $name {
-            const BLOCKS: usize = $blocks;
+            const CBLOCKS: usize = $blocks;
             const DEPTH: usize = 2;
 
             #[inline(always)]
@@ -78,14 +78,14 @@ macro_rules! pairs_over {
                 Self(unsafe { <$vector>::load(from) })
             }
             #[inline(always)]
-            unsafe fn load_blocks(from: *const f32, stride: usize) -> Self {
+            unsafe fn load_cblocks(from: *const f32, stride: usize) -> Self {
                 // SAFETY: the same contract.
-                Self(unsafe { <$vector>::load_blocks(from, stride) })
+                Self(unsafe { <$vector>::load_cblocks(from, stride) })
             }
             #[inline(always)]
-            unsafe fn store_blocks(self, to: *mut f32, stride: usize) {
+            unsafe fn store_cblocks(self, to: *mut f32, stride: usize) {
                 // SAFETY: the same contract.
-                unsafe { self.0.store_blocks(to, stride) }
+                unsafe { self.0.store_cblocks(to, stride) }
             }
             #[inline(always)]
             unsafe fn stream(self, to: *mut f32) {
@@ -124,35 +124,35 @@ pairs_over!(PortablePairs, Portable, 1, |sum, a, b| {
     }))
 });
 
-impl Narrow for Portable {
+impl Bf16Vector for Portable {
     #[inline(always)]
     unsafe fn store_channel_pairs(first: Self, second: Self, to: *mut f32) {
         let both = [first.0, second.0].concat();
-        let slots: [f32; BLOCK] = std::array::from_fn(|i| pair(both[2 * i], both[2 * i + 1]));
+        let slots: [f32; CBLOCK] = std::array::from_fn(|i| pair(both[2 * i], both[2 * i + 1]));
         // SAFETY: the caller vouches for 8 writable slots.
-        unsafe { to.cast::<[f32; BLOCK]>().write_unaligned(slots) }
+        unsafe { to.cast::<[f32; CBLOCK]>().write_unaligned(slots) }
     }
 
     #[inline(always)]
     unsafe fn store_pixel_pairs(first: Self, second: Self, to: *mut f32) {
-        let slots: [f32; BLOCK] = std::array::from_fn(|i| pair(first.0[i], second.0[i]));
+        let slots: [f32; CBLOCK] = std::array::from_fn(|i| pair(first.0[i], second.0[i]));
         // SAFETY: the caller vouches for 8 writable slots.
-        unsafe { to.cast::<[f32; BLOCK]>().write_unaligned(slots) }
+        unsafe { to.cast::<[f32; CBLOCK]>().write_unaligned(slots) }
     }
 
     #[inline(always)]
     unsafe fn load_narrow(from: *const f32) -> Self {
         // SAFETY: the caller vouches for 4 readable slots.
-        let slots = unsafe { from.cast::<[f32; BLOCK / 2]>().read_unaligned() };
+        let slots = unsafe { from.cast::<[f32; CBLOCK / 2]>().read_unaligned() };
         Self(std::array::from_fn(|i| halves(slots[i / 2])[i % 2]))
     }
 
     #[inline(always)]
     unsafe fn store_narrow(self, to: *mut f32) {
-        let slots: [f32; BLOCK / 2] =
+        let slots: [f32; CBLOCK / 2] =
             std::array::from_fn(|i| pair(self.0[2 * i], self.0[2 * i + 1]));
         // SAFETY: the caller vouches for 4 writable slots.
-        unsafe { to.cast::<[f32; BLOCK / 2]>().write_unaligned(slots) }
+        unsafe { to.cast::<[f32; CBLOCK / 2]>().write_unaligned(slots) }
     }
 }
 

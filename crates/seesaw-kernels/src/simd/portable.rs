@@ -1,42 +1,42 @@
 //! Arrays that any compiler can turn into what the processor has.
 
-use super::{BLOCK, Vector};
+use super::{CBLOCK, Vector};
 
 /// Eight lanes as an array.
 #[derive(Clone, Copy)]
-pub(crate) struct Portable(pub(super) [f32; BLOCK]);
+pub(crate) struct Portable(pub(super) [f32; CBLOCK]);
 
 // SAFETY: the methods need no instruction set; the trait's contract covers the pointers.
 impl Vector for Portable {
-    const BLOCKS: usize = 1;
+    const CBLOCKS: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
-        Self([x; BLOCK])
+        Self([x; CBLOCK])
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller vouches for 8 readable values.
-        Self(unsafe { from.cast::<[f32; BLOCK]>().read_unaligned() })
+        Self(unsafe { from.cast::<[f32; CBLOCK]>().read_unaligned() })
     }
 
     #[inline(always)]
-    unsafe fn load_blocks(from: *const f32, _stride: usize) -> Self {
+    unsafe fn load_cblocks(from: *const f32, _stride: usize) -> Self {
         // SAFETY: as for `load`.
         unsafe { Self::load(from) }
     }
 
     #[inline(always)]
-    unsafe fn store_blocks(self, to: *mut f32, _stride: usize) {
+    unsafe fn store_cblocks(self, to: *mut f32, _stride: usize) {
         // SAFETY: the caller vouches for 8 writable values.
-        unsafe { to.cast::<[f32; BLOCK]>().write_unaligned(self.0) }
+        unsafe { to.cast::<[f32; CBLOCK]>().write_unaligned(self.0) }
     }
 
     #[inline(always)]
     unsafe fn stream(self, to: *mut f32) {
         // SAFETY: the caller vouches for 8 writable values.
-        unsafe { self.store_blocks(to, 0) }
+        unsafe { self.store_cblocks(to, 0) }
     }
 
     #[inline(always)]

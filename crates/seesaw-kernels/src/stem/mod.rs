@@ -20,7 +20,7 @@ const TAPS: usize = 27;
 
 /// A dense 3x3 convolution from RGB with bias and ReLU6.
 ///
-/// It runs on the pointwise microkernel, whose inputs are here the 27 neighbours of a pixel.
+/// It runs on the pointwise microkernel, whose inputs are here the 27 neighbors of a pixel.
 #[derive(Debug, Clone)]
 pub struct Stem {
     outputs: usize,
@@ -108,7 +108,7 @@ impl Stem {
     ) {
         let width = cols + 2;
         let start = row * self.stride * width;
-        // The microkernel counts rows of the padded image as blocks; a run is three neighbours.
+        // The microkernel counts rows of the padded image as blocks; a run is three neighbors.
         let runs: [Run; 9] = std::array::from_fn(|i| Run {
             block: (i / 3 * (rows + 2) + i % 3) as u32,
             lane: 0,

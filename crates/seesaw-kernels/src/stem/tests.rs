@@ -2,7 +2,7 @@
 
 use super::Stem;
 use crate::{
-    BLOCK,
+    CBLOCK,
     isa::IsaToken,
     layout, reference,
     testing::{Values, assert_exact, on_every_isa, planar},
@@ -23,7 +23,7 @@ fn any_size_outputs_and_stride() {
                 expected.iter_mut().for_each(|x| *x = reference::relu6(*x));
                 let mut scratch = vec![f32::NAN; stem.scratch_len((rows, cols))];
                 let pixels = expected.len() / outputs;
-                let mut out = vec![f32::NAN; layout::blocks(outputs) * pixels * BLOCK];
+                let mut out = vec![f32::NAN; layout::cblocks(outputs) * pixels * CBLOCK];
                 stem.run(team, &image, (rows, cols), &mut scratch, &mut out);
                 let what = format!("{} {outputs} {rows}x{cols} /{stride}", token.isa());
                 assert_exact(&planar(&out, outputs), &expected, &what);

@@ -7,12 +7,12 @@ use crate::{
     depthwise::Depthwise,
     error::KernelError,
     isa::{Isa, IsaToken},
-    layout::{Plane, blocks},
-    simd::{self, BLOCK, Vector},
+    layout::{Plane, cblocks},
+    simd::{self, CBLOCK, Vector},
 };
 
 /// Sums for each tap of a block.
-type Taps = [f32; 9 * BLOCK];
+type Taps = [f32; 9 * CBLOCK];
 
 /// Adds to the taps the products of an input and a gradient. The arguments: padded input and padded
 /// gradient; rows and columns without the padding; the taps.
@@ -112,7 +112,7 @@ impl DepthwiseTraining {
         (rows, cols): (usize, usize),
         taps: &mut [f32],
     ) {
-        let len = Plane::dense(rows + 2, cols + 2).len(BLOCK);
+        let len = Plane::dense(rows + 2, cols + 2).len(CBLOCK);
         assert!(padded.len() == len && gradient.len() == len, "padded planes");
         let taps: &mut Taps = taps.try_into().expect("8 lanes for each of 9 taps");
         // SAFETY: the token given to `new` proved the instruction set; the lengths were checked.
@@ -129,9 +129,9 @@ fn convolve(
 ) {
     let from = Plane::dense(rows + 2, cols + 2);
     let to = Plane::dense(conv.output_side(rows), conv.output_side(cols));
-    assert!(block < blocks(conv.channels()), "block {block}");
-    assert_eq!(padded.len(), from.len(BLOCK), "padded input");
-    assert_eq!(out.len(), to.len(BLOCK), "output");
+    assert!(block < cblocks(conv.channels()), "block {block}");
+    assert_eq!(padded.len(), from.len(CBLOCK), "padded input");
+    assert_eq!(out.len(), to.len(CBLOCK), "output");
     // SAFETY: the lengths were checked, and `out` is borrowed mutably.
     unsafe { conv.run_blocks(block..block + 1, padded.as_ptr(), from, out.as_mut_ptr(), to) };
 }
@@ -149,32 +149,32 @@ unsafe fn accumulate<V: Vector>(
     cols: usize,
     taps: &mut Taps,
 ) {
-    let stride = (cols + 2) * BLOCK;
+    let stride = (cols + 2) * CBLOCK;
     // SAFETY: the caller vouches for the planes; a tile ends at the last column.
     unsafe {
         let mut sums = [[V::splat(0.0); 3]; 3];
         for (tap, sum) in sums.iter_mut().flatten().enumerate() {
-            *sum = V::load(taps.as_ptr().add(tap * BLOCK));
+            *sum = V::load(taps.as_ptr().add(tap * CBLOCK));
         }
         for row in 0..rows {
-            let (x, g) = (x.add(row * stride), gradient.add((row + 1) * stride + BLOCK));
+            let (x, g) = (x.add(row * stride), gradient.add((row + 1) * stride + CBLOCK));
             let mut col = 0;
             while col + COLS <= cols {
-                tile::<V, COLS>(x.add(col * BLOCK), g.add(col * BLOCK), stride, &mut sums);
+                tile::<V, COLS>(x.add(col * CBLOCK), g.add(col * CBLOCK), stride, &mut sums);
                 col += COLS;
             }
             while col < cols {
-                tile::<V, 1>(x.add(col * BLOCK), g.add(col * BLOCK), stride, &mut sums);
+                tile::<V, 1>(x.add(col * CBLOCK), g.add(col * CBLOCK), stride, &mut sums);
                 col += 1;
             }
         }
         for (tap, sum) in sums.iter().flatten().enumerate() {
-            sum.store_blocks(taps.as_mut_ptr().add(tap * BLOCK), 0);
+            sum.store_cblocks(taps.as_mut_ptr().add(tap * CBLOCK), 0);
         }
     }
 }
 
-/// The products of `N` neighbouring gradients with the windows around them.
+/// The products of `N` neighboring gradients with the windows around them.
 ///
 /// # Safety
 /// `x` must be readable for three rows of `N + 2` pixels, `gradient` for `N`.
@@ -189,11 +189,11 @@ unsafe fn tile<V: Vector, const N: usize>(
     unsafe {
         let mut g = [V::splat(0.0); N];
         for (col, g) in g.iter_mut().enumerate() {
-            *g = V::load(gradient.add(col * BLOCK));
+            *g = V::load(gradient.add(col * CBLOCK));
         }
         for (ky, sums) in sums.iter_mut().enumerate() {
             for col in 0..N + 2 {
-                let value = V::load(x.add(ky * stride + col * BLOCK));
+                let value = V::load(x.add(ky * stride + col * CBLOCK));
                 for (kx, sum) in sums.iter_mut().enumerate() {
                     if col >= kx && col < kx + N {
                         *sum = sum.mul_add(value, g[col - kx]);

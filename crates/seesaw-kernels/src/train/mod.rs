@@ -4,22 +4,24 @@
 //! out. Maps have the layout of inference ([`crate::layout`]), a part's images one behind the other
 //! as if they were rows of one.
 
+mod bf16;
 mod depthwise;
-mod elementwise;
-mod gradient;
-mod matrix;
-mod memory;
-mod narrow;
-mod paired;
+mod gemm;
+mod map_buffer;
+mod norm;
+mod pack_bf16;
 mod pointwise;
-mod stored;
+mod prefetch;
+mod storage;
 #[cfg(test)]
 mod tests;
+mod weight_gradient;
 
+pub use bf16::{Bf16Kernels, Combined, Normalized, channel_pairs, pixel_pairs};
 pub use depthwise::DepthwiseTraining;
-pub use elementwise::{Affine, Combination, Elementwise, Grid, Lanes, Masked, Sums};
-pub use matrix::{Matrix, MatrixProduct};
-pub use memory::{Ahead, MapBuffer, Upcoming};
-pub use narrow::{Combined, Narrowing, Normalised, channel_pairs, pixel_pairs};
-pub use pointwise::{Places, PointwiseTraining, Span, SpanMut};
-pub use stored::Storage;
+pub use gemm::{Matrix, MatrixProduct};
+pub use map_buffer::MapBuffer;
+pub use norm::{Affine, Grid, Lanes, Masked, NormGrad, NormKernels, Sums};
+pub use pointwise::{GroupPlaces, PixelSpan, PixelSpanMut, PointwiseTraining};
+pub use prefetch::{Prefetch, PrefetchMap};
+pub use storage::Storage;

@@ -3,16 +3,16 @@
 use crate::{
     error::KernelError,
     isa::IsaToken,
-    layout::blocks,
+    layout::cblocks,
     pointwise::{Group, Pointwise, kernel::Source, kernel::Target},
-    simd::BLOCK,
+    simd::CBLOCK,
 };
 
 use super::{
-    gradient::{self, GradientFn, gradient},
-    memory::Ahead,
-    narrow::channel_pairs,
-    paired::Paired,
+    bf16::channel_pairs,
+    pack_bf16::Paired,
+    prefetch::Prefetch,
+    weight_gradient::{self, GradientFn, gradient},
 };
 
 /// The largest number of weights: packing carries their numbers in f32, which has 24 bits.
@@ -20,16 +20,16 @@ const MOST_WEIGHTS: usize = 1 << 24;
 
 /// The channels of one group; its weights `[outputs][inputs]` follow those of the group before.
 #[derive(Debug, Clone, Copy)]
-pub struct Places<'a> {
-    /// Places of its input channels, in the order of the weights' columns.
+pub struct GroupPlaces<'a> {
+    /// GroupPlaces of its input channels, in the order of the weights' columns.
     pub inputs: &'a [usize],
-    /// Places of its output channels, in the order of the weights' rows.
+    /// GroupPlaces of its output channels, in the order of the weights' rows.
     pub outputs: &'a [usize],
 }
 
-/// Some neighbouring pixels of a map `[blocks][pixels][8]`.
+/// Some neighboring pixels of a map `[blocks][pixels][8]`.
 #[derive(Debug, Clone, Copy)]
-pub struct Span<'a> {
+pub struct PixelSpan<'a> {
     /// The map.
     pub map: &'a [f32],
     /// Pixels of the whole map.
@@ -38,9 +38,9 @@ pub struct Span<'a> {
     pub first: usize,
 }
 
-/// Some neighbouring pixels of a map that is written; as [`Span`].
+/// Some neighboring pixels of a map that is written; as [`PixelSpan`].
 #[derive(Debug)]
-pub struct SpanMut<'a> {
+pub struct PixelSpanMut<'a> {
     /// The map.
     pub map: &'a mut [f32],
     /// Pixels of the whole map.
@@ -76,7 +76,7 @@ impl PointwiseTraining {
     pub fn new(
         token: IsaToken,
         (inputs, outputs): (usize, usize),
-        groups: &[Places<'_>],
+        groups: &[GroupPlaces<'_>],
         biased: bool,
     ) -> Result<Self, KernelError> {
         let weights: usize = groups.iter().map(|g| g.inputs.len() * g.outputs.len()).sum();
@@ -119,12 +119,12 @@ impl PointwiseTraining {
     pub fn in_pairs(
         token: IsaToken,
         (inputs, outputs): (usize, usize),
-        groups: &[Places<'_>],
+        groups: &[GroupPlaces<'_>],
     ) -> Result<Self, KernelError> {
         let token = token.for_bf16();
         let mut new = Self::new(token, (inputs, outputs), groups, false)?;
         let widths = new.forward.packed().panels.iter().map(|panel| panel.width);
-        new.gradients = widths.map(|width| gradient::paired(token, width)).collect();
+        new.gradients = widths.map(|width| weight_gradient::paired(token, width)).collect();
         new.paired = Some([
             Paired::new(token, new.forward.packed(), &new.forward_sources),
             Paired::new(token, new.backward.packed(), &new.backward_sources),
@@ -172,7 +172,7 @@ impl PointwiseTraining {
     /// # Panics
     /// When a map has other channels than the convolution, or fewer pixels, or the convolution is
     /// one [in pairs](Self::in_pairs).
-    pub fn forward(&self, x: Span<'_>, mut out: SpanMut<'_>, count: usize) {
+    pub fn forward(&self, x: PixelSpan<'_>, mut out: PixelSpanMut<'_>, count: usize) {
         assert!(!self.is_in_pairs(), "weights in f32");
         run(&self.forward, x, &mut out, count);
     }
@@ -181,7 +181,7 @@ impl PointwiseTraining {
     ///
     /// # Panics
     /// As [`Self::forward`].
-    pub fn backward(&self, dy: Span<'_>, mut dx: SpanMut<'_>, count: usize) {
+    pub fn backward(&self, dy: PixelSpan<'_>, mut dx: PixelSpanMut<'_>, count: usize) {
         assert!(!self.is_in_pairs(), "weights in f32");
         run(&self.backward, dy, &mut dx, count);
     }
@@ -205,8 +205,8 @@ impl PointwiseTraining {
     fn run_pairs(&self, way: usize, of: (&Pointwise, &[f32]), out: &mut [f32], pixels: usize) {
         let (conv, x) = of;
         let paired = self.paired.as_ref().expect("a convolution in pairs");
-        assert_eq!(x.len(), blocks(conv.inputs()) * channel_pairs(pixels), "slots");
-        assert_eq!(out.len(), blocks(conv.outputs()) * pixels * BLOCK, "outputs");
+        assert_eq!(x.len(), cblocks(conv.inputs()) * channel_pairs(pixels), "slots");
+        assert_eq!(out.len(), cblocks(conv.outputs()) * pixels * CBLOCK, "outputs");
         // SAFETY: the token given to `in_pairs` proved the instruction set, and the lengths were
         // checked.
         unsafe { paired[way].run(x.as_ptr(), out.as_mut_ptr(), pixels) };
@@ -220,11 +220,11 @@ impl PointwiseTraining {
     /// [`Self::packed_len`] long.
     pub fn accumulate(
         &self,
-        x: Span<'_>,
-        dy: Span<'_>,
+        x: PixelSpan<'_>,
+        dy: PixelSpan<'_>,
         packed: &mut [f32],
         count: usize,
-        mut ahead: Ahead<'_>,
+        mut ahead: Prefetch<'_>,
     ) {
         assert_eq!(packed.len(), self.packed_len(), "gradient in packed order");
         x.check(self.forward.inputs(), count);
@@ -232,19 +232,19 @@ impl PointwiseTraining {
         let layout = self.forward.packed();
         for (panel, kernel) in layout.panels.iter().zip(&self.gradients) {
             let runs = &layout.runs[panel.runs.clone()];
-            let lanes = panel.width * BLOCK;
+            let lanes = panel.width * CBLOCK;
             let inputs: usize =
-                runs.iter().map(|r| r.full as usize * BLOCK + r.rest as usize).sum();
+                runs.iter().map(|r| r.full as usize * CBLOCK + r.rest as usize).sum();
             let rows = &mut packed[panel.weights..][..lanes * (1 + inputs)];
             let (bias, rows) = rows.split_at_mut(lanes);
-            let stride = dy.pixels * BLOCK;
-            let dy = &dy.map[panel.block * stride + dy.first * BLOCK..];
+            let stride = dy.pixels * CBLOCK;
+            let dy = &dy.map[panel.block * stride + dy.first * CBLOCK..];
             if self.weights_end_with_biases() {
                 sum_pixels(dy, stride, bias, count);
             }
             let source = Source {
-                data: x.map[x.first * BLOCK..].as_ptr(),
-                block_stride: x.pixels * BLOCK,
+                data: x.map[x.first * CBLOCK..].as_ptr(),
+                block_stride: x.pixels * CBLOCK,
                 runs,
             };
             // SAFETY: the token given to `new` proved the instruction set; the maps were checked to
@@ -272,7 +272,7 @@ impl PointwiseTraining {
     }
 }
 
-impl Span<'_> {
+impl PixelSpan<'_> {
     /// # Panics
     /// Unless the map has `channels` channels and the span `count` pixels.
     fn check(&self, channels: usize, count: usize) {
@@ -281,7 +281,7 @@ impl Span<'_> {
 }
 
 fn check(len: usize, pixels: usize, first: usize, channels: usize, count: usize) {
-    assert_eq!(len, blocks(channels) * pixels * BLOCK, "a map of {channels} channels");
+    assert_eq!(len, cblocks(channels) * pixels * CBLOCK, "a map of {channels} channels");
     assert!(first + count <= pixels, "pixels {first} to {first} + {count} of {pixels}");
 }
 
@@ -317,18 +317,18 @@ fn take_sources(conv: &mut Pointwise) -> Vec<u32> {
     conv.packed_mut().weights.iter_mut().map(|number| std::mem::take(number) as u32).collect()
 }
 
-fn run(conv: &Pointwise, x: Span<'_>, out: &mut SpanMut<'_>, count: usize) {
+fn run(conv: &Pointwise, x: PixelSpan<'_>, out: &mut PixelSpanMut<'_>, count: usize) {
     x.check(conv.inputs(), count);
     check(out.map.len(), out.pixels, out.first, conv.outputs(), count);
     let target = Target {
         data: out.map.as_mut_ptr(),
-        block_stride: out.pixels * BLOCK,
+        block_stride: out.pixels * CBLOCK,
         cols: out.pixels,
         row_gap: 0,
         residual: std::ptr::null(),
         relu6: false,
     };
-    let (x, stride) = (x.map[x.first * BLOCK..].as_ptr(), x.pixels * BLOCK);
+    let (x, stride) = (x.map[x.first * CBLOCK..].as_ptr(), x.pixels * CBLOCK);
     // SAFETY: both maps were checked to have all blocks and the pixels of their spans, and `out` is
     // borrowed mutably.
     unsafe { conv.run_panels(conv.panels(), x, stride, target, out.first, count) };
@@ -336,8 +336,8 @@ fn run(conv: &Pointwise, x: Span<'_>, out: &mut SpanMut<'_>, count: usize) {
 
 /// Adds the sums over pixels of a panel's blocks.
 fn sum_pixels(dy: &[f32], stride: usize, sums: &mut [f32], count: usize) {
-    for (block, sums) in sums.chunks_exact_mut(BLOCK).enumerate() {
-        for pixel in dy[block * stride..][..count * BLOCK].chunks_exact(BLOCK) {
+    for (block, sums) in sums.chunks_exact_mut(CBLOCK).enumerate() {
+        for pixel in dy[block * stride..][..count * CBLOCK].chunks_exact(CBLOCK) {
             for (sum, value) in sums.iter_mut().zip(pixel) {
                 *sum += value;
             }

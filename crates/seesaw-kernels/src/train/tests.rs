@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    BLOCK,
+    CBLOCK,
     pointwise::Group,
     reference,
     testing::{Values, assert_exact, assert_rounded, blocked, on_every_isa, planar},
@@ -46,8 +46,10 @@ fn pointwise_forward_and_backward() {
                 let weights: Vec<Vec<f32>> =
                     groups.iter().map(|(i, o)| values.integers(i.len() * o.len())).collect();
                 let (x, dy) = (values.integers(inputs * pixels), values.integers(outputs * pixels));
-                let places: Vec<Places<'_>> =
-                    groups.iter().map(|(inputs, outputs)| Places { inputs, outputs }).collect();
+                let places: Vec<GroupPlaces<'_>> = groups
+                    .iter()
+                    .map(|(inputs, outputs)| GroupPlaces { inputs, outputs })
+                    .collect();
                 let mut conv =
                     PointwiseTraining::new(token, (inputs, outputs), &places, false).unwrap();
                 conv.set(&weights.concat());
@@ -68,18 +70,18 @@ fn pointwise_forward_and_backward() {
                     reference::pointwise_backward(&named, inputs, &part, &gradient, count);
 
                 let (x, dy) = (blocked(&x, inputs), blocked(&dy, outputs));
-                let of = |map| Span { map, pixels, first };
+                let of = |map| PixelSpan { map, pixels, first };
                 let mut got = vec![0.0; dy.len()];
-                conv.forward(of(&x), SpanMut { map: &mut got, pixels, first }, count);
+                conv.forward(of(&x), PixelSpanMut { map: &mut got, pixels, first }, count);
                 assert_exact(&span(&planar(&got, outputs), outputs), &out, "outputs");
 
                 let mut got = vec![0.0; x.len()];
-                conv.backward(of(&dy), SpanMut { map: &mut got, pixels, first }, count);
+                conv.backward(of(&dy), PixelSpanMut { map: &mut got, pixels, first }, count);
                 assert_exact(&span(&planar(&got, inputs), inputs), &dx, "inputs' gradient");
 
                 let mut packed = vec![0.0; conv.packed_len()];
-                conv.accumulate(of(&x), of(&dy), &mut packed, count, Ahead::default());
-                conv.accumulate(of(&x), of(&dy), &mut packed, count, Ahead::default());
+                conv.accumulate(of(&x), of(&dy), &mut packed, count, Prefetch::default());
+                conv.accumulate(of(&x), of(&dy), &mut packed, count, Prefetch::default());
                 let mut got = vec![f32::NAN; conv.weights()];
                 conv.unpack(&packed, &mut got);
                 let twice: Vec<f32> = dw.concat().iter().map(|x| 2.0 * x).collect();
@@ -93,7 +95,7 @@ fn pointwise_forward_and_backward() {
 fn the_gradient_of_biases_is_a_sum() {
     on_every_isa(|token, _| {
         let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..5).collect(), (0..19).collect());
-        let places = [Places { inputs: &inputs, outputs: &outputs }];
+        let places = [GroupPlaces { inputs: &inputs, outputs: &outputs }];
         let mut conv = PointwiseTraining::new(token, (5, 19), &places, true).unwrap();
         let mut values = Values::new(1);
         let weights = values.integers(5 * 19 + 19);
@@ -103,11 +105,11 @@ fn the_gradient_of_biases_is_a_sum() {
         let expected = reference::pointwise(&[group], &weights[95..], &x, 6);
         let (x, blocked_dy) = (blocked(&x, 5), blocked(&dy, 19));
         let mut out = vec![0.0; blocked_dy.len()];
-        let of = |map| Span { map, pixels: 6, first: 0 };
-        conv.forward(of(&x), SpanMut { map: &mut out, pixels: 6, first: 0 }, 6);
+        let of = |map| PixelSpan { map, pixels: 6, first: 0 };
+        conv.forward(of(&x), PixelSpanMut { map: &mut out, pixels: 6, first: 0 }, 6);
         assert_exact(&planar(&out, 19), &expected, "outputs");
         let mut packed = vec![0.0; conv.packed_len()];
-        conv.accumulate(of(&x), of(&blocked_dy), &mut packed, 6, Ahead::default());
+        conv.accumulate(of(&x), of(&blocked_dy), &mut packed, 6, Prefetch::default());
         let mut gradient = vec![0.0; conv.weights()];
         conv.unpack(&packed, &mut gradient);
         let sums: Vec<f32> = dy.chunks(6).map(|plane| plane.iter().sum()).collect();
@@ -118,7 +120,7 @@ fn the_gradient_of_biases_is_a_sum() {
 #[test]
 fn pointwise_in_pairs_of_bf16() {
     on_every_isa(|token, _| {
-        let narrowing = Narrowing::new(token, Storage::F32);
+        let narrowing = Bf16Kernels::new(token, Storage::F32);
         for (inputs, outputs, groups) in convolutions() {
             for pixels in [1, 7, 40] {
                 let mut values = Values::new((inputs * outputs + pixels) as u64);
@@ -126,8 +128,10 @@ fn pointwise_in_pairs_of_bf16() {
                 let weights: Vec<Vec<f32>> =
                     groups.iter().map(|(i, o)| values.integers(i.len() * o.len())).collect();
                 let (x, dy) = (values.integers(inputs * pixels), values.integers(outputs * pixels));
-                let places: Vec<Places<'_>> =
-                    groups.iter().map(|(inputs, outputs)| Places { inputs, outputs }).collect();
+                let places: Vec<GroupPlaces<'_>> = groups
+                    .iter()
+                    .map(|(inputs, outputs)| GroupPlaces { inputs, outputs })
+                    .collect();
                 let mut conv =
                     PointwiseTraining::in_pairs(token, (inputs, outputs), &places).unwrap();
                 conv.set(&weights.concat());
@@ -151,14 +155,14 @@ fn pointwise_in_pairs_of_bf16() {
                 assert_exact(&planar(&got, inputs), &dx, "inputs' gradient");
 
                 let pairs = pixels.div_ceil(2);
-                let of = |map| Span { map, pixels: pairs, first: 0 };
+                let of = |map| PixelSpan { map, pixels: pairs, first: 0 };
                 let mut packed = vec![0.0; conv.packed_len()];
                 conv.accumulate(
                     of(&x_pixels),
                     of(&dy_pixels),
                     &mut packed,
                     pairs,
-                    Ahead::default(),
+                    Prefetch::default(),
                 );
                 let mut got = vec![f32::NAN; conv.weights()];
                 conv.unpack(&packed, &mut got);
@@ -169,10 +173,10 @@ fn pointwise_in_pairs_of_bf16() {
 }
 
 /// A map in pairs of channels and in pairs of pixels.
-fn slots(narrowing: Narrowing, map: &[f32], pixels: usize) -> (Vec<f32>, Vec<f32>) {
+fn slots(narrowing: Bf16Kernels, map: &[f32], pixels: usize) -> (Vec<f32>, Vec<f32>) {
     let (mut channels, mut pairs) = (Vec::new(), Vec::new());
-    for raw in map.chunks_exact(pixels * BLOCK) {
-        let map = Normalised { raw, affine: &Affine::IDENTITY, residual: None };
+    for raw in map.chunks_exact(pixels * CBLOCK) {
+        let map = Normalized { raw, affine: &Affine::IDENTITY, residual: None };
         let mut out = vec![f32::NAN; channel_pairs(pixels)];
         narrowing.channels(&map, None, &mut out);
         channels.extend(out);
@@ -186,13 +190,13 @@ fn slots(narrowing: Narrowing, map: &[f32], pixels: usize) -> (Vec<f32>, Vec<f32
 #[test]
 fn loops_that_narrow() {
     on_every_isa(|token, _| {
-        let narrowing = Narrowing::new(token, Storage::F32);
+        let narrowing = Bf16Kernels::new(token, Storage::F32);
         for pixels in [1, 2, 9, 64] {
             let mut values = Values::new(pixels as u64);
-            let mut lanes = || -> Lanes { values.integers(BLOCK).try_into().unwrap() };
+            let mut lanes = || -> Lanes { values.integers(CBLOCK).try_into().unwrap() };
             let (scale, shift, constant) = (lanes(), lanes(), lanes());
-            let (raw, other) = (values.integers(pixels * BLOCK), values.integers(pixels * BLOCK));
-            let places = || (0..raw.len()).map(|i| (i, i % BLOCK));
+            let (raw, other) = (values.integers(pixels * CBLOCK), values.integers(pixels * CBLOCK));
+            let places = || (0..raw.len()).map(|i| (i, i % CBLOCK));
             for relu6 in [false, true] {
                 let affine = Affine { scale, shift, relu6 };
                 let activated = |(i, lane): (usize, usize)| {
@@ -200,7 +204,7 @@ fn loops_that_narrow() {
                     if relu6 { reference::relu6(y) } else { y }
                 };
                 let expected: Vec<f32> = places().map(|p| activated(p) + other[p.0]).collect();
-                let map = Normalised { raw: &raw, affine: &affine, residual: Some(&other) };
+                let map = Normalized { raw: &raw, affine: &affine, residual: Some(&other) };
                 let (mut kept, mut channels) =
                     (vec![f32::NAN; raw.len()], vec![f32::NAN; channel_pairs(pixels)]);
                 narrowing.channels(&map, Some(&mut kept), &mut channels);
@@ -210,7 +214,7 @@ fn loops_that_narrow() {
                 narrowing.pixels(&map, &mut pairs);
                 assert_exact(&of_pixels(&pairs, pixels), &expected, "pairs of pixels");
             }
-            let by = Combination { of_gradient: scale, of_raw: shift, constant };
+            let by = NormGrad { of_gradient: scale, of_raw: shift, constant };
             let expected: Vec<f32> = places()
                 .map(|(i, lane)| other[i] * scale[lane] + raw[i] * shift[lane] + constant[lane])
                 .collect();
@@ -230,25 +234,25 @@ fn loops_over_maps_in_bf16() {
     on_every_isa(|token, _| {
         for pixels in [1, 6, 300] {
             let mut values = Values::new(pixels as u64);
-            let mut lanes = || -> Lanes { values.integers(BLOCK).try_into().unwrap() };
+            let mut lanes = || -> Lanes { values.integers(CBLOCK).try_into().unwrap() };
             let (scale, shift, mean) = (lanes(), lanes(), lanes());
             let affine = Affine { scale, shift, relu6: true };
-            let by = Combination { of_gradient: scale, of_raw: shift, constant: mean };
+            let by = NormGrad { of_gradient: scale, of_raw: shift, constant: mean };
             let (raw, gradient) =
-                (values.integers(pixels * BLOCK), values.integers(pixels * BLOCK));
+                (values.integers(pixels * CBLOCK), values.integers(pixels * CBLOCK));
             let run = |storage: Storage| {
                 let (loops, narrowing) =
-                    (Elementwise::new(token, storage), Narrowing::new(token, storage));
+                    (NormKernels::new(token, storage), Bf16Kernels::new(token, storage));
                 let stored = |map: &[f32]| match storage {
                     Storage::F32 => map.to_vec(),
-                    Storage::Bf16 => slots(Narrowing::new(token, Storage::F32), map, pixels).0,
+                    Storage::Bf16 => slots(Bf16Kernels::new(token, Storage::F32), map, pixels).0,
                 };
                 let shown = |map: &[f32]| match storage {
                     Storage::F32 => map.to_vec(),
                     Storage::Bf16 => of_channels(map),
                 };
                 let (own_raw, own_gradient) = (stored(&raw), stored(&gradient));
-                let mut out = MapBuffer::zeros(pixels * BLOCK);
+                let mut out = MapBuffer::zeros(pixels * CBLOCK);
                 let mut results = Vec::new();
                 loops.affine(&own_raw, &affine, Some(&gradient), &mut out, Grid::LINE);
                 results.push(out.to_vec());
@@ -256,7 +260,7 @@ fn loops_over_maps_in_bf16() {
                 results.push(out.to_vec());
 
                 let (mut sums, mut own) =
-                    ([[0.0; BLOCK]; 2], MapBuffer::zeros(pixels * storage.pixel()));
+                    ([[0.0; CBLOCK]; 2], MapBuffer::zeros(pixels * storage.pixel()));
                 loops.moments(&raw, &mut own, &mut sums);
                 results.push(shown(&own));
                 let masked = Masked {
@@ -269,7 +273,7 @@ fn loops_over_maps_in_bf16() {
                 loops.mask_and_sum(&masked, &mut own, &mut sums);
                 results.push(shown(&own));
 
-                let map = Normalised { raw: &own_raw, affine: &affine, residual: None };
+                let map = Normalized { raw: &own_raw, affine: &affine, residual: None };
                 let mut channels = vec![f32::NAN; channel_pairs(pixels)];
                 let mut pairs = vec![f32::NAN; pixel_pairs(pixels)];
                 narrowing.channels(&map, None, &mut channels);
@@ -301,7 +305,7 @@ fn of_channels(slots: &[f32]) -> Vec<f32> {
 /// `[pixels][8]` of pairs of pixels, the last of which is 0 where pixels are odd.
 fn of_pixels(slots: &[f32], pixels: usize) -> Vec<f32> {
     let pixel = |pixel: usize| {
-        slots[pixel / 2 * BLOCK..][..BLOCK].iter().map(move |slot| halves(*slot)[pixel % 2])
+        slots[pixel / 2 * CBLOCK..][..CBLOCK].iter().map(move |slot| halves(*slot)[pixel % 2])
     };
     assert!(pixels.is_multiple_of(2) || pixel(pixels).all(|x| x == 0.0));
     (0..pixels).flat_map(pixel).collect()
@@ -309,10 +313,10 @@ fn of_pixels(slots: &[f32], pixels: usize) -> Vec<f32> {
 
 /// One block of 8 channels with a border of zeros, pixels `step` apart on a map of `size`.
 fn padded(x: &[f32], from: (usize, usize), size: (usize, usize), step: usize) -> Vec<f32> {
-    let mut out = vec![0.0; (size.0 + 2) * (size.1 + 2) * BLOCK];
+    let mut out = vec![0.0; (size.0 + 2) * (size.1 + 2) * CBLOCK];
     for (i, value) in x.iter().enumerate() {
         let (c, y, x) = (i / (from.0 * from.1), i / from.1 % from.0, i % from.1);
-        out[((y * step + 1) * (size.1 + 2) + x * step + 1) * BLOCK + c] = *value;
+        out[((y * step + 1) * (size.1 + 2) + x * step + 1) * CBLOCK + c] = *value;
     }
     out
 }
@@ -334,21 +338,21 @@ fn depthwise_forward_and_backward() {
                     .collect();
                 let size = (rows, cols);
                 let small = (rows.div_ceil(stride), cols.div_ceil(stride));
-                let x = values.integers(BLOCK * rows * cols);
-                let dy = values.integers(BLOCK * small.0 * small.1);
-                let out = reference::depthwise(&ours, &[0.0; BLOCK], &x, size, stride);
+                let x = values.integers(CBLOCK * rows * cols);
+                let dy = values.integers(CBLOCK * small.0 * small.1);
+                let out = reference::depthwise(&ours, &[0.0; CBLOCK], &x, size, stride);
                 let (dx, dw) = reference::depthwise_backward(&ours, &x, &dy, size, stride);
 
                 let (x, dy) = (padded(&x, size, size, 1), padded(&dy, small, size, stride));
-                let mut got = vec![0.0; small.0 * small.1 * BLOCK];
+                let mut got = vec![0.0; small.0 * small.1 * CBLOCK];
                 conv.forward(1, &x, size, &mut got);
-                assert_exact(&planar(&got, BLOCK), &out, "outputs");
-                let mut got = vec![0.0; rows * cols * BLOCK];
+                assert_exact(&planar(&got, CBLOCK), &out, "outputs");
+                let mut got = vec![0.0; rows * cols * CBLOCK];
                 conv.backward(1, &dy, size, &mut got);
-                assert_exact(&planar(&got, BLOCK), &dx, "inputs' gradient");
-                let mut taps = vec![0.0; 9 * BLOCK];
+                assert_exact(&planar(&got, CBLOCK), &dx, "inputs' gradient");
+                let mut taps = vec![0.0; 9 * CBLOCK];
                 conv.accumulate(&x, &dy, size, &mut taps);
-                assert_exact(&planar(&taps, BLOCK), &dw, "weights' gradient");
+                assert_exact(&planar(&taps, CBLOCK), &dw, "weights' gradient");
             }
         }
     });
@@ -357,16 +361,16 @@ fn depthwise_forward_and_backward() {
 #[test]
 fn elementwise_loops() {
     on_every_isa(|token, _| {
-        let loops = Elementwise::new(token, Storage::F32);
+        let loops = NormKernels::new(token, Storage::F32);
         for pixels in [1, 5, 300] {
             let mut values = Values::new(pixels as u64);
-            let mut lanes = || -> Lanes { values.reals(BLOCK).try_into().unwrap() };
+            let mut lanes = || -> Lanes { values.reals(CBLOCK).try_into().unwrap() };
             let (scale, shift, mean) = (lanes().map(|s| s * 8.0), lanes(), lanes());
-            let (raw, gradient) = (values.reals(pixels * BLOCK), values.reals(pixels * BLOCK));
+            let (raw, gradient) = (values.reals(pixels * CBLOCK), values.reals(pixels * CBLOCK));
             for relu6 in [false, true] {
                 let by = Affine { scale, shift, relu6 };
                 let activated = |i: usize| {
-                    let a = scale[i % BLOCK] * raw[i] + shift[i % BLOCK];
+                    let a = scale[i % CBLOCK] * raw[i] + shift[i % CBLOCK];
                     if relu6 { reference::relu6(a) } else { a }
                 };
                 let expected: Vec<f32> =
@@ -376,7 +380,7 @@ fn elementwise_loops() {
                 assert_rounded(&out, &expected, 8, "affine");
                 // Rows of 7 every other pixel, the rest of the plane left alone.
                 let grid = Grid { cols: 7, step: 2, row: 17 };
-                let mut plane = vec![9.0; pixels.div_ceil(7) * 17 * BLOCK];
+                let mut plane = vec![9.0; pixels.div_ceil(7) * 17 * CBLOCK];
                 loops.affine(&raw, &by, Some(&gradient), &mut plane, grid);
                 assert_rounded(
                     &on_grid(&mut plane, pixels, grid),
@@ -387,7 +391,7 @@ fn elementwise_loops() {
                 assert!(plane.iter().all(|x| *x == 9.0));
 
                 for residual in [None, Some(&raw[..])] {
-                    let mut sums = [[1.0; BLOCK]; 2];
+                    let mut sums = [[1.0; CBLOCK]; 2];
                     let masked = Masked {
                         gradient: &gradient,
                         residual,
@@ -396,40 +400,40 @@ fn elementwise_loops() {
                         mean: &mean,
                     };
                     loops.mask_and_sum(&masked, &mut out, &mut sums);
-                    let mut expected = [[1.0f64; BLOCK]; 2];
+                    let mut expected = [[1.0f64; CBLOCK]; 2];
                     for (i, got) in out.iter().enumerate() {
                         let passes = !relu6 || (activated(i) > 0.0 && activated(i) < 6.0);
                         let whole = gradient[i] + residual.map_or(0.0, |residual| residual[i]);
                         let g = if passes { whole } else { 0.0 };
                         assert_eq!(*got, g, "mask at {i}");
-                        expected[0][i % BLOCK] += f64::from(g);
-                        expected[1][i % BLOCK] +=
-                            f64::from(g) * f64::from(raw[i] - mean[i % BLOCK]);
+                        expected[0][i % CBLOCK] += f64::from(g);
+                        expected[1][i % CBLOCK] +=
+                            f64::from(g) * f64::from(raw[i] - mean[i % CBLOCK]);
                     }
                     assert_sums(&sums, &expected, pixels);
                 }
             }
-            let by = Combination { of_gradient: scale, of_raw: shift, constant: mean };
+            let by = NormGrad { of_gradient: scale, of_raw: shift, constant: mean };
             let mut out = MapBuffer::zeros(raw.len());
             loops.combine(&gradient, &raw, &by, &mut out, Grid::LINE);
             let expected: Vec<f32> = (0..raw.len())
-                .map(|i| (i, i % BLOCK))
+                .map(|i| (i, i % CBLOCK))
                 .map(|(i, lane)| gradient[i] * scale[lane] + raw[i] * shift[lane] + mean[lane])
                 .collect();
             assert_rounded(&out, &expected, 8, "combination");
             let grid = Grid { cols: 3, step: 2, row: 10 };
-            let mut plane = vec![9.0; pixels.div_ceil(3) * 10 * BLOCK];
+            let mut plane = vec![9.0; pixels.div_ceil(3) * 10 * CBLOCK];
             loops.combine(&gradient, &raw, &by, &mut plane, grid);
             assert_rounded(&on_grid(&mut plane, pixels, grid), &expected, 8, "on a grid");
             assert!(plane.iter().all(|x| *x == 9.0));
 
-            let mut sums = [[0.0; BLOCK]; 2];
+            let mut sums = [[0.0; CBLOCK]; 2];
             loops.moments(&raw, &mut out, &mut sums);
             assert_eq!(*out, raw, "a copy");
-            let mut expected = [[0.0f64; BLOCK]; 2];
+            let mut expected = [[0.0f64; CBLOCK]; 2];
             for (i, x) in raw.iter().enumerate() {
-                expected[0][i % BLOCK] += f64::from(*x);
-                expected[1][i % BLOCK] += f64::from(*x) * f64::from(*x);
+                expected[0][i % CBLOCK] += f64::from(*x);
+                expected[1][i % CBLOCK] += f64::from(*x) * f64::from(*x);
             }
             assert_sums(&sums, &expected, pixels);
         }
@@ -438,8 +442,8 @@ fn elementwise_loops() {
 
 /// Takes the pixels of a grid off a plane, and leaves 9.
 fn on_grid(plane: &mut [f32], pixels: usize, grid: Grid) -> Vec<f32> {
-    let at = |pixel: usize| (pixel / grid.cols * grid.row + pixel % grid.cols * grid.step) * BLOCK;
-    let places = (0..pixels).flat_map(|pixel| at(pixel)..at(pixel) + BLOCK);
+    let at = |pixel: usize| (pixel / grid.cols * grid.row + pixel % grid.cols * grid.step) * CBLOCK;
+    let places = (0..pixels).flat_map(|pixel| at(pixel)..at(pixel) + CBLOCK);
     places.map(|i| std::mem::replace(&mut plane[i], 9.0)).collect()
 }
 
@@ -469,8 +473,8 @@ fn what_cannot_be_trained_is_refused() {
     let token = crate::IsaToken::best();
     assert!(DepthwiseTraining::new(token, 8, 3).is_err());
     let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..5000).collect(), (0..5000).collect());
-    let places = [Places { inputs: &inputs, outputs: &outputs }];
+    let places = [GroupPlaces { inputs: &inputs, outputs: &outputs }];
     assert!(PointwiseTraining::new(token, (5000, 5000), &places, false).is_err());
-    let missing = [Places { inputs: &[0], outputs: &[0] }];
+    let missing = [GroupPlaces { inputs: &[0], outputs: &[0] }];
     assert!(PointwiseTraining::new(token, (1, 2), &missing, false).is_err());
 }

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-/// Photos of 20 pixels in two classes that differ in colour, under noise, in class folders below
+/// Photos of 20 pixels in two classes that differ in color, under noise, in class folders below
 /// `train` and `val`.
 pub fn photos(folder: &Path, classes: [&str; 2], train: usize, val: usize) -> io::Result<()> {
     for (part, count) in [("train", train), ("val", val)] {

@@ -12,8 +12,8 @@ use plotters::{
 
 use super::{DrawError, FONT};
 
-/// Colours that differ for the colour-blind too (Okabe and Ito).
-pub const COLOURS: [RGBColor; 7] = [
+/// Colors that differ for the color-blind too (Okabe and Ito).
+pub const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),

@@ -11,7 +11,7 @@ use plotters::{
 
 use super::{
     DrawError, Picture,
-    chart::{COLOURS, Frame, chart, label, legend, span},
+    chart::{COLORS, Frame, chart, label, legend, span},
 };
 use crate::run::EpochRow;
 
@@ -100,9 +100,9 @@ impl Picture for Curves {
         let frame = Frame { title: &self.title, across: "epoch", up: "", whole: true };
         let mut chart = chart(area, &frame, across, up)?;
         for (place, line) in self.lines.iter().enumerate() {
-            let style = COLOURS[place % COLOURS.len()].stroke_width(2);
+            let style = COLORS[place % COLORS.len()].stroke_width(2);
             let finite = line.points.iter().copied().filter(|point| point.1.is_finite());
-            let dashed = place >= COLOURS.len();
+            let dashed = place >= COLORS.len();
             let drawn = match dashed {
                 false => chart.draw_series(LineSeries::new(finite, style).point_size(2))?,
                 true => chart.draw_series(DashedLineSeries::new(finite, 6, 4, style))?,

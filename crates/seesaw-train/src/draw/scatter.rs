@@ -8,7 +8,7 @@ use plotters::{
 
 use super::{
     DrawError, Picture,
-    chart::{COLOURS, Frame, chart, label, legend, span},
+    chart::{COLORS, Frame, chart, label, legend, span},
 };
 
 /// Scores of things over what they cost.
@@ -53,14 +53,14 @@ impl Picture for Scatter {
         let scores = span(self.groups.iter().flat_map(|group| group.scores.iter().copied()));
         let frame = Frame { title: &self.title, across: &self.across, up: &self.up, whole: false };
         let mut chart = chart(area, &frame, costs, scores)?;
-        for (group, colour) in self.groups.iter().zip(COLOURS.into_iter().cycle()) {
+        for (group, color) in self.groups.iter().zip(COLORS.into_iter().cycle()) {
             let each = group.scores.iter().map(|score| (group.cost, *score));
-            chart.draw_series(each.map(|at| Cross::new(at, 4, colour.stroke_width(2))))?;
-            let mean = Circle::new((group.cost, group.mean()), 6, colour.mix(0.6).filled());
+            chart.draw_series(each.map(|at| Cross::new(at, 4, color.stroke_width(2))))?;
+            let mean = Circle::new((group.cost, group.mean()), 6, color.mix(0.6).filled());
             chart
                 .draw_series([mean])?
                 .label(label(&group.name))
-                .legend(move |(x, y)| Circle::new((x + 9, y), 5, colour.mix(0.6).filled()));
+                .legend(move |(x, y)| Circle::new((x + 9, y), 5, color.mix(0.6).filled()));
         }
         legend(&mut chart, SeriesLabelPosition::MiddleRight)
     }

@@ -25,7 +25,7 @@ const LETTERS: usize = 28;
 /// A photo of a sheet.
 #[derive(Debug, Clone)]
 pub struct Tile {
-    /// The photo, of any size; its centre is shown.
+    /// The photo, of any size; its center is shown.
     pub photo: RgbImage,
     /// The first line below, such as the true class.
     pub truth: String,

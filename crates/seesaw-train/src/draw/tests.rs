@@ -33,15 +33,15 @@ fn both(picture: &impl Picture) -> (RgbImage, String) {
     (image, std::fs::read_to_string(svg).unwrap())
 }
 
-fn has_colour(image: &RgbImage, colour: [u8; 3]) -> bool {
-    image.pixels().chunks_exact(3).any(|pixel| pixel == colour)
+fn has_color(image: &RgbImage, color: [u8; 3]) -> bool {
+    image.pixels().chunks_exact(3).any(|pixel| pixel == color)
 }
 
 #[test]
 fn curves_of_many_epochs_and_of_none() {
     for (_, curves) in training_curves(&rows()) {
         let (image, svg) = both(&curves);
-        assert!(has_colour(&image, [0, 114, 178]), "the first line");
+        assert!(has_color(&image, [0, 114, 178]), "the first line");
         assert!(svg.contains(&curves.title) && svg.contains(&curves.lines[0].name));
     }
     for rows in [&rows()[..0], &rows()[..1]] {
@@ -65,7 +65,7 @@ fn a_line_a_run() {
     assert_eq!(columns.iter().map(|(name, _)| *name).collect::<Vec<_>>(), all);
     let (image, svg) = both(&columns[3].1);
     assert!(names().all(|name| svg.contains(&name)));
-    assert!(has_colour(&image, [0, 114, 178]) && has_colour(&image, [213, 94, 0]));
+    assert!(has_color(&image, [0, 114, 178]) && has_color(&image, [213, 94, 0]));
     assert_eq!(columns[3].1.lines[8].points[11], (12.0, 95.0));
     // Lines eight and nine are dashed: they are many short ones.
     let strokes = |run: usize| both(&run_curves(&runs[run..]).pop().unwrap().1).1;
@@ -133,8 +133,8 @@ fn matrices_of_few_and_of_many_classes() {
         (0..classes).for_each(|i| counts[i * classes + i] = 7);
         counts[1] = 7;
         let (image, svg) = both(&Confusion { counts: &counts, names: &names });
-        assert!(has_colour(&image, [0, 90, 160]), "a class that is always right");
-        assert!(has_colour(&image, [228, 158, 128]), "half of the first class is wrong");
+        assert!(has_color(&image, [0, 90, 160]), "a class that is always right");
+        assert!(has_color(&image, [228, 158, 128]), "half of the first class is wrong");
         assert_eq!(svg.contains("class number 1"), classes <= 60);
     }
 }

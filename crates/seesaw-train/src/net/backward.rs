@@ -3,16 +3,16 @@
 //! inputs, and the sums that the batch norm in front needs.
 
 use seesaw_kernels::{
-    BLOCK,
-    layout::blocks,
+    CBLOCK,
+    layout::cblocks,
     train::{
-        Affine, Ahead, Combined, DepthwiseTraining, Grid, Masked, Normalised, PointwiseTraining,
-        Span, SpanMut, Storage, Sums, Upcoming, channel_pairs, pixel_pairs,
+        Affine, Combined, DepthwiseTraining, Grid, Masked, Normalized, PixelSpan, PixelSpanMut,
+        PointwiseTraining, Prefetch, PrefetchMap, Storage, Sums, channel_pairs, pixel_pairs,
     },
 };
 
 use super::{
-    forward::{Raw, Source},
+    forward::{PreNorm, Source},
     norm::Norm,
     parts::{Context, Loops, split, split_mut, total},
     shape::{Size, behind, map_len, stored_len},
@@ -21,8 +21,8 @@ use super::{
 
 /// The gradient in front of a batch norm: of the map that the norm's outputs are.
 #[derive(Clone, Copy)]
-pub(super) struct Behind<'a> {
-    /// Gradient of the normalised map, where ReLU6 clips already 0.
+pub(super) struct OutputGrad<'a> {
+    /// Gradient of the normalized map, where ReLU6 clips already 0.
     pub gradient: &'a [f32],
     /// The convolution's outputs.
     pub raw: &'a [f32],
@@ -33,17 +33,17 @@ pub(super) struct Behind<'a> {
 
 /// What lies around a convolution on the way back.
 #[derive(Clone, Copy)]
-pub(super) struct Around<'a> {
+pub(super) struct BackwardArgs<'a> {
     /// Input and output channels.
     pub channels: (usize, usize),
     /// Of the inputs.
     pub size: Size,
-    pub behind: Behind<'a>,
+    pub behind: OutputGrad<'a>,
     /// What the convolution read.
     pub input: Source<'a>,
     /// The map and the batch norm that this came from. The input and the gradient of the inputs are
     /// in the storage of this map.
-    pub front: Raw<'a>,
+    pub front: PreNorm<'a>,
     /// What is added to the gradient of the inputs.
     pub residual: Option<&'a [f32]>,
 }
@@ -60,7 +60,7 @@ struct Item<'a> {
     sums: Vec<Sums>,
 }
 
-impl<'a> Around<'a> {
+impl<'a> BackwardArgs<'a> {
     /// Cuts maps of `in_len` and `out_len` values an image into the batch's parts, each with a
     /// gradient of `len` weights of its own.
     fn cut(
@@ -70,7 +70,7 @@ impl<'a> Around<'a> {
         dx: &'a mut [f32],
         (weights, len): (&'a mut [f32], usize),
     ) -> Vec<Item<'a>> {
-        let Behind { gradient, raw, .. } = self.behind;
+        let OutputGrad { gradient, raw, .. } = self.behind;
         let mut residual = self.residual.map(|map| split(map, part, in_len));
         let ins = split(self.input.map(), part, in_len).zip(split(self.front.map, part, in_len));
         let outs = split(gradient, part, out_len).zip(split(raw, part, out_len));
@@ -85,7 +85,7 @@ impl<'a> Around<'a> {
                 residual: residual.as_mut().and_then(Iterator::next),
                 dx,
                 weights,
-                sums: vec![[[0.0; BLOCK]; 2]; blocks(self.channels.0)],
+                sums: vec![[[0.0; CBLOCK]; 2]; cblocks(self.channels.0)],
             })
             .collect()
     }
@@ -93,22 +93,22 @@ impl<'a> Around<'a> {
 
 impl<'a> Item<'a> {
     /// What the strip behind `strip` will read; a map that is read twice, where the input is
-    /// [`Source::Raw`], is there once.
+    /// [`Source::PreNorm`], is there once.
     fn upcoming(
         &self,
         strip: Strip,
         behind: Storage,
         input: Source<'_>,
-    ) -> impl Iterator<Item = Upcoming<'a>> {
+    ) -> impl Iterator<Item = PrefetchMap<'a>> {
         let first = strip.first + strip.count;
         let front = input.storage();
         let maps =
             [(self.gradient, behind), (self.raw, behind), (self.input, front), (self.front, front)];
-        let distinct = if let Source::Raw(_) = input { 3 } else { 4 };
+        let distinct = if let Source::PreNorm(_) = input { 3 } else { 4 };
         maps.into_iter().take(distinct).map(move |(map, storage)| {
             let pixel = storage.pixel();
             let map = if first < strip.pixels { &map[first * pixel..] } else { &[] };
-            Upcoming { map, stride: strip.pixels * pixel, pixel }
+            PrefetchMap { map, stride: strip.pixels * pixel, pixel }
         })
     }
 
@@ -118,37 +118,37 @@ impl<'a> Item<'a> {
         &mut self,
         loops: &Loops,
         conv: &PointwiseTraining,
-        (behind, input): (Behind<'_>, Source<'_>),
+        (behind, input): (OutputGrad<'_>, Source<'_>),
         strip: Strip,
         (dy, x): (&mut [f32], &mut [f32]),
     ) {
         let (count, loops) = (strip.count, loops.of(Storage::F32));
-        let blocks = dy.chunks_exact_mut(count * BLOCK).zip(&behind.norm.combination);
+        let blocks = dy.chunks_exact_mut(count * CBLOCK).zip(&behind.norm.combination);
         for (block, (dy, by)) in blocks.enumerate() {
             let place = strip.of(block, Storage::F32);
             let (gradient, raw) = (&self.gradient[place.clone()], &self.raw[place]);
             loops.combine(gradient, raw, by, dy, Grid::LINE);
         }
-        let dy = Span { map: dy, pixels: count, first: 0 };
+        let dy = PixelSpan { map: dy, pixels: count, first: 0 };
         let upcoming: Vec<_> = self.upcoming(strip, behind.storage, input).collect();
-        let ahead = Ahead::new(&upcoming);
+        let ahead = Prefetch::new(&upcoming);
         match input {
             Source::Kept(_) => {
-                let x = Span { map: self.input, pixels: strip.pixels, first: strip.first };
+                let x = PixelSpan { map: self.input, pixels: strip.pixels, first: strip.first };
                 conv.accumulate(x, dy, self.weights, count, ahead);
             }
-            Source::Raw(raw) => {
-                let blocks = x.chunks_exact_mut(count * BLOCK).zip(&raw.norm.affine);
+            Source::PreNorm(raw) => {
+                let blocks = x.chunks_exact_mut(count * CBLOCK).zip(&raw.norm.affine);
                 for (block, (x, by)) in blocks.enumerate() {
                     let input = &self.input[strip.of(block, Storage::F32)];
                     loops.affine(input, by, None, x, Grid::LINE);
                 }
-                let x = Span { map: x, pixels: count, first: 0 };
+                let x = PixelSpan { map: x, pixels: count, first: 0 };
                 conv.accumulate(x, dy, self.weights, count, ahead);
             }
         }
         // What was read is no longer needed: its gradient takes its place.
-        conv.backward(dy, SpanMut { map: x, pixels: count, first: 0 }, count);
+        conv.backward(dy, PixelSpanMut { map: x, pixels: count, first: 0 }, count);
     }
 
     /// The same for a convolution in pairs.
@@ -156,7 +156,7 @@ impl<'a> Item<'a> {
         &mut self,
         loops: &Loops,
         conv: &PointwiseTraining,
-        (behind, input): (Behind<'_>, Source<'_>),
+        (behind, input): (OutputGrad<'_>, Source<'_>),
         strip: Strip,
         (dy, x): (&mut [f32], &mut [f32]),
     ) {
@@ -174,21 +174,21 @@ impl<'a> Item<'a> {
             let combined = Combined { gradient, raw, by };
             loops.narrowing(behind.storage).combine(&combined, dy_channels, dy_pixels);
         }
-        let inputs = x.len() / (count * BLOCK);
+        let inputs = x.len() / (count * CBLOCK);
         let x_pixels = &mut x[..inputs * pixels];
         for (block, x) in x_pixels.chunks_exact_mut(pixels).enumerate() {
             let affine = match input {
                 Source::Kept(_) => &Affine::IDENTITY,
-                Source::Raw(raw) => &raw.norm.affine[block],
+                Source::PreNorm(raw) => &raw.norm.affine[block],
             };
             let raw = &self.input[strip.of(block, input.storage())];
-            let map = Normalised { raw, affine, residual: None };
+            let map = Normalized { raw, affine, residual: None };
             loops.narrowing(input.storage()).pixels(&map, x);
         }
         let pairs = count.div_ceil(2);
-        let of = |map| Span { map, pixels: pairs, first: 0 };
+        let of = |map| PixelSpan { map, pixels: pairs, first: 0 };
         let upcoming: Vec<_> = self.upcoming(strip, behind.storage, input).collect();
-        let ahead = Ahead::new(&upcoming);
+        let ahead = Prefetch::new(&upcoming);
         conv.accumulate(of(x_pixels), of(dy_pixels), self.weights, pairs, ahead);
         conv.backward_pairs(dy_channels, x, count);
     }
@@ -201,11 +201,11 @@ impl<'a> Item<'a> {
 pub(super) fn pointwise(
     context: &mut Context<'_>,
     conv: &PointwiseTraining,
-    around: Around<'_>,
+    around: BackwardArgs<'_>,
     dx: &mut [f32],
     packed: &mut [f32],
 ) -> Vec<Sums> {
-    let Around { channels: (inputs, outputs), size, behind, input, front, .. } = around;
+    let BackwardArgs { channels: (inputs, outputs), size, behind, input, front, .. } = around;
     let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
     let in_len = stored_len(front.storage, inputs, size);
     let out_len = stored_len(behind.storage, outputs, size);
@@ -225,7 +225,7 @@ pub(super) fn pointwise(
                 item.take_back(&loops, conv, (behind, input), strip, maps);
             }
             let (_, x) = scratch.pair(0, x_len);
-            let blocks = x.chunks_exact(count * BLOCK).zip(&mut item.sums);
+            let blocks = x.chunks_exact(count * CBLOCK).zip(&mut item.sums);
             for (block, (gradient, sums)) in blocks.enumerate() {
                 let place = strip.of(block, front.storage);
                 let masked = Masked {
@@ -249,23 +249,23 @@ pub(super) fn pointwise(
 pub(super) fn depthwise(
     context: &mut Context<'_>,
     conv: &DepthwiseTraining,
-    around: Around<'_>,
+    around: BackwardArgs<'_>,
     dx: &mut [f32],
     taps: &mut [f32],
 ) -> Vec<Sums> {
-    let Around { channels: (channels, _), size, behind: after, input, front, .. } = around;
+    let BackwardArgs { channels: (channels, _), size, behind: after, input, front, .. } = around;
     let (stride, loops, part) = (conv.stride(), context.loops, context.part());
     let small = behind(size, stride);
     let in_len = stored_len(front.storage, channels, size);
     let out_len = stored_len(after.storage, channels, small);
-    let taps_len = blocks(channels) * 9 * BLOCK;
+    let taps_len = cblocks(channels) * 9 * CBLOCK;
     let mut items = around.cut(part, (in_len, out_len), dx, (taps, taps_len));
     let plane = size.0 * size.1 * front.storage.pixel();
     let small_plane = small.0 * small.1 * after.storage.pixel();
-    let (padded, width) = ((size.0 + 2) * (size.1 + 2) * BLOCK, size.1 + 2);
+    let (padded, width) = ((size.0 + 2) * (size.1 + 2) * CBLOCK, size.1 + 2);
     context.run(&mut items, |item, scratch| {
         let images = item.input.len() / in_len;
-        let (both, back) = scratch.pair(2 * padded, size.0 * size.1 * BLOCK);
+        let (both, back) = scratch.pair(2 * padded, size.0 * size.1 * CBLOCK);
         let (x, dy) = both.split_at_mut(padded);
         x.fill(0.0);
         dy.fill(0.0);
@@ -276,10 +276,10 @@ pub(super) fn depthwise(
             let block = i / images;
             input.pad(&loops, block, map, size.1, x);
             let behind = i * small_plane..(i + 1) * small_plane;
-            let (by, inner) = (&after.norm.combination[block], &mut dy[(width + 1) * BLOCK..]);
+            let (by, inner) = (&after.norm.combination[block], &mut dy[(width + 1) * CBLOCK..]);
             let (gradient, raw) = (&item.gradient[behind.clone()], &item.raw[behind]);
             loops.of(after.storage).combine(gradient, raw, by, inner, grid);
-            conv.accumulate(x, dy, size, &mut item.weights[block * 9 * BLOCK..][..9 * BLOCK]);
+            conv.accumulate(x, dy, size, &mut item.weights[block * 9 * CBLOCK..][..9 * CBLOCK]);
             conv.backward(block, dy, size, back);
             let masked = Masked {
                 gradient: back,

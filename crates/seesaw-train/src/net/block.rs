@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
-use seesaw_arch::{Block, Middle};
+use seesaw_arch::{Block, ChannelOrder};
 use seesaw_kernels::{
-    BLOCK, IsaToken, KernelError,
+    CBLOCK, IsaToken, KernelError,
     train::{DepthwiseTraining, MapBuffer, PointwiseTraining, Storage},
 };
 
 use super::{
     Precision,
-    backward::{self, Around, Behind},
-    forward::{self, Ahead, Raw, Source},
+    backward::{self, BackwardArgs, OutputGrad},
+    forward::{self, ForwardArgs, PreNorm, Source},
     norm::Norm,
     parts::Context,
     shape::{Size, behind, map_len, places, stored_len},
@@ -20,23 +20,23 @@ use crate::layout::{Layout, State};
 
 /// Outputs of a convolution, and its batch norm.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct Activation {
     pub raw: MapBuffer,
     pub storage: Storage,
     pub norm: Norm,
 }
 
-impl Stage {
+impl Activation {
     pub fn new(norm: Norm, storage: Storage) -> Self {
         Self { raw: MapBuffer::default(), storage, norm }
     }
 
-    pub fn as_raw(&self) -> Raw<'_> {
-        Raw { map: &self.raw, storage: self.storage, norm: &self.norm }
+    pub fn as_raw(&self) -> PreNorm<'_> {
+        PreNorm { map: &self.raw, storage: self.storage, norm: &self.norm }
     }
 
-    pub fn behind<'a>(&'a self, gradient: &'a [f32]) -> Behind<'a> {
-        Behind { gradient, raw: &self.raw, storage: self.storage, norm: &self.norm }
+    pub fn behind<'a>(&'a self, gradient: &'a [f32]) -> OutputGrad<'a> {
+        OutputGrad { gradient, raw: &self.raw, storage: self.storage, norm: &self.norm }
     }
 }
 
@@ -79,11 +79,11 @@ pub(super) struct TrainBlock {
     pub size: Size,
     /// Number of its first convolution among the net's.
     first_layer: usize,
-    pub expand: Option<(Weighted<PointwiseTraining>, Stage)>,
+    pub expand: Option<(Weighted<PointwiseTraining>, Activation)>,
     pub depthwise: Weighted<DepthwiseTraining>,
     /// The place of each depthwise channel.
     pub places: Vec<usize>,
-    pub middle: Stage,
+    pub middle: Activation,
     pub project: Weighted<PointwiseTraining>,
 }
 
@@ -107,8 +107,8 @@ impl TrainBlock {
         size: Size,
         first_layer: usize,
         tensors: &mut Tensors<'_>,
-    ) -> Result<(Self, Stage), KernelError> {
-        let middle = Middle::new(block);
+    ) -> Result<(Self, Activation), KernelError> {
+        let middle = ChannelOrder::new(block);
         let inputs: Vec<usize> = (0..block.input).collect();
         let expand = match &block.expand {
             None => None,
@@ -118,7 +118,7 @@ impl TrainBlock {
                 let conv = precision.pointwise(token, channels, &groups)?;
                 let weights = tensors.next();
                 let norm = tensors.norm(middle.before.clone(), block.activate_expand);
-                Some((Weighted { conv, weights }, Stage::new(norm, precision.wide())))
+                Some((Weighted { conv, weights }, Activation::new(norm, precision.wide())))
             }
         };
         let conv = DepthwiseTraining::new(token, block.expanded, block.stride)?;
@@ -137,10 +137,10 @@ impl TrainBlock {
             expand,
             depthwise,
             places: middle.after,
-            middle: Stage::new(depthwise_norm, precision.wide()),
+            middle: Activation::new(depthwise_norm, precision.wide()),
             project,
         };
-        Ok((new, Stage::new(norm, Storage::F32)))
+        Ok((new, Activation::new(norm, Storage::F32)))
     }
 
     /// Of the outputs.
@@ -168,14 +168,14 @@ impl TrainBlock {
         stored_len(self.middle.storage, self.shape.expanded, self.size)
     }
 
-    /// Runs the block on what `front` normalises, `residual` added, which goes to `kept`.
+    /// Runs the block on what `front` normalizes, `residual` added, which goes to `kept`.
     pub fn forward(
         &mut self,
         context: &mut Context<'_>,
         state: &mut State,
-        (front, residual): (&Stage, Option<&[f32]>),
+        (front, residual): (&Activation, Option<&[f32]>),
         kept: &mut [f32],
-        out: &mut Stage,
+        out: &mut Activation,
     ) {
         let (inputs, expanded, outputs) = self.channels();
         let (size, small) = (self.size, self.out());
@@ -184,15 +184,15 @@ impl TrainBlock {
         let source = match &mut self.expand {
             Some((expand, stage)) => {
                 let channels = (inputs, expanded);
-                let ahead = Ahead { channels, size, input: front.as_raw(), residual };
+                let ahead = ForwardArgs { channels, size, input: front.as_raw(), residual };
                 let map = (&mut stage.raw[..], stage.storage);
                 let sums = forward::pointwise(context, &expand.conv, ahead, Some(kept), map);
                 stage.norm.observe(&sums, count(size), state);
                 context.clock.forward(self.first_layer);
-                Source::Raw(stage.as_raw())
+                Source::PreNorm(stage.as_raw())
             }
             None => {
-                forward::normalise(context, inputs, size, front.as_raw(), residual, kept);
+                forward::normalize(context, inputs, size, front.as_raw(), residual, kept);
                 Source::Kept(kept)
             }
         };
@@ -202,7 +202,7 @@ impl TrainBlock {
         context.clock.forward(project_layer - 1);
 
         let (channels, input) = ((expanded, outputs), self.middle.as_raw());
-        let ahead = Ahead { channels, size: small, input, residual: None };
+        let ahead = ForwardArgs { channels, size: small, input, residual: None };
         let map = (&mut out.raw[..], out.storage);
         let sums = forward::pointwise(context, &self.project.conv, ahead, None, map);
         out.norm.observe(&sums, count(small), state);
@@ -214,7 +214,7 @@ impl TrainBlock {
         &mut self,
         context: &mut Context<'_>,
         parameters: &[f32],
-        (front, kept, out): (&mut Stage, &[f32], &Stage),
+        (front, kept, out): (&mut Activation, &[f32], &Activation),
         work: &mut Gradients,
         gradients: &mut [f32],
     ) {
@@ -229,18 +229,18 @@ impl TrainBlock {
         &mut self,
         context: &mut Context<'_>,
         parameters: &[f32],
-        out: &Stage,
+        out: &Activation,
         work: &mut Gradients,
         gradients: &mut [f32],
     ) {
         let (_, expanded, outputs) = self.channels();
         let (small, images) = (self.out(), context.images);
         let (conv, raw) = (&self.project.conv, self.middle.as_raw());
-        let around = Around {
+        let around = BackwardArgs {
             channels: (expanded, outputs),
             size: small,
             behind: out.behind(&work.narrow[0][..images * map_len(outputs, small)]),
-            input: Source::Raw(raw),
+            input: Source::PreNorm(raw),
             front: raw,
             residual: None,
         };
@@ -258,7 +258,7 @@ impl TrainBlock {
         &mut self,
         context: &mut Context<'_>,
         parameters: &[f32],
-        (front, kept): (&mut Stage, &[f32]),
+        (front, kept): (&mut Activation, &[f32]),
         work: &mut Gradients,
         gradients: &mut [f32],
     ) {
@@ -267,7 +267,7 @@ impl TrainBlock {
         let [dz, dx] = &mut work.narrow;
         let [behind, before] = &mut work.wide;
         let len = images * stored_len(self.middle.storage, expanded, self.out());
-        let around = Around {
+        let around = BackwardArgs {
             channels: (expanded, expanded),
             size,
             behind: self.middle.behind(&behind[..len]),
@@ -279,8 +279,12 @@ impl TrainBlock {
         let sums = match &self.expand {
             Some((_, stage)) => {
                 let raw = stage.as_raw();
-                let around =
-                    Around { input: Source::Raw(raw), front: raw, residual: None, ..around };
+                let around = BackwardArgs {
+                    input: Source::PreNorm(raw),
+                    front: raw,
+                    residual: None,
+                    ..around
+                };
                 let len = images * stored_len(stage.storage, expanded, size);
                 backward::depthwise(context, conv, around, &mut before[..len], packed)
             }
@@ -300,7 +304,7 @@ impl TrainBlock {
         &mut self,
         context: &mut Context<'_>,
         parameters: &[f32],
-        (front, kept): (&mut Stage, &[f32]),
+        (front, kept): (&mut Activation, &[f32]),
         work: &mut Gradients,
         gradients: &mut [f32],
     ) {
@@ -309,7 +313,7 @@ impl TrainBlock {
         let (size, images) = (self.size, context.images);
         let [dz, dx] = &mut work.narrow;
         let len = images * stored_len(stage.storage, expanded, size);
-        let around = Around {
+        let around = BackwardArgs {
             channels: (inputs, expanded),
             size,
             behind: stage.behind(&work.wide[1][..len]),
@@ -340,7 +344,7 @@ impl TrainBlock {
 fn unpack_taps(taps: &[f32], places: &[usize], gradient: &mut [f32]) {
     for (weights, place) in gradient.chunks_exact_mut(9).zip(places) {
         for (tap, weight) in weights.iter_mut().enumerate() {
-            *weight = taps[(place / BLOCK * 9 + tap) * BLOCK + place % BLOCK];
+            *weight = taps[(place / CBLOCK * 9 + tap) * CBLOCK + place % CBLOCK];
         }
     }
 }

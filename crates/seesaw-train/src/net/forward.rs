@@ -1,12 +1,12 @@
-//! The ways forward: each pass reads a map once, normalises it where it reads it, and takes the sums
+//! The ways forward: each pass reads a map once, normalizes it where it reads it, and takes the sums
 //! of what it writes.
 
 use seesaw_kernels::{
-    BLOCK,
-    layout::blocks,
+    CBLOCK,
+    layout::cblocks,
     train::{
-        DepthwiseTraining, Grid, Normalised, PointwiseTraining, Span, SpanMut, Storage, Sums,
-        channel_pairs,
+        DepthwiseTraining, Grid, Normalized, PixelSpan, PixelSpanMut, PointwiseTraining, Storage,
+        Sums, channel_pairs,
     },
 };
 
@@ -19,7 +19,7 @@ use super::{
 
 /// The outputs of a convolution and the batch norm behind it.
 #[derive(Clone, Copy)]
-pub(super) struct Raw<'a> {
+pub(super) struct PreNorm<'a> {
     /// For each part of the batch `[blocks][images][pixels]`.
     pub map: &'a [f32],
     pub storage: Storage,
@@ -28,13 +28,13 @@ pub(super) struct Raw<'a> {
 
 /// What a pointwise convolution reads.
 #[derive(Clone, Copy)]
-pub(super) struct Ahead<'a> {
+pub(super) struct ForwardArgs<'a> {
     /// Input and output channels.
     pub channels: (usize, usize),
     pub size: Size,
-    /// What is normalised on the way.
-    pub input: Raw<'a>,
-    /// What is added to the normalised map.
+    /// What is normalized on the way.
+    pub input: PreNorm<'a>,
+    /// What is added to the normalized map.
     pub residual: Option<&'a [f32]>,
 }
 
@@ -48,7 +48,7 @@ struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// Normalises a strip to `x` and convolves it to `y`.
+    /// Normalizes a strip to `x` and convolves it to `y`.
     fn convolve(
         &mut self,
         loops: &Loops,
@@ -58,7 +58,7 @@ impl Item<'_> {
         (x, y): (&mut [f32], &mut [f32]),
     ) {
         let loops = loops.of(Storage::F32);
-        let blocks = x.chunks_exact_mut(strip.count * BLOCK).zip(&norm.affine);
+        let blocks = x.chunks_exact_mut(strip.count * CBLOCK).zip(&norm.affine);
         for (block, (x, by)) in blocks.enumerate() {
             let place = strip.of(block, Storage::F32);
             let residual = self.residual.map(|map| &map[place.clone()]);
@@ -67,8 +67,8 @@ impl Item<'_> {
                 kept[place].copy_from_slice(x);
             }
         }
-        let of = |map| Span { map, pixels: strip.count, first: 0 };
-        conv.forward(of(x), SpanMut { map: y, pixels: strip.count, first: 0 }, strip.count);
+        let of = |map| PixelSpan { map, pixels: strip.count, first: 0 };
+        conv.forward(of(x), PixelSpanMut { map: y, pixels: strip.count, first: 0 }, strip.count);
     }
 
     /// The same for a convolution in pairs.
@@ -87,21 +87,21 @@ impl Item<'_> {
             let residual = self.residual.map(|map| &map[place.clone()]);
             let raw = &self.raw[strip.of(block, storage)];
             let kept = self.kept.as_mut().map(|kept| &mut kept[place]);
-            loops.narrowing(storage).channels(&Normalised { raw, affine, residual }, kept, x);
+            loops.narrowing(storage).channels(&Normalized { raw, affine, residual }, kept, x);
         }
         conv.forward_pairs(x, y, strip.count);
     }
 }
 
-/// A pointwise convolution of a normalised map, which goes to `kept` if it is wanted.
+/// A pointwise convolution of a normalized map, which goes to `kept` if it is wanted.
 pub(super) fn pointwise(
     context: &mut Context<'_>,
     conv: &PointwiseTraining,
-    ahead: Ahead<'_>,
+    ahead: ForwardArgs<'_>,
     kept: Option<&mut [f32]>,
     (out, out_storage): (&mut [f32], Storage),
 ) -> Vec<Sums> {
-    let Ahead { channels: (inputs, outputs), size, input, residual } = ahead;
+    let ForwardArgs { channels: (inputs, outputs), size, input, residual } = ahead;
     let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
     let in_len = stored_len(input.storage, inputs, size);
     let out_len = stored_len(out_storage, outputs, size);
@@ -114,7 +114,7 @@ pub(super) fn pointwise(
             residual: residual.as_mut().and_then(Iterator::next),
             kept: kept.as_mut().and_then(Iterator::next),
             out,
-            sums: vec![[[0.0; BLOCK]; 2]; blocks(outputs)],
+            sums: vec![[[0.0; CBLOCK]; 2]; cblocks(outputs)],
         })
         .collect();
     context.run(&mut items, |item, scratch| {
@@ -127,7 +127,7 @@ pub(super) fn pointwise(
             } else {
                 item.convolve(&loops, conv, input.norm, strip, (x, y));
             }
-            let blocks = y.chunks_exact(count * BLOCK).zip(&mut item.sums);
+            let blocks = y.chunks_exact(count * CBLOCK).zip(&mut item.sums);
             for (block, (y, sums)) in blocks.enumerate() {
                 let out = &mut item.out[strip.of(block, out_storage)];
                 loops.of(out_storage).moments(y, out, sums);
@@ -137,12 +137,12 @@ pub(super) fn pointwise(
     total(items.iter().map(|item| &item.sums))
 }
 
-/// Normalises a map.
-pub(super) fn normalise(
+/// Normalizes a map.
+pub(super) fn normalize(
     context: &mut Context<'_>,
     channels: usize,
     size: Size,
-    input: Raw<'_>,
+    input: PreNorm<'_>,
     residual: Option<&[f32]>,
     out: &mut [f32],
 ) {
@@ -153,7 +153,7 @@ pub(super) fn normalise(
         .map(|(raw, out)| (raw, residual.as_mut().and_then(Iterator::next), out))
         .collect();
     context.run(&mut items, |(raw, residual, out), _| {
-        let len = raw.len() / blocks(channels);
+        let len = raw.len() / cblocks(channels);
         let planes = raw.chunks_exact(len).zip(out.chunks_exact_mut(len));
         for (block, (raw, out)) in planes.enumerate() {
             let residual = residual.map(|map| &map[block * len..]);
@@ -166,8 +166,8 @@ pub(super) fn normalise(
 /// What a depthwise convolution reads.
 #[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
-    /// A map that is normalised on the way.
-    Raw(Raw<'a>),
+    /// A map that is normalized on the way.
+    PreNorm(PreNorm<'a>),
     /// A map as it is.
     Kept(&'a [f32]),
 }
@@ -175,14 +175,14 @@ pub(super) enum Source<'a> {
 impl<'a> Source<'a> {
     pub fn map(self) -> &'a [f32] {
         match self {
-            Source::Raw(raw) => raw.map,
+            Source::PreNorm(raw) => raw.map,
             Source::Kept(map) => map,
         }
     }
 
     pub fn storage(self) -> Storage {
         match self {
-            Source::Raw(raw) => raw.storage,
+            Source::PreNorm(raw) => raw.storage,
             Source::Kept(_) => Storage::F32,
         }
     }
@@ -190,15 +190,15 @@ impl<'a> Source<'a> {
     /// Writes block `block` of an image's plane into a plane with a border, which is left alone.
     pub fn pad(self, loops: &Loops, block: usize, plane: &[f32], cols: usize, padded: &mut [f32]) {
         let width = cols + 2;
-        let inner = &mut padded[(width + 1) * BLOCK..];
+        let inner = &mut padded[(width + 1) * CBLOCK..];
         match self {
-            Source::Raw(raw) => {
+            Source::PreNorm(raw) => {
                 let grid = Grid { cols, step: 1, row: width };
                 let affine = &raw.norm.affine[block];
                 loops.of(raw.storage).affine(plane, affine, None, inner, grid);
             }
             Source::Kept(_) => {
-                let rows = plane.chunks_exact(cols * BLOCK).zip(inner.chunks_mut(width * BLOCK));
+                let rows = plane.chunks_exact(cols * CBLOCK).zip(inner.chunks_mut(width * CBLOCK));
                 rows.for_each(|(row, padded)| padded[..row.len()].copy_from_slice(row));
             }
         }
@@ -220,14 +220,14 @@ pub(super) fn depthwise(
     let (part, loops) = (context.part(), context.loops);
     let mut items: Vec<_> = split(input.map(), part, in_len)
         .zip(split_mut(out, part, out_len))
-        .map(|(map, out)| (map, out, vec![[[0.0; BLOCK]; 2]; blocks(channels)]))
+        .map(|(map, out)| (map, out, vec![[[0.0; CBLOCK]; 2]; cblocks(channels)]))
         .collect();
     let plane = size.0 * size.1 * input.storage().pixel();
     let small_plane = small.0 * small.1 * out_storage.pixel();
     context.run(&mut items, |(map, out, sums), scratch| {
         let images = map.len() / in_len;
-        let y_len = small.0 * small.1 * BLOCK;
-        let (padded, y) = scratch.pair((size.0 + 2) * (size.1 + 2) * BLOCK, y_len);
+        let y_len = small.0 * small.1 * CBLOCK;
+        let (padded, y) = scratch.pair((size.0 + 2) * (size.1 + 2) * CBLOCK, y_len);
         padded.fill(0.0);
         let planes = map.chunks_exact(plane).zip(out.chunks_exact_mut(small_plane));
         for (i, (map, out)) in planes.enumerate() {

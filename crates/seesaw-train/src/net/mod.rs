@@ -18,16 +18,16 @@ mod strip;
 #[cfg(test)]
 mod tests;
 
-use block::{Gradients, Stage, Tensors, TrainBlock, Weighted};
+use block::{Activation, Gradients, Tensors, TrainBlock, Weighted};
 use clock::Clock;
 pub use clock::LayerTime;
 use parts::{Context, Loops, Scratch};
 pub use precision::Precision;
 use seesaw_arch::Net;
 use seesaw_kernels::{
-    BLOCK, Isa, IsaToken, KernelError, Team,
-    layout::blocks,
-    train::{MapBuffer, Places, PointwiseTraining, Storage},
+    CBLOCK, Isa, IsaToken, KernelError, Team,
+    layout::cblocks,
+    train::{GroupPlaces, MapBuffer, PointwiseTraining, Storage},
 };
 use shape::{map_len, stored_len};
 use stem::StemShape;
@@ -69,11 +69,11 @@ pub struct TrainNet {
     stem_shape: StemShape,
     blocks: Vec<TrainBlock>,
     /// Outputs of the stem and of each block.
-    stages: Vec<Stage>,
+    stages: Vec<Activation>,
     /// What each block and the head convolution read.
     kept: Vec<MapBuffer>,
     head: Weighted<PointwiseTraining>,
-    head_stage: Stage,
+    head_stage: Activation,
     head_channels: usize,
     classifier: Weighted<PointwiseTraining>,
     work: Gradients,
@@ -109,7 +109,7 @@ impl TrainNet {
             PointwiseTraining::new(token, channels, places, false)
         })?;
         let norm = tensors.norm((0..net.stem.channels).collect(), true);
-        let mut stages = vec![Stage::new(norm, Storage::F32)];
+        let mut stages = vec![Activation::new(norm, Storage::F32)];
         let blocks = trunk((token, precision), net, stem_shape.out(), &mut tensors, &mut stages)?;
         let head_channels = net.head.channels;
         let channels = (net.trunk_channels(), head_channels);
@@ -117,7 +117,7 @@ impl TrainNet {
             precision.pointwise(token, channels, places)
         })?;
         let head_stage =
-            Stage::new(tensors.norm((0..head_channels).collect(), true), precision.wide());
+            Activation::new(tensors.norm((0..head_channels).collect(), true), precision.wide());
         let channels = (head_channels, net.classes);
         let mut classifier = dense(channels, &mut tensors, |channels, places| {
             PointwiseTraining::new(token, channels, places, true)
@@ -258,7 +258,7 @@ impl TrainNet {
         self.work.narrow.iter_mut().for_each(|map| map.resize(images * narrow));
         self.work.wide.iter_mut().for_each(|map| map.resize(images * wide.max(head)));
         let packed = self.convolutions().map(|c| c.conv.packed_len()).max().unwrap_or(0);
-        let taps = self.blocks.iter().map(|b| blocks(b.shape.expanded) * 9 * BLOCK).max();
+        let taps = self.blocks.iter().map(|b| cblocks(b.shape.expanded) * 9 * CBLOCK).max();
         let parts = parts::parts(images);
         self.work.packed.resize(parts * packed.max(taps.unwrap_or(0)));
     }
@@ -320,7 +320,7 @@ impl TrainNet {
         let raw = self.stages[self.blocks.len()].as_raw();
         let (conv, stage) = (&self.head.conv, &mut self.head_stage);
         let channels = (trunk, head_channels);
-        let ahead = forward::Ahead { channels, size, input: raw, residual: skip };
+        let ahead = forward::ForwardArgs { channels, size, input: raw, residual: skip };
         let (kept, out) = (Some(&mut kept[0][..]), (&mut stage.raw[..], stage.storage));
         let sums = forward::pointwise(context, conv, ahead, kept, out);
         stage.norm.observe(&sums, count * size.0 * size.1, state);
@@ -343,7 +343,7 @@ impl TrainNet {
         let (team, loops, scratches) = (&self.team, self.loops, &mut self.scratches[..]);
         let clock = &mut self.clock;
         let context = &mut Context { team, loops, scratches, clock, images: count, back: false };
-        let mut features = vec![0.0; count * blocks(channels) * BLOCK];
+        let mut features = vec![0.0; count * cblocks(channels) * CBLOCK];
         head::pool(context, channels, size, self.head_stage.as_raw(), &mut features);
         let mask = head::dropout(self.dropout, dropout_seed, features.len());
         let drop = |features: &mut [f32]| {
@@ -383,7 +383,7 @@ impl TrainNet {
         let wide = &work.wide[0][..count * len];
         let (conv, channels) = (&self.head.conv, (trunk, self.head_channels));
         let dx = &mut work.narrow[0][..count * map_len(trunk, size)];
-        let around = backward::Around {
+        let around = backward::BackwardArgs {
             channels,
             size,
             behind: self.head_stage.behind(wide),
@@ -419,7 +419,7 @@ fn trunk(
     net: &Net,
     mut size: shape::Size,
     tensors: &mut Tensors<'_>,
-    stages: &mut Vec<Stage>,
+    stages: &mut Vec<Activation>,
 ) -> Result<Vec<TrainBlock>, TrainError> {
     let mut layer = 1;
     let mut blocks = Vec::new();
@@ -437,9 +437,9 @@ fn trunk(
 fn dense(
     (inputs, outputs): (usize, usize),
     tensors: &mut Tensors<'_>,
-    make: impl FnOnce((usize, usize), &[Places<'_>]) -> Result<PointwiseTraining, KernelError>,
+    make: impl FnOnce((usize, usize), &[GroupPlaces<'_>]) -> Result<PointwiseTraining, KernelError>,
 ) -> Result<Weighted<PointwiseTraining>, TrainError> {
     let (from, to): (Vec<usize>, Vec<usize>) = ((0..inputs).collect(), (0..outputs).collect());
-    let conv = make((inputs, outputs), &[Places { inputs: &from, outputs: &to }])?;
+    let conv = make((inputs, outputs), &[GroupPlaces { inputs: &from, outputs: &to }])?;
     Ok(Weighted { conv, weights: tensors.next() })
 }

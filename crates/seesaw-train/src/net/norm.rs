@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use seesaw_kernels::{
-    BLOCK,
-    layout::blocks,
-    train::{Affine, Combination, Lanes, Sums},
+    CBLOCK,
+    layout::cblocks,
+    train::{Affine, Lanes, NormGrad, Sums},
 };
 
 use crate::layout::State;
@@ -28,21 +28,21 @@ pub(super) struct Norm {
     beta: Range<usize>,
     /// Where its running means begin among the statistics; the variances follow.
     statistics: usize,
-    /// What normalises, for each block.
+    /// What normalizes, for each block.
     pub affine: Vec<Affine>,
     /// The batch's means, for each block.
     pub mean: Vec<Lanes>,
     /// One over the deviation, in the order of the channels.
     scale: Vec<f64>,
     /// The way back, for each block.
-    pub combination: Vec<Combination>,
+    pub combination: Vec<NormGrad>,
 }
 
 impl Norm {
     /// A batch norm whose scales and shifts lie one behind the other from `gamma` on.
     pub fn new(places: Vec<usize>, gamma: usize, statistics: usize, relu6: bool) -> Self {
-        let (channels, blocks) = (places.len(), blocks(places.len()));
-        let zero = [0.0; BLOCK];
+        let (channels, blocks) = (places.len(), cblocks(places.len()));
+        let zero = [0.0; CBLOCK];
         Self {
             places,
             gamma: gamma..gamma + channels,
@@ -51,10 +51,7 @@ impl Norm {
             affine: vec![Affine { scale: zero, shift: zero, relu6 }; blocks],
             mean: vec![zero; blocks],
             scale: vec![0.0; channels],
-            combination: vec![
-                Combination { of_gradient: zero, of_raw: zero, constant: zero };
-                blocks
-            ],
+            combination: vec![NormGrad { of_gradient: zero, of_raw: zero, constant: zero }; blocks],
         }
     }
 
@@ -66,7 +63,7 @@ impl Norm {
         let statistics = &mut state.statistics[self.statistics..][..2 * channels];
         let (means, variances) = statistics.split_at_mut(channels);
         for (channel, &place) in self.places.iter().enumerate() {
-            let (block, lane) = (place / BLOCK, place % BLOCK);
+            let (block, lane) = (place / CBLOCK, place % CBLOCK);
             let mean = sums[block][0][lane] / n;
             let variance = (sums[block][1][lane] / n - mean * mean).max(0.0);
             let scale = 1.0 / (variance + EPS).sqrt();
@@ -96,7 +93,7 @@ impl Norm {
     ) {
         let n = count as f64;
         for (channel, &place) in self.places.iter().enumerate() {
-            let (block, lane) = (place / BLOCK, place % BLOCK);
+            let (block, lane) = (place / CBLOCK, place % CBLOCK);
             let scale = self.scale[channel];
             let (beta, gamma) = (sums[block][0][lane], sums[block][1][lane] * scale);
             gradients[self.beta.start + channel] = beta as f32;

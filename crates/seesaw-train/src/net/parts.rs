@@ -8,8 +8,8 @@
 //! its images at once.
 
 use seesaw_kernels::{
-    BLOCK, IsaToken, Team,
-    train::{Elementwise, MapBuffer, Narrowing, Storage, Sums},
+    CBLOCK, IsaToken, Team,
+    train::{Bf16Kernels, MapBuffer, NormKernels, Storage, Sums},
 };
 
 use super::clock::Clock;
@@ -35,19 +35,19 @@ pub(super) struct Context<'a> {
 /// Batch norm's loops, for maps in either storage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Loops {
-    f32: (Elementwise, Narrowing),
-    bf16: (Elementwise, Narrowing),
+    f32: (NormKernels, Bf16Kernels),
+    bf16: (NormKernels, Bf16Kernels),
 }
 
 impl Loops {
     /// The loops that `token` opens.
     pub fn new(token: IsaToken) -> Self {
-        let of = |storage| (Elementwise::new(token, storage), Narrowing::new(token, storage));
+        let of = |storage| (NormKernels::new(token, storage), Bf16Kernels::new(token, storage));
         Self { f32: of(Storage::F32), bf16: of(Storage::Bf16) }
     }
 
     /// Those for maps in `storage`.
-    pub fn of(&self, storage: Storage) -> &Elementwise {
+    pub fn of(&self, storage: Storage) -> &NormKernels {
         match storage {
             Storage::F32 => &self.f32.0,
             Storage::Bf16 => &self.bf16.0,
@@ -55,7 +55,7 @@ impl Loops {
     }
 
     /// Those that write what convolutions in pairs read, from maps in `storage`.
-    pub fn narrowing(&self, storage: Storage) -> &Narrowing {
+    pub fn narrowing(&self, storage: Storage) -> &Bf16Kernels {
         match storage {
             Storage::F32 => &self.f32.1,
             Storage::Bf16 => &self.bf16.1,
@@ -130,7 +130,7 @@ pub(super) fn total<'a>(parts: impl IntoIterator<Item = &'a Vec<Sums>>) -> Vec<S
     let mut total: Vec<Sums> = Vec::new();
     for part in parts {
         if total.is_empty() {
-            total = vec![[[0.0; BLOCK]; 2]; part.len()];
+            total = vec![[[0.0; CBLOCK]; 2]; part.len()];
         }
         for (sum, value) in
             total.iter_mut().flatten().flatten().zip(part.iter().flatten().flatten())

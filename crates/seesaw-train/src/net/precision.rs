@@ -2,7 +2,7 @@
 
 use seesaw_kernels::{
     IsaToken, KernelError,
-    train::{Places, PointwiseTraining, Storage},
+    train::{GroupPlaces, PointwiseTraining, Storage},
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ impl Precision {
         self,
         token: IsaToken,
         channels: (usize, usize),
-        groups: &[Places<'_>],
+        groups: &[GroupPlaces<'_>],
     ) -> Result<PointwiseTraining, KernelError> {
         match self {
             Self::F32 => PointwiseTraining::new(token, channels, groups, false),

@@ -2,9 +2,9 @@
 
 use seesaw_arch::Groups;
 use seesaw_kernels::{
-    BLOCK,
-    layout::blocks,
-    train::{Places, Storage},
+    CBLOCK,
+    layout::cblocks,
+    train::{GroupPlaces, Storage},
 };
 
 /// Rows and columns of a map.
@@ -12,12 +12,12 @@ pub(super) type Size = (usize, usize);
 
 /// f32 of one image's map.
 pub(super) fn map_len(channels: usize, size: Size) -> usize {
-    blocks(channels) * size.0 * size.1 * BLOCK
+    cblocks(channels) * size.0 * size.1 * CBLOCK
 }
 
 /// The same of a map in `storage`.
 pub(super) fn stored_len(storage: Storage, channels: usize, size: Size) -> usize {
-    map_len(channels, size) / BLOCK * storage.pixel()
+    map_len(channels, size) / CBLOCK * storage.pixel()
 }
 
 /// Rows and columns behind a 3x3 convolution with padding 1.
@@ -30,11 +30,11 @@ pub(super) fn places<'a>(
     groups: &Groups,
     inputs: &'a [usize],
     outputs: &'a [usize],
-) -> Vec<Places<'a>> {
+) -> Vec<GroupPlaces<'a>> {
     let of = |channels: &[usize]| groups.ranges(channels.len()).unwrap_or_default();
     of(inputs)
         .into_iter()
         .zip(of(outputs))
-        .map(|(i, o)| Places { inputs: &inputs[i], outputs: &outputs[o] })
+        .map(|(i, o)| GroupPlaces { inputs: &inputs[i], outputs: &outputs[o] })
         .collect()
 }

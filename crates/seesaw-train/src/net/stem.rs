@@ -4,19 +4,19 @@
 //! convolution like the others. It is about a hundredth of a net's work.
 
 use seesaw_kernels::{
-    BLOCK,
-    layout::blocks,
-    train::{Ahead, Grid, PointwiseTraining, Span, SpanMut, Storage, Sums},
+    CBLOCK,
+    layout::cblocks,
+    train::{Grid, PixelSpan, PixelSpanMut, PointwiseTraining, Prefetch, Storage, Sums},
 };
 
 use super::{
-    backward::Behind,
+    backward::OutputGrad,
     parts::{Context, split, split_mut, total},
     shape::{Size, behind, map_len},
     strip::Strip,
 };
 
-/// Inputs of an output: three colours of a 3x3 window.
+/// Inputs of an output: three colors of a 3x3 window.
 pub(super) const WINDOW: usize = 27;
 
 /// What is known about the stem besides its weights.
@@ -49,7 +49,7 @@ impl StemShape {
             let (oy, ox) = ((first + pixel) / width, (first + pixel) % width);
             let len = (width - ox).min(count - pixel);
             for input in 0..WINDOW {
-                let (colour, ky, kx) = (input / 9, input % 9 / 3, input % 3);
+                let (color, ky, kx) = (input / 9, input % 9 / 3, input % 3);
                 let row = (oy * stride + ky).wrapping_sub(1);
                 if row >= rows {
                     continue;
@@ -57,11 +57,11 @@ impl StemShape {
                 // Only at the image's left edge is there a window's column that it has not.
                 let skip = usize::from(ox == 0 && kx == 0);
                 let from = (ox + skip) * stride + kx - 1;
-                let row = &image[(colour * rows + row) * cols..][..cols];
-                let to = &mut out[(input / BLOCK * count + pixel + skip) * BLOCK..];
-                let lanes = to.chunks_exact_mut(BLOCK).take(len - skip);
+                let row = &image[(color * rows + row) * cols..][..cols];
+                let to = &mut out[(input / CBLOCK * count + pixel + skip) * CBLOCK..];
+                let lanes = to.chunks_exact_mut(CBLOCK).take(len - skip);
                 for (lanes, value) in lanes.zip(row[from.min(cols)..].iter().step_by(stride)) {
-                    lanes[input % BLOCK] = *value;
+                    lanes[input % CBLOCK] = *value;
                 }
             }
             pixel += len;
@@ -82,7 +82,7 @@ pub(super) fn forward(
     let pixels = size.0 * size.1;
     let mut items: Vec<_> = split(images, part, shape.image_len())
         .zip(split_mut(out, part, len))
-        .map(|(images, out)| (images, out, vec![[[0.0; BLOCK]; 2]; blocks(shape.outputs)]))
+        .map(|(images, out)| (images, out, vec![[[0.0; CBLOCK]; 2]; cblocks(shape.outputs)]))
         .collect();
     context.run(&mut items, |(images, out, sums), scratch| {
         let all = out.len() / len * pixels;
@@ -91,12 +91,12 @@ pub(super) fn forward(
                 let (x, y) =
                     scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
                 shape.windows(planes, first, count, x);
-                let of = |map| Span { map, pixels: count, first: 0 };
-                conv.forward(of(x), SpanMut { map: y, pixels: count, first: 0 }, count);
+                let of = |map| PixelSpan { map, pixels: count, first: 0 };
+                conv.forward(of(x), PixelSpanMut { map: y, pixels: count, first: 0 }, count);
                 for (block, (y, sums)) in
-                    y.chunks_exact(count * BLOCK).zip(sums.iter_mut()).enumerate()
+                    y.chunks_exact(count * CBLOCK).zip(sums.iter_mut()).enumerate()
                 {
-                    let at = (block * all + image * pixels + first) * BLOCK;
+                    let at = (block * all + image * pixels + first) * CBLOCK;
                     loops.moments(y, &mut out[at..][..y.len()], sums);
                 }
             }
@@ -110,7 +110,7 @@ pub(super) fn backward(
     context: &mut Context<'_>,
     conv: &PointwiseTraining,
     shape: StemShape,
-    behind: Behind<'_>,
+    behind: OutputGrad<'_>,
     images: &[f32],
     packed: &mut [f32],
 ) {
@@ -130,14 +130,14 @@ pub(super) fn backward(
                 let (x, dy) =
                     scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
                 shape.windows(planes, first, count, x);
-                let blocks = dy.chunks_exact_mut(count * BLOCK).zip(&behind.norm.combination);
+                let blocks = dy.chunks_exact_mut(count * CBLOCK).zip(&behind.norm.combination);
                 for (block, (dy, by)) in blocks.enumerate() {
-                    let at = (block * all + image * pixels + first) * BLOCK..;
+                    let at = (block * all + image * pixels + first) * CBLOCK..;
                     let gradient = &gradient[at.clone()][..dy.len()];
                     loops.combine(gradient, &raw[at], by, dy, Grid::LINE);
                 }
-                let of = |map| Span { map, pixels: count, first: 0 };
-                conv.accumulate(of(x), of(dy), packed, count, Ahead::default());
+                let of = |map| PixelSpan { map, pixels: count, first: 0 };
+                conv.accumulate(of(x), of(dy), packed, count, Prefetch::default());
             }
         }
     });

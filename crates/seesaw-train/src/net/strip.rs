@@ -15,7 +15,7 @@ fn strip(pixels: usize, channels: usize) -> usize {
     pixels.div_ceil(strips).next_multiple_of(2).min(pixels)
 }
 
-/// Some neighbouring pixels of a part's map.
+/// Some neighboring pixels of a part's map.
 #[derive(Clone, Copy)]
 pub(super) struct Strip {
     /// Of the map.

@@ -23,7 +23,7 @@ impl Recipe {
         number("val_split", split, |x| positive(x) && x <= 0.9, "above 0, at most 0.9")?;
         let dropout = f64::from(self.dropout.unwrap_or(0.0));
         number("dropout", dropout, |x| (0.0..1.0).contains(&x), "from 0 to below 1")?;
-        number("centre", self.centre, |x| (0.1..=1.0).contains(&x), "from 0.1 to 1")?;
+        number("center", self.center, |x| (0.1..=1.0).contains(&x), "from 0.1 to 1")?;
         for (mean, std) in self.mean.iter().zip(self.std) {
             number("mean", f64::from(*mean), |x| x.abs() <= 1e3, "from -1000 to 1000")?;
             number("std", f64::from(std), |x| (1e-5..=1e3).contains(&x), "from 0.00001 to 1000")?;

@@ -66,9 +66,9 @@ pub struct Recipe {
     /// Standard deviation of red, green and blue of the photos.
     #[serde(default = "imagenet_std")]
     pub std: [f32; 3],
-    /// Share of a photo's shorter side that validation sees: the centre.
-    #[serde(default = "centre")]
-    pub centre: f64,
+    /// Share of a photo's shorter side that validation sees: the center.
+    #[serde(default = "center", alias = "centre")]
+    pub center: f64,
     /// The optimizer.
     pub optimizer: OptimizerSpec,
     /// How its learning rate changes.
@@ -227,7 +227,7 @@ impl Recipe {
     /// The same for images of another size.
     pub(crate) fn preprocess_at(&self, size: usize) -> seesaw_data::Preprocess {
         seesaw_data::Preprocess {
-            resize: (size as f64 / self.centre).round() as u32,
+            resize: (size as f64 / self.center).round() as u32,
             crop: size as u32,
             mean: self.mean,
             std: self.std,
@@ -252,7 +252,7 @@ fn is_one(count: &usize) -> bool {
     *count == 1
 }
 
-fn centre() -> f64 {
+fn center() -> f64 {
     0.875
 }
 

@@ -59,7 +59,7 @@ fn what_cannot_be_set_says_why_and_changes_nothing() {
     for (key, value, told) in [
         ("epoch", "3", "epochs"),
         ("optimizer.lr", "3", "rate"),
-        ("optimiser.rate", "3", "no table `optimiser`"),
+        ("optimizer.rate", "3", "no table `optimizer`"),
         ("epochs.x", "3", "no fields"),
         ("epochs", "many", "many"),
         ("epochs", "2.5", "2.5"),

@@ -152,7 +152,7 @@ impl Trainer {
         Ok(loss)
     }
 
-    /// A number for each batch; that neighbours differ in few bits is the generator's to handle.
+    /// A number for each batch; that neighbors differ in few bits is the generator's to handle.
     fn dropout_seed(&self) -> u64 {
         let seed = self.config.recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         seed.wrapping_add(self.progress().batches)

@@ -41,7 +41,7 @@ pub struct Start {
     pub out: PathBuf,
     /// Weights to begin with. With other classes, the linear layer begins anew.
     pub init: Option<PathBuf>,
-    /// A model whose logits are learnt from beside the labels.
+    /// A model whose logits are learned from beside the labels.
     pub teacher: Option<PathBuf>,
     /// Takes this many images for training, and as many for validation: a quick trial.
     pub limit: Option<usize>,
@@ -60,7 +60,7 @@ impl Start {
     }
 }
 
-/// What may differ from machine to machine without a change to what is learnt, but for the
+/// What may differ from machine to machine without a change to what is learned, but for the
 /// instruction set, which rounds in its own way.
 #[derive(Debug, Clone)]
 pub struct Machine {

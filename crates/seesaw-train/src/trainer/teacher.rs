@@ -1,4 +1,4 @@
-//! Another model whose logits are learnt from.
+//! Another model whose logits are learned from.
 
 use std::{borrow::Cow, path::Path};
 
@@ -37,7 +37,7 @@ impl TeacherModel {
             let ours = &config.preprocess;
             if (theirs.mean, theirs.std) != (ours.mean, ours.std) {
                 return Err(TrainError::Setup(format!(
-                    "the teacher {} sees images normalised with mean {:?} and std {:?}; the recipe \
+                    "the teacher {} sees images normalized with mean {:?} and std {:?}; the recipe \
                      must have the same: `--set mean=... --set std=...`",
                     path.display(),
                     theirs.mean,

@@ -15,7 +15,7 @@ use seesaw_train::draw::{DrawError, Picture, write_picture};
 use super::{Bench, Step};
 use crate::failure::Failure;
 
-/// Colours that differ for the colour-blind too (Okabe and Ito), and the layers they stand for.
+/// Colors that differ for the color-blind too (Okabe and Ito), and the layers they stand for.
 const KINDS: [(&str, RGBColor); 4] = [
     ("expand", RGBColor(0, 114, 178)),
     ("depthwise", RGBColor(213, 94, 0)),
@@ -69,7 +69,7 @@ impl Point {
         if step.parts.is_empty() {
             return vec![point(step, step.name.clone())];
         }
-        // `block 3` is `3`: the colour tells the layer.
+        // `block 3` is `3`: the color tells the layer.
         let label = step.name.trim_start_matches("block ");
         step.parts.iter().map(|part| point(part, label.to_owned())).collect()
     }
@@ -107,17 +107,17 @@ impl Picture for Roofline {
         chart
             .draw_series(LineSeries::new(roof, BLACK.stroke_width(2)))?
             .label(format!("peak {:.0} GFLOP/s, memory {:.1} GB/s", self.peak, self.memory));
-        for (kind, (name, colour)) in KINDS.iter().enumerate() {
+        for (kind, (name, color)) in KINDS.iter().enumerate() {
             let points = || self.points.iter().filter(|p| p.kind == kind);
             let circle = |p: &Point| {
                 let radius = (RADIUS * p.time_share.sqrt()).max(3.0) as i32;
-                Circle::new((p.intensity, p.gflops), radius, colour.mix(0.6).filled())
+                Circle::new((p.intensity, p.gflops), radius, color.mix(0.6).filled())
             };
             let share: f64 = points().map(|p| p.time_share).sum();
             chart
                 .draw_series(points().map(circle))?
                 .label(format!("{name}, {:.0} % of the time", 100.0 * share))
-                .legend(|at| Circle::new(at, 6, colour.mix(0.6).filled()));
+                .legend(|at| Circle::new(at, 6, color.mix(0.6).filled()));
         }
         let named = self.points.iter().filter(|p| p.time_share >= NAMED_FROM);
         chart.draw_series(named.map(|p| {

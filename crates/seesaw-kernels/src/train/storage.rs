@@ -1,9 +1,9 @@
 //! How maps hold their values between two passes.
 
-use crate::simd::{BLOCK, Narrow, Vector};
+use crate::simd::{Bf16Vector, CBLOCK, Vector};
 
-/// Slots of a pixel of a block: pairs of neighbouring channels.
-pub(super) const SLOTS: usize = BLOCK / 2;
+/// Slots of a pixel of a block: pairs of neighboring channels.
+pub(super) const SLOTS: usize = CBLOCK / 2;
 
 /// How a map holds its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Storage {
     /// f32, or pairs in their place, of a pixel of a block.
     pub fn pixel(self) -> usize {
         match self {
-            Self::F32 => BLOCK,
+            Self::F32 => CBLOCK,
             Self::Bf16 => SLOTS,
         }
     }
@@ -42,7 +42,7 @@ pub(super) trait Stored<V> {
 pub(super) struct Plain;
 
 impl<V: Vector> Stored<V> for Plain {
-    const PIXEL: usize = BLOCK;
+    const PIXEL: usize = CBLOCK;
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> V {
@@ -61,7 +61,7 @@ impl<V: Vector> Stored<V> for Plain {
 /// when the next pass reads it.
 pub(super) struct Rounded;
 
-impl<V: Narrow> Stored<V> for Rounded {
+impl<V: Bf16Vector> Stored<V> for Rounded {
     const PIXEL: usize = SLOTS;
 
     #[inline(always)]

@@ -10,10 +10,10 @@ use crate::{
         kernel::{Run, Source, Target},
         paired, run_panel,
     },
-    simd::{self, BLOCK},
+    simd::{self, CBLOCK},
 };
 
-use super::stored::SLOTS;
+use super::storage::SLOTS;
 
 /// One direction of a convolution: weights packed in pairs of inputs, and the number of the weight
 /// that each half of a pair is, from 1; 0 is padding.
@@ -33,7 +33,7 @@ impl Paired {
             sources: Vec::new(),
         };
         for panel in &packed.panels {
-            let lanes = panel.width * BLOCK;
+            let lanes = panel.width * CBLOCK;
             let (weights, first_run) = (new.sources.len(), new.packed.runs.len());
             // No biases: the row in front is 0.
             new.sources.extend(std::iter::repeat_n([0; 2], lanes));
@@ -58,7 +58,7 @@ impl Paired {
     /// Adds a run in slots, and the slots' weights from `rows`. A pair of which the run has only one
     /// half gets 0 for the other.
     fn pair_run(&mut self, run: Run, rows: &mut slice::ChunksExact<'_, u32>, lanes: usize) {
-        let end = run.lane + run.full * BLOCK as u32 + run.rest;
+        let end = run.lane + run.full * CBLOCK as u32 + run.rest;
         let first = run.lane / 2;
         for slot in first..end.div_ceil(2) {
             let mut half = |lane: u32| {
@@ -88,7 +88,7 @@ impl Paired {
     pub unsafe fn run(&self, x: *const f32, out: *mut f32, pixels: usize) {
         let target = Target {
             data: out,
-            block_stride: pixels * BLOCK,
+            block_stride: pixels * CBLOCK,
             cols: pixels,
             row_gap: 0,
             residual: std::ptr::null(),

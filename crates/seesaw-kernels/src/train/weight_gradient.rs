@@ -7,10 +7,10 @@
 use crate::{
     isa::{Isa, IsaToken},
     pointwise::kernel::Source,
-    simd::{self, BLOCK, Vector},
+    simd::{self, CBLOCK, Vector},
 };
 
-use super::memory::{Ahead, fetch};
+use super::prefetch::{Prefetch, fetch};
 
 /// Adds to the rows of one panel the products of its inputs and its outputs' gradients.
 ///
@@ -21,7 +21,7 @@ use super::memory::{Ahead, fetch};
 /// The instruction set it was compiled for must be present; both maps readable for all the panel's
 /// blocks and all pixels; a row writable for each input.
 pub(crate) type GradientFn =
-    unsafe fn(Source<'_>, *const f32, usize, *mut f32, usize, &mut Ahead<'_>);
+    unsafe fn(Source<'_>, *const f32, usize, *mut f32, usize, &mut Prefetch<'_>);
 
 /// Defines a [`GradientFn`] for vectors `$vector`, `$nr` of them wide, that takes `$mr` inputs of a
 /// block at a time and what is left of it in one smaller tile.
@@ -34,18 +34,18 @@ macro_rules! gradient_fn {
             stride: usize,
             mut rows: *mut f32,
             pixels: usize,
-            ahead: &mut Ahead<'_>,
+            ahead: &mut Prefetch<'_>,
         ) {
             for run in source.runs {
                 let first = run.lane as usize;
-                let lanes = first + run.full as usize * BLOCK + run.rest as usize;
+                let lanes = first + run.full as usize * CBLOCK + run.rest as usize;
                 let mut lane = first;
                 while lane < lanes {
-                    let in_block = (BLOCK - lane % BLOCK).min(lanes - lane);
+                    let in_block = (CBLOCK - lane % CBLOCK).min(lanes - lane);
                     // SAFETY: `GradientFn`'s contract, for the inputs from `lane` on.
                     unsafe {
-                        let block = run.block as usize + lane / BLOCK;
-                        let x = source.data.add(block * source.block_stride + lane % BLOCK);
+                        let block = run.block as usize + lane / CBLOCK;
+                        let x = source.data.add(block * source.block_stride + lane % CBLOCK);
                         let fetch = ahead.next_or(x);
                         let size = match in_block {
                             $($rest => {
@@ -89,10 +89,10 @@ unsafe fn products<V: Vector, const MR: usize, const NR: usize>(
         }
         for pixel in 0..pixels {
             fetch(ahead.wrapping_add(pixel * V::DEPTH * step));
-            let (x, dy) = (x.add(pixel * BLOCK), dy.add(pixel * BLOCK));
+            let (x, dy) = (x.add(pixel * CBLOCK), dy.add(pixel * CBLOCK));
             let mut gradient = [V::splat(0.0); NR];
             for (j, g) in gradient.iter_mut().enumerate() {
-                *g = V::load_blocks(dy.add(j * V::BLOCKS * stride), stride);
+                *g = V::load_cblocks(dy.add(j * V::CBLOCKS * stride), stride);
             }
             for (i, row) in sums.iter_mut().enumerate() {
                 let value = V::splat(*x.add(i));
@@ -104,7 +104,7 @@ unsafe fn products<V: Vector, const MR: usize, const NR: usize>(
         for (i, row) in sums.iter().enumerate() {
             for (j, sum) in row.iter().enumerate() {
                 // Rows are consecutive: blocks of a vector lie 8 values apart.
-                sum.store_blocks(rows.add((i * NR + j) * V::LANES), BLOCK);
+                sum.store_cblocks(rows.add((i * NR + j) * V::LANES), CBLOCK);
             }
         }
     }
@@ -155,7 +155,7 @@ pub(crate) fn paired(token: IsaToken, width: usize) -> GradientFn {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Ahead, BLOCK, Source, Vector, products, simd};
+    use super::{CBLOCK, Prefetch, Source, Vector, products, simd};
     use simd::{Avx2, Avx512, Pairs256, Pairs512};
 
     gradient_fn!(avx512_paired_x4, #[target_feature(enable = "avx512f,avx512bf16,avx512vl,avx2,fma")], Pairs512, 2, 8: 1 2 3 4 5 6 7);
@@ -173,7 +173,7 @@ use x86::*;
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
-    use super::{Ahead, BLOCK, Source, Vector, products, simd};
+    use super::{CBLOCK, Prefetch, Source, Vector, products, simd};
     use simd::Neon;
 
     gradient_fn!(neon_x2, #[target_feature(enable = "neon")], Neon, 2, 4: 1 2 3);

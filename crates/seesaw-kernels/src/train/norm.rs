@@ -5,19 +5,19 @@
 
 use crate::{
     isa::{Isa, IsaToken},
-    simd::{self, BLOCK, Vector},
+    simd::{self, CBLOCK, Vector},
 };
 
 use super::{
-    memory::{fetch_ahead, publish},
-    stored::{Plain, Rounded, Storage, Stored},
+    prefetch::{fetch_ahead, publish},
+    storage::{Plain, Rounded, Storage, Stored},
 };
 
 /// A value for each channel of a block.
-pub type Lanes = [f32; BLOCK];
+pub type Lanes = [f32; CBLOCK];
 
 /// Two sums for each channel of a block.
-pub type Sums = [[f64; BLOCK]; 2];
+pub type Sums = [[f64; CBLOCK]; 2];
 
 /// Pixels whose sums are taken in f32 before they are added up in f64.
 const RUN: usize = 128;
@@ -35,12 +35,12 @@ pub struct Affine {
 
 impl Affine {
     /// What leaves everything as it is.
-    pub const IDENTITY: Self = Self { scale: [1.0; BLOCK], shift: [0.0; BLOCK], relu6: false };
+    pub const IDENTITY: Self = Self { scale: [1.0; CBLOCK], shift: [0.0; CBLOCK], relu6: false };
 }
 
 /// `dy = g * of_gradient + y * of_raw + constant`: the gradient behind a batch norm.
 #[derive(Debug, Clone, Copy)]
-pub struct Combination {
+pub struct NormGrad {
     /// Factor of the gradient in front of the batch norm.
     pub of_gradient: Lanes,
     /// Factor of the batch norm's input.
@@ -69,11 +69,11 @@ impl Grid {
         let Some(last) = pixels.checked_sub(1) else { return 0 };
         let across = last.min(self.cols - 1).saturating_mul(self.step);
         let down = (last / self.cols).saturating_mul(self.row);
-        down.saturating_add(across).saturating_add(1).saturating_mul(BLOCK)
+        down.saturating_add(across).saturating_add(1).saturating_mul(CBLOCK)
     }
 }
 
-/// What [`Elementwise::mask_and_sum`] reads.
+/// What [`NormKernels::mask_and_sum`] reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Masked<'a> {
     /// The gradient, `[pixels][8]`.
@@ -89,13 +89,13 @@ pub struct Masked<'a> {
 }
 
 type AffineFn = unsafe fn(*const f32, usize, &Affine, *const f32, *mut f32, Grid);
-type CombineFn = unsafe fn(*const f32, *const f32, usize, &Combination, *mut f32, Grid);
+type CombineFn = unsafe fn(*const f32, *const f32, usize, &NormGrad, *mut f32, Grid);
 type MomentsFn = unsafe fn(*const f32, usize, *mut f32, &mut [Lanes; 2]);
 type MaskFn = unsafe fn(&Masked<'_>, usize, usize, *mut f32, &mut [Lanes; 2]);
 
 /// The loops of one instruction set, for maps in one storage.
 #[derive(Debug, Clone, Copy)]
-pub struct Elementwise {
+pub struct NormKernels {
     storage: Storage,
     affine: AffineFn,
     combine: CombineFn,
@@ -103,7 +103,7 @@ pub struct Elementwise {
     mask: MaskFn,
 }
 
-impl Elementwise {
+impl NormKernels {
     /// The loops that `token` opens, for maps in that storage.
     pub fn new(token: IsaToken, storage: Storage) -> Self {
         if storage == Storage::Bf16 {
@@ -139,7 +139,7 @@ impl Elementwise {
     ) {
         let pixels = x.len() / self.storage.pixel();
         assert!(grid.len(pixels) <= out.len(), "output of {pixels} pixels");
-        let has_all = |r: &[f32]| r.len() >= pixels * BLOCK;
+        let has_all = |r: &[f32]| r.len() >= pixels * CBLOCK;
         assert!(residual.is_none_or(has_all), "residual of {pixels} pixels");
         let residual = residual.map_or(std::ptr::null(), <[f32]>::as_ptr);
         // SAFETY: the token proved the instruction set, and the lengths were checked.
@@ -155,7 +155,7 @@ impl Elementwise {
         &self,
         gradient: &[f32],
         raw: &[f32],
-        combination: &Combination,
+        combination: &NormGrad,
         out: &mut [f32],
         grid: Grid,
     ) {
@@ -174,12 +174,12 @@ impl Elementwise {
     /// When the slices differ in pixels, or `out` begins within a pixel.
     pub fn moments(&self, x: &[f32], out: &mut [f32], sums: &mut Sums) {
         let pixel = self.storage.pixel();
-        assert_eq!(out.len() / pixel, x.len() / BLOCK, "a copy of the map's shape");
+        assert_eq!(out.len() / pixel, x.len() / CBLOCK, "a copy of the map's shape");
         self.check_aligned(out);
-        for (x, out) in x.chunks(RUN * BLOCK).zip(out.chunks_mut(RUN * pixel)) {
-            let mut part = [[0.0; BLOCK]; 2];
+        for (x, out) in x.chunks(RUN * CBLOCK).zip(out.chunks_mut(RUN * pixel)) {
+            let mut part = [[0.0; CBLOCK]; 2];
             // SAFETY: the token proved the instruction set, and the lengths were checked.
-            unsafe { (self.moments)(x.as_ptr(), x.len() / BLOCK, out.as_mut_ptr(), &mut part) }
+            unsafe { (self.moments)(x.as_ptr(), x.len() / CBLOCK, out.as_mut_ptr(), &mut part) }
             add(sums, &part);
         }
         publish();
@@ -193,12 +193,12 @@ impl Elementwise {
     /// When the slices differ in pixels, or `out` begins within a pixel.
     pub fn mask_and_sum(&self, masked: &Masked<'_>, out: &mut [f32], sums: &mut Sums) {
         let (pixel, len) = (self.storage.pixel(), masked.gradient.len());
-        let stored = len / BLOCK * pixel;
+        let stored = len / CBLOCK * pixel;
         assert!(masked.raw.len() == stored && out.len() == stored, "maps of one shape");
         assert!(masked.residual.is_none_or(|r| r.len() == len), "residual of that shape");
         self.check_aligned(out);
         for (run, out) in out.chunks_mut(RUN * pixel).enumerate() {
-            let (mut part, pixels) = ([[0.0; BLOCK]; 2], out.len() / pixel);
+            let (mut part, pixels) = ([[0.0; CBLOCK]; 2], out.len() / pixel);
             // SAFETY: the token proved the instruction set, and the lengths were checked.
             unsafe { (self.mask)(masked, run * RUN, pixels, out.as_mut_ptr(), &mut part) }
             add(sums, &part);
@@ -244,12 +244,12 @@ unsafe fn affine<V: Vector, S: Stored<V>>(
                     y = y.relu6();
                 }
                 if !residual.is_null() {
-                    y = y.add(V::load(residual.add(pixel * BLOCK)));
+                    y = y.add(V::load(residual.add(pixel * CBLOCK)));
                 }
-                y.store_blocks(row.add(col * grid.step * BLOCK), 0);
+                y.store_cblocks(row.add(col * grid.step * CBLOCK), 0);
             }
             first += cols;
-            row = row.wrapping_add(grid.row * BLOCK);
+            row = row.wrapping_add(grid.row * CBLOCK);
         }
     }
 }
@@ -259,7 +259,7 @@ unsafe fn combine<V: Vector, S: Stored<V>>(
     gradient: *const f32,
     raw: *const f32,
     pixels: usize,
-    by: &Combination,
+    by: &NormGrad,
     out: *mut f32,
     grid: Grid,
 ) {
@@ -276,10 +276,10 @@ unsafe fn combine<V: Vector, S: Stored<V>>(
                 fetch_ahead(raw);
                 fetch_ahead(gradient);
                 let sum = constant.mul_add(S::load(raw), of_y).mul_add(S::load(gradient), of_g);
-                sum.store_blocks(row.add(col * grid.step * BLOCK), 0);
+                sum.store_cblocks(row.add(col * grid.step * CBLOCK), 0);
             }
             first += cols;
-            row = row.wrapping_add(grid.row * BLOCK);
+            row = row.wrapping_add(grid.row * CBLOCK);
         }
     }
 }
@@ -320,7 +320,7 @@ unsafe fn moments_pixel<V: Vector, S: Stored<V>>(
 ) {
     // SAFETY: the caller vouches for the pixel in both maps.
     unsafe {
-        let value = V::load(x.add(pixel * BLOCK));
+        let value = V::load(x.add(pixel * CBLOCK));
         *sum = sum.add(value);
         *squares = squares.mul_add(value, value);
         S::write(value, out.add(pixel * S::PIXEL));
@@ -344,10 +344,10 @@ unsafe fn mask<V: Vector, S: Stored<V>>(
             below: V::load(masked.mean.map(|mean| -mean).as_ptr()),
         };
         let maps = Maps {
-            gradient: masked.gradient.as_ptr().add(first * BLOCK),
+            gradient: masked.gradient.as_ptr().add(first * CBLOCK),
             residual: masked
                 .residual
-                .map_or(std::ptr::null(), |residual| residual.as_ptr().add(first * BLOCK)),
+                .map_or(std::ptr::null(), |residual| residual.as_ptr().add(first * CBLOCK)),
             raw: masked.raw.as_ptr().add(first * S::PIXEL),
             out,
         };
@@ -389,7 +389,7 @@ unsafe fn mask_pixel<V: Vector, S: Stored<V>>(
     constants: &Constants<V>,
     [sum, products]: &mut [V; 2],
 ) {
-    let at = pixel * BLOCK;
+    let at = pixel * CBLOCK;
     // SAFETY: the caller vouches for the pixel in all maps.
     unsafe {
         let mut g = V::load(maps.gradient.add(at));
@@ -413,7 +413,7 @@ unsafe fn collect<V: Vector>(sums: &[[V; 2]; CHAINS], out: &mut [Lanes; 2]) {
         // SAFETY: the caller runs where `V`'s instruction set is enabled; `out` has 8 lanes.
         unsafe {
             let pairs = [sums[0][i].add(sums[1][i]), sums[2][i].add(sums[3][i])];
-            pairs[0].add(pairs[1]).store_blocks(out.as_mut_ptr(), 0);
+            pairs[0].add(pairs[1]).store_cblocks(out.as_mut_ptr(), 0);
         }
     }
 }
@@ -422,7 +422,7 @@ unsafe fn collect<V: Vector>(sums: &[[V; 2]; CHAINS], out: &mut [Lanes; 2]) {
 macro_rules! loops {
     ($set:ident, $module:ident, $vector:ty, $stored:ident, $storage:expr, $(#[$feature:meta])?) => {
         mod $module {
-            use super::{Affine, Combination, Grid, Lanes, Masked, simd};
+            use super::{Affine, NormGrad, Grid, Lanes, Masked, simd};
 
             $(#[$feature])?
             pub(super) unsafe fn affine(x: *const f32, n: usize, by: &Affine, residual: *const f32, out: *mut f32, grid: Grid) {
@@ -430,7 +430,7 @@ macro_rules! loops {
                 unsafe { super::affine::<$vector, super::$stored>(x, n, by, residual, out, grid) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn combine(g: *const f32, y: *const f32, n: usize, by: &Combination, out: *mut f32, grid: Grid) {
+            pub(super) unsafe fn combine(g: *const f32, y: *const f32, n: usize, by: &NormGrad, out: *mut f32, grid: Grid) {
                 // SAFETY: the caller's contract.
                 unsafe { super::combine::<$vector, super::$stored>(g, y, n, by, out, grid) }
             }
@@ -445,7 +445,7 @@ macro_rules! loops {
                 unsafe { super::mask::<$vector, super::$stored>(masked, first, n, out, part) }
             }
         }
-        const $set: Elementwise = Elementwise {
+        const $set: NormKernels = NormKernels {
             storage: $storage,
             affine: $module::affine,
             combine: $module::combine,

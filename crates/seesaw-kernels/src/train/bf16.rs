@@ -6,31 +6,31 @@
 
 use crate::{
     isa::{Isa, IsaToken},
-    simd::{self, BLOCK, Narrow},
+    simd::{self, Bf16Vector, CBLOCK},
 };
 
 use super::{
-    elementwise::{Affine, Combination},
-    memory::fetch_ahead,
-    stored::{Plain, Rounded, SLOTS, Storage, Stored},
+    norm::{Affine, NormGrad},
+    prefetch::fetch_ahead,
+    storage::{Plain, Rounded, SLOTS, Storage, Stored},
 };
 
-type AffineFn = unsafe fn(&Normalised<'_>, *mut f32, *mut f32);
-type PixelsFn = unsafe fn(&Normalised<'_>, *mut f32);
+type AffineFn = unsafe fn(&Normalized<'_>, *mut f32, *mut f32);
+type PixelsFn = unsafe fn(&Normalized<'_>, *mut f32);
 type CombineFn = unsafe fn(&Combined<'_>, *mut f32, *mut f32);
 
 /// The loops of one instruction set.
 #[derive(Debug, Clone, Copy)]
-pub struct Narrowing {
+pub struct Bf16Kernels {
     storage: Storage,
     channels: AffineFn,
     pixels: PixelsFn,
     combine: CombineFn,
 }
 
-/// A map that is normalised where it is read.
+/// A map that is normalized where it is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Normalised<'a> {
+pub struct Normalized<'a> {
     /// The batch norm's input, in the loops' storage.
     pub raw: &'a [f32],
     /// The batch norm.
@@ -47,12 +47,12 @@ pub struct Combined<'a> {
     /// The batch norm's input.
     pub raw: &'a [f32],
     /// How.
-    pub by: &'a Combination,
+    pub by: &'a NormGrad,
 }
 
 /// Slots of a block of `pixels` pixels in pairs of pixels.
 pub fn pixel_pairs(pixels: usize) -> usize {
-    pixels.div_ceil(2) * BLOCK
+    pixels.div_ceil(2) * CBLOCK
 }
 
 /// Slots of a block of `pixels` pixels in pairs of channels.
@@ -60,7 +60,7 @@ pub fn channel_pairs(pixels: usize) -> usize {
     pixels * SLOTS
 }
 
-impl Narrowing {
+impl Bf16Kernels {
     /// The loops that `token` opens, for maps in that storage.
     pub fn new(token: IsaToken, storage: Storage) -> Self {
         match (token.for_bf16().isa(), storage) {
@@ -77,10 +77,10 @@ impl Narrowing {
     ///
     /// # Panics
     /// When slices do not fit each other.
-    pub fn channels(&self, map: &Normalised<'_>, kept: Option<&mut [f32]>, out: &mut [f32]) {
+    pub fn channels(&self, map: &Normalized<'_>, kept: Option<&mut [f32]>, out: &mut [f32]) {
         let pixels = map.check(self.storage);
         assert_eq!(out.len(), channel_pairs(pixels), "slots of {pixels} pixels");
-        assert!(kept.as_ref().is_none_or(|kept| kept.len() == pixels * BLOCK), "what is kept");
+        assert!(kept.as_ref().is_none_or(|kept| kept.len() == pixels * CBLOCK), "what is kept");
         let kept = kept.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr);
         // SAFETY: the token proved the instruction set, and the lengths were checked.
         unsafe { (self.channels)(map, kept, out.as_mut_ptr()) }
@@ -90,7 +90,7 @@ impl Narrowing {
     ///
     /// # Panics
     /// When slices do not fit each other.
-    pub fn pixels(&self, map: &Normalised<'_>, out: &mut [f32]) {
+    pub fn pixels(&self, map: &Normalized<'_>, out: &mut [f32]) {
         let pixels = map.check(self.storage);
         assert_eq!(out.len(), pixel_pairs(pixels), "slots of {pixels} pixels");
         // SAFETY: the token proved the instruction set, and the lengths were checked.
@@ -113,7 +113,7 @@ impl Narrowing {
     }
 }
 
-impl Normalised<'_> {
+impl Normalized<'_> {
     /// Pixels.
     ///
     /// # Panics
@@ -121,7 +121,7 @@ impl Normalised<'_> {
     fn check(&self, storage: Storage) -> usize {
         let pixels = self.raw.len() / storage.pixel();
         assert_eq!(self.raw.len(), pixels * storage.pixel(), "whole pixels");
-        assert!(self.residual.is_none_or(|r| r.len() == pixels * BLOCK), "residual");
+        assert!(self.residual.is_none_or(|r| r.len() == pixels * CBLOCK), "residual");
         pixels
     }
 
@@ -130,7 +130,7 @@ impl Normalised<'_> {
     /// # Safety
     /// There must be that pixel, and `V`'s instruction set must be enabled.
     #[inline(always)]
-    unsafe fn at<V: Narrow, S: Stored<V>>(&self, pixel: usize) -> V {
+    unsafe fn at<V: Bf16Vector, S: Stored<V>>(&self, pixel: usize) -> V {
         // SAFETY: the caller's contract.
         unsafe {
             let x = self.raw.as_ptr().add(pixel * S::PIXEL);
@@ -141,7 +141,7 @@ impl Normalised<'_> {
                 y = y.relu6();
             }
             match self.residual {
-                Some(residual) => y.add(V::load(residual.as_ptr().add(pixel * BLOCK))),
+                Some(residual) => y.add(V::load(residual.as_ptr().add(pixel * CBLOCK))),
                 None => y,
             }
         }
@@ -149,9 +149,9 @@ impl Normalised<'_> {
 }
 
 impl Combined<'_> {
-    /// As [`Normalised::at`].
+    /// As [`Normalized::at`].
     #[inline(always)]
-    unsafe fn at<V: Narrow, S: Stored<V>>(&self, pixel: usize) -> V {
+    unsafe fn at<V: Bf16Vector, S: Stored<V>>(&self, pixel: usize) -> V {
         let at = pixel * S::PIXEL;
         // SAFETY: the caller's contract.
         unsafe {
@@ -169,22 +169,26 @@ impl Combined<'_> {
 /// # Safety
 /// `kept` must be null or writable for the map, `out` for its slots.
 #[inline(always)]
-unsafe fn channels<V: Narrow, S: Stored<V>>(map: &Normalised<'_>, kept: *mut f32, out: *mut f32) {
+unsafe fn channels<V: Bf16Vector, S: Stored<V>>(
+    map: &Normalized<'_>,
+    kept: *mut f32,
+    out: *mut f32,
+) {
     let pixels = map.raw.len() / S::PIXEL;
     // SAFETY: the caller's contract.
     unsafe {
         for pixel in (0..pixels - pixels % 2).step_by(2) {
             let (first, second) = (map.at::<V, S>(pixel), map.at::<V, S>(pixel + 1));
             if !kept.is_null() {
-                first.store_blocks(kept.add(pixel * BLOCK), 0);
-                second.store_blocks(kept.add((pixel + 1) * BLOCK), 0);
+                first.store_cblocks(kept.add(pixel * CBLOCK), 0);
+                second.store_cblocks(kept.add((pixel + 1) * CBLOCK), 0);
             }
             V::store_channel_pairs(first, second, out.add(pixel * SLOTS));
         }
         if pixels % 2 == 1 {
             let last = map.at::<V, S>(pixels - 1);
             if !kept.is_null() {
-                last.store_blocks(kept.add((pixels - 1) * BLOCK), 0);
+                last.store_cblocks(kept.add((pixels - 1) * CBLOCK), 0);
             }
             store_last(last, out.add((pixels - 1) * SLOTS));
         }
@@ -194,7 +198,7 @@ unsafe fn channels<V: Narrow, S: Stored<V>>(map: &Normalised<'_>, kept: *mut f32
 /// # Safety
 /// `out` must be writable for the map's slots.
 #[inline(always)]
-unsafe fn pixels<V: Narrow, S: Stored<V>>(map: &Normalised<'_>, out: *mut f32) {
+unsafe fn pixels<V: Bf16Vector, S: Stored<V>>(map: &Normalized<'_>, out: *mut f32) {
     let pixels = map.raw.len() / S::PIXEL;
     // SAFETY: the caller's contract.
     unsafe {
@@ -212,7 +216,7 @@ unsafe fn pixels<V: Narrow, S: Stored<V>>(map: &Normalised<'_>, out: *mut f32) {
 /// # Safety
 /// Both outputs must be writable for the map's slots.
 #[inline(always)]
-unsafe fn combine<V: Narrow, S: Stored<V>>(
+unsafe fn combine<V: Bf16Vector, S: Stored<V>>(
     map: &Combined<'_>,
     channels: *mut f32,
     pixels: *mut f32,
@@ -238,8 +242,8 @@ unsafe fn combine<V: Narrow, S: Stored<V>>(
 /// # Safety
 /// `to` must be writable for one pixel.
 #[inline(always)]
-unsafe fn store_last<V: Narrow>(last: V, to: *mut f32) {
-    let mut both = [0.0; BLOCK];
+unsafe fn store_last<V: Bf16Vector>(last: V, to: *mut f32) {
+    let mut both = [0.0; CBLOCK];
     // SAFETY: the caller's contract.
     unsafe {
         V::store_channel_pairs(last, V::splat(0.0), both.as_mut_ptr());
@@ -251,15 +255,15 @@ unsafe fn store_last<V: Narrow>(last: V, to: *mut f32) {
 macro_rules! loops {
     ($set:ident, $module:ident, $vector:ty, $stored:ident, $storage:expr, $(#[$feature:meta])?) => {
         mod $module {
-            use super::{Combined, Normalised, simd};
+            use super::{Combined, Normalized, simd};
 
             $(#[$feature])?
-            pub(super) unsafe fn channels(map: &Normalised<'_>, kept: *mut f32, out: *mut f32) {
+            pub(super) unsafe fn channels(map: &Normalized<'_>, kept: *mut f32, out: *mut f32) {
                 // SAFETY: the caller's contract.
                 unsafe { super::channels::<$vector, super::$stored>(map, kept, out) }
             }
             $(#[$feature])?
-            pub(super) unsafe fn pixels(map: &Normalised<'_>, out: *mut f32) {
+            pub(super) unsafe fn pixels(map: &Normalized<'_>, out: *mut f32) {
                 // SAFETY: the caller's contract.
                 unsafe { super::pixels::<$vector, super::$stored>(map, out) }
             }
@@ -269,7 +273,7 @@ macro_rules! loops {
                 unsafe { super::combine::<$vector, super::$stored>(map, channels, pixels) }
             }
         }
-        const $set: Narrowing = Narrowing {
+        const $set: Bf16Kernels = Bf16Kernels {
             storage: $storage,
             channels: $module::channels,
             pixels: $module::pixels,

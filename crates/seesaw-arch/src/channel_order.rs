@@ -8,14 +8,14 @@ use crate::Block;
 /// groups that write and read them, a group's channels are a few ranges, and the flow between the
 /// layers costs nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Middle {
+pub struct ChannelOrder {
     /// The place of the channel that expand writes as number `c`.
     pub before: Vec<usize>,
     /// The place of the channel that is number `c` behind the flow.
     pub after: Vec<usize>,
 }
 
-impl Middle {
+impl ChannelOrder {
     /// The order for `block`; without an expand convolution, only the flow moves channels.
     pub fn new(block: &Block) -> Self {
         let mut order: Vec<usize> = (0..block.expanded).collect();
@@ -44,7 +44,7 @@ mod tests {
         for name in ["seesaw-shuffle-1.0d-cifar", "seesaw-share-v0-0.5d-cifar", "igcv3-1.0d-cifar"]
         {
             for block in zoo::net(name).unwrap().blocks() {
-                let middle = Middle::new(&block);
+                let middle = ChannelOrder::new(&block);
                 for (channel, to) in block.flow.destinations(block.expanded).iter().enumerate() {
                     assert_eq!(middle.after[*to], middle.before[channel], "{name}");
                 }

@@ -1,4 +1,4 @@
-//! Changes of colour, by the arithmetic of Pillow's `ImageEnhance`.
+//! Changes of color, by the arithmetic of Pillow's `ImageEnhance`.
 
 use super::Jitter;
 use crate::{RgbImage, rng::Rng};
@@ -13,9 +13,9 @@ pub(super) fn jitter(image: &mut RgbImage, ranges: &Jitter, rng: &mut Rng) {
         (hue, 0.0, ranges.hue),
     ];
     rng.shuffle(&mut changes);
-    for (change, centre, range) in changes {
+    for (change, center, range) in changes {
         if range > 0.0 {
-            change(image, rng.uniform(centre - range, centre + range));
+            change(image, rng.uniform(center - range, center + range));
         }
     }
 }
@@ -25,21 +25,21 @@ pub(super) fn brightness(image: &mut RgbImage, factor: f64) {
     map(image, |sample| blend(0, sample, factor));
 }
 
-/// The image's mean grey at 0, the image at 1.
+/// The image's mean gray at 0, the image at 1.
 pub(super) fn contrast(image: &mut RgbImage, factor: f64) {
     let pixels = image.pixels().chunks_exact(3);
-    let sum: u64 = pixels.map(|pixel| u64::from(grey(pixel))).sum();
+    let sum: u64 = pixels.map(|pixel| u64::from(gray(pixel))).sum();
     let count = image.pixels().len() as f64 / 3.0;
     let mean = (sum as f64 / count + 0.5) as u8;
     map(image, |sample| blend(mean, sample, factor));
 }
 
-/// Grey at 0, the image at 1.
+/// Gray at 0, the image at 1.
 pub(super) fn saturation(image: &mut RgbImage, factor: f64) {
     for pixel in image.pixels_mut().chunks_exact_mut(3) {
-        let grey = grey(pixel);
+        let gray = gray(pixel);
         for sample in pixel {
-            *sample = blend(grey, *sample, factor);
+            *sample = blend(gray, *sample, factor);
         }
     }
 }
@@ -62,8 +62,8 @@ fn hue(image: &mut RgbImage, turn: f64) {
         };
         let turned = sector + 6.0 * turn as f32;
         // Red, green and blue are full within one sector of theirs and absent from two on.
-        for (sample, centre) in pixel.iter_mut().zip([0.0, 2.0, 4.0]) {
-            let away = (turned - centre).rem_euclid(6.0);
+        for (sample, center) in pixel.iter_mut().zip([0.0, 2.0, 4.0]) {
+            let away = (turned - center).rem_euclid(6.0);
             let away = away.min(6.0 - away);
             *sample = (least + range * (2.0 - away).clamp(0.0, 1.0)).round() as u8;
         }
@@ -78,7 +78,7 @@ pub(super) fn blend(low: u8, high: u8, factor: f64) -> u8 {
 }
 
 /// ITU-R 601 luma in fixed point.
-fn grey(pixel: &[u8]) -> u8 {
+fn gray(pixel: &[u8]) -> u8 {
     let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
     ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     isa::{Isa, IsaToken},
-    simd::{self, BLOCK, Vector},
+    simd::{self, CBLOCK, Vector},
 };
 
 /// Columns of a matrix are rounded up to this many in memory.
@@ -183,7 +183,7 @@ unsafe fn tile<V: Vector, const MR: usize, const NR: usize>(
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
                 // A row's vectors are consecutive: their blocks lie 8 values apart.
-                sum.store_blocks(to.add(i * out.stride + j * V::LANES), BLOCK);
+                sum.store_cblocks(to.add(i * out.stride + j * V::LANES), CBLOCK);
             }
         }
     }

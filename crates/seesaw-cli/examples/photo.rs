@@ -7,9 +7,9 @@
 use std::{error::Error, path::Path};
 
 use seesaw_arch::zoo;
-use seesaw_data::{Limits, Preprocess, RgbImage, decode};
 use seesaw_engine::{Machine, Options, compile};
 use seesaw_format::{NetWeights, load_model};
+use seesaw_image::{Limits, Preprocess, RgbImage, decode};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

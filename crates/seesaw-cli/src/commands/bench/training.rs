@@ -9,11 +9,12 @@ use std::{
 
 use seesaw_arch::{Layer, Net};
 use seesaw_data::{
-    Loader, LoaderOptions, Preprocess,
+    Loader, LoaderOptions,
     augment::Augment,
     datasets::{OpenOptions, open},
 };
 use seesaw_format::NetWeights;
+use seesaw_image::Preprocess;
 use seesaw_kernels::{IsaToken, Team, peak};
 use seesaw_train::{
     layout::State,

@@ -1,12 +1,13 @@
-//! The machine that kernels run on: threads and an instruction set.
+//! What the arithmetic runs on: threads and an instruction set.
 
 use std::sync::Arc;
 
 use crate::{Isa, IsaToken, KernelError, Team};
 
-/// A team of threads and an instruction set, made once and passed down by reference.
+/// A team of threads and an instruction set that this processor has.
 ///
-/// A clone shares the threads.
+/// The front end makes one and passes it down; nothing below it starts threads or reads the
+/// environment. Clones share the team.
 #[derive(Debug, Clone)]
 pub struct Machine {
     team: Arc<Team>,
@@ -14,28 +15,35 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// `threads` threads, the caller's included, and the instruction set `isa`, or the best one that
-    /// this processor has.
+    /// `threads` threads, the caller's included, and `isa` or else the best instruction set of
+    /// this processor.
     ///
     /// # Errors
-    /// When the processor lacks the instruction set, `threads` is not 1 to
-    /// [`Team::MAX_THREADS`], or the system does not start a thread.
+    /// [`KernelError::AbsentIsa`] when the processor lacks `isa`; [`KernelError::ThreadCount`] when
+    /// `threads` is not 1 to [`Team::MAX_THREADS`]; [`KernelError::Spawn`] when the system does not
+    /// start them.
     pub fn new(threads: usize, isa: Option<Isa>) -> Result<Self, KernelError> {
         let token = isa.map_or_else(|| Ok(IsaToken::best()), IsaToken::new)?;
         Ok(Self { team: Arc::new(Team::new(threads)?), token })
     }
 
-    /// As [`Self::new`], with the instruction set that the environment variable `SEESAW_ISA` names,
-    /// or the best one where it is not set.
+    /// As [`Self::new`], with the instruction set that the environment variable `SEESAW_ISA` names.
     ///
     /// # Errors
-    /// As [`Self::new`], and when the variable names no instruction set.
+    /// As [`Self::new`], and [`KernelError::Environment`] when the variable names an instruction set
+    /// that is unknown or that the processor lacks.
     pub fn from_env(threads: usize) -> Result<Self, KernelError> {
-        let token = IsaToken::from_env()?;
+        const VARIABLE: &str = "SEESAW_ISA";
+        let Ok(name) = std::env::var(VARIABLE) else { return Self::new(threads, None) };
+        let token = name.parse().and_then(IsaToken::new);
+        let token = token.map_err(|error| KernelError::Environment {
+            variable: VARIABLE,
+            error: Box::new(error),
+        })?;
         Ok(Self { team: Arc::new(Team::new(threads)?), token })
     }
 
-    /// The calling thread alone, with the best instruction set that this processor has.
+    /// The calling thread alone, with the best instruction set of this processor.
     pub fn solo() -> Self {
         Self { team: Arc::new(Team::solo()), token: IsaToken::best() }
     }
@@ -45,17 +53,17 @@ impl Machine {
         &self.team
     }
 
-    /// Proof of the instruction set.
+    /// The instruction set.
     pub fn token(&self) -> IsaToken {
         self.token
     }
 
-    /// The instruction set.
+    /// Which instruction set it is.
     pub fn isa(&self) -> Isa {
         self.token.isa()
     }
 
-    /// How many threads work together.
+    /// How many threads there are.
     pub fn threads(&self) -> usize {
         self.team.threads()
     }
@@ -66,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_has_what_was_asked_for() {
+    fn a_machine_has_what_was_requested() {
         for isa in Isa::ALL {
             match Machine::new(2, Some(isa)) {
                 Ok(machine) => assert_eq!((machine.threads(), machine.isa()), (2, isa)),

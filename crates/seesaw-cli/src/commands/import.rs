@@ -4,14 +4,14 @@ use std::{io::Write, path::Path};
 
 use seesaw_format::{Metadata, Model, Precision, safetensors};
 
-use crate::{args::ImportArgs, failure::Failure, labels, output, preprocess, resolve};
+use crate::{args::ImportArgs, failure::Failure, model, output, resolve};
 
 pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     resolve::check_output(&args.output, &args.input)?;
     let model = resolve::weights(&args.input, &args.net)?;
     let metadata = Metadata {
-        labels: labels::of(&model, args.labels.as_deref())?,
-        preprocess: Some(preprocess::stored(&preprocess::of(&model, &args.sizes)?)),
+        labels: model::labels(&model, args.labels.as_deref())?.names,
+        preprocess: Some(model::preprocess(&model, &args.sizes)?),
         origin: Some(origin(&model, &args.input)),
         ..Metadata::new(model.net.clone())
     };

@@ -19,22 +19,6 @@ impl IsaToken {
         table.map(Self).ok_or(KernelError::AbsentIsa(isa))
     }
 
-    /// The instruction set that the environment variable `SEESAW_ISA` names, else the best one here.
-    ///
-    /// # Errors
-    /// When the variable names one that is unknown or absent here.
-    pub fn from_env() -> Result<Self, KernelError> {
-        const VARIABLE: &str = "SEESAW_ISA";
-        let named = |name: String| Self::new(name.parse()?);
-        match std::env::var(VARIABLE) {
-            Ok(name) => named(name).map_err(|error| KernelError::Environment {
-                variable: VARIABLE,
-                error: Box::new(error),
-            }),
-            Err(_) => Ok(Self::best()),
-        }
-    }
-
     /// The best one that this processor has.
     pub fn best() -> Self {
         let best = Isa::ALL.into_iter().rev().find_map(|isa| Self::new(isa).ok());

@@ -19,6 +19,7 @@ mod flow;
 mod groups;
 mod net;
 pub mod published;
+pub mod splitmix64;
 mod validate;
 pub mod zoo;
 

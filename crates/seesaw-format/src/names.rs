@@ -10,8 +10,8 @@
 //! | any other | `expand.G`, `expand_norm` | `depthwise`, `depthwise_norm` | `project.G`, `project_norm` |
 //!
 //! The stem is `features.0`; a net of N blocks has its head at `features.N+1`, but nets whose blocks
-//! are all dense follow MobileNetV2 and have it at `conv`. The linear layer is `classifier.1` behind
-//! a dropout, else `classifier.0`, and `classifier` in MobileNetV2. torchvision has names of its own.
+//! are all dense follow MobileNetV2 and have it at `conv`. The linear layer is `classifier.1` after a
+//! dropout, else `classifier.0`, and `classifier` in MobileNetV2. torchvision has names of its own.
 
 use seesaw_arch::{Block, Groups, Net};
 
@@ -27,8 +27,8 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme of these tensors.
-    pub fn of(tensors: &Tensors) -> Self {
+    /// The scheme that these tensors are named by.
+    pub fn detect(tensors: &Tensors) -> Self {
         match tensors.get("features.1.conv.0.0.weight") {
             Some(_) => Self::Torchvision,
             None => Self::Reference,

@@ -17,6 +17,6 @@ mod tests {
     fn the_model_says_what_it_is() {
         let model = super::model().unwrap();
         assert_eq!(model.labels.len(), model.net.classes);
-        assert!(model.preprocess.is_some() && model.origin.is_some() && model.note.is_none());
+        assert!(model.preprocess.is_some() && model.origin.is_some() && model.assumption.is_none());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::{path::Path, sync::RwLock};
 
+use seesaw_arch::Preprocess;
 use seesaw_image::{
-    ImageError, Limits, Preprocess,
+    ImageError, Limits, PreprocessError,
     decode::{self, Quantity},
 };
 
@@ -49,7 +50,7 @@ impl Loader {
     fn load_within(&self, path: &Path, limits: &Limits) -> Result<Vec<f32>, Problem> {
         let image = decode::open(path, limits)?;
         let mut input = vec![0.0; self.preprocess.output_len()];
-        self.preprocess.apply(&image, &mut input)?;
+        seesaw_image::preprocess(&self.preprocess, &image, &mut input)?;
         Ok(input)
     }
 }
@@ -59,5 +60,5 @@ enum Problem {
     #[error(transparent)]
     Image(#[from] ImageError),
     #[error(transparent)]
-    Preprocess(#[from] seesaw_image::PreprocessError),
+    Preprocess(#[from] PreprocessError),
 }

@@ -1,7 +1,7 @@
 //! How photos become inputs: as the weights say, else as the net's family is used to.
 
-use seesaw_format::{Model, Preprocess as Stored};
-use seesaw_image::Preprocess;
+use seesaw_arch::Preprocess;
+use seesaw_format::Model;
 
 use crate::{args::SizeArgs, failure::Failure};
 
@@ -15,9 +15,7 @@ const CIFAR_UP_TO: usize = 64;
 /// shows as much of the photo as the crop that it replaces.
 pub fn of(model: &Model, sizes: &SizeArgs) -> Result<Preprocess, Failure> {
     let mut preprocess = match &model.preprocess {
-        Some(Stored { resize, crop, mean, std }) => {
-            Preprocess { resize: *resize, crop: *crop, mean: *mean, std: *std }
-        }
+        Some(preprocess) => preprocess.clone(),
         None => usual(model.net.input_size),
     };
     if let Some(crop) = sizes.crop {
@@ -29,12 +27,6 @@ pub fn of(model: &Model, sizes: &SizeArgs) -> Result<Preprocess, Failure> {
     preprocess.resize = sizes.resize.unwrap_or(preprocess.resize);
     preprocess.validate().map_err(Failure::new)?;
     Ok(preprocess)
-}
-
-/// The same in the form that files hold.
-pub fn stored(preprocess: &Preprocess) -> Stored {
-    let Preprocess { resize, crop, mean, std } = *preprocess;
-    Stored { resize, crop, mean, std }
 }
 
 fn usual(input_size: usize) -> Preprocess {
@@ -52,10 +44,12 @@ mod tests {
 
     use super::*;
 
-    fn model(name: &str, preprocess: Option<Stored>) -> Model {
+    fn model(name: &str, preprocess: Option<Preprocess>) -> Model {
         let net = seesaw_arch::zoo::net(name).unwrap();
         let weights = NetWeights::random(&net, 1).unwrap();
-        Model { net, weights, labels: Vec::new(), preprocess, origin: None, note: None }
+        let mut model = Model::new(net, weights);
+        model.preprocess = preprocess;
+        model
     }
 
     fn sides(model: &Model, resize: Option<u32>, crop: Option<u32>) -> (u32, u32) {
@@ -75,7 +69,7 @@ mod tests {
         assert_eq!(sides(&photos, None, None), (256, 224));
         assert_eq!(sides(&photos, None, Some(112)), (128, 112));
         assert_eq!(sides(&photos, Some(232), None), (232, 224));
-        let own = stored(&Preprocess { resize: 180, ..Preprocess::imagenet(160) });
+        let own = Preprocess { resize: 180, ..Preprocess::imagenet(160) };
         let own = model("seesaw-shuffle-0.5d-imagenet", Some(own));
         assert_eq!(sides(&own, None, None), (180, 160));
         assert_eq!(sides(&own, Some(160), Some(160)), (160, 160));
@@ -83,11 +77,11 @@ mod tests {
 
     #[test]
     fn senseless_values_in_a_file_are_refused() {
-        let mut own = stored(&Preprocess::imagenet(224));
+        let mut own = Preprocess::imagenet(224);
         own.std = [0.0; 3];
         let own = model("seesaw-shuffle-0.5d-cifar", Some(own));
         assert!(of(&own, &SizeArgs { resize: None, crop: None }).is_err());
-        let mut own = stored(&Preprocess::imagenet(224));
+        let mut own = Preprocess::imagenet(224);
         own.crop = 0;
         let own = model("seesaw-shuffle-0.5d-cifar", Some(own));
         assert!(of(&own, &SizeArgs { resize: None, crop: None }).is_err());

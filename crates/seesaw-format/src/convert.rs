@@ -34,7 +34,7 @@ impl NetWeights {
             let Tensor { data, .. } =
                 tensors.remove(&entry.name).expect("the check found every tensor");
             check_values(entry, &data)?;
-            let values = weights.values(entry.place, entry.field).expect("an entry of this net");
+            let values = weights.values(entry.layer, entry.field).expect("an entry of this net");
             if values.is_empty() {
                 *values = data;
             } else {
@@ -55,7 +55,7 @@ impl NetWeights {
         let mut tensors = Tensors::new();
         for entry in entries(net, Scheme::Reference) {
             let len = entry.shape.iter().product();
-            let values = rest.values(entry.place, entry.field).filter(|v| v.len() >= len);
+            let values = rest.values(entry.layer, entry.field).filter(|v| v.len() >= len);
             let Some(values) = values else {
                 let details = format!("`{}` lacks values", entry.name);
                 return Err(FormatError::Mismatch { net: shown(&net.name), details });

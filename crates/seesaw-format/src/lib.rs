@@ -32,7 +32,7 @@ mod tensors;
 mod weights;
 
 pub use error::FormatError;
-pub use metadata::{Metadata, Preprocess};
+pub use metadata::Metadata;
 pub use model::{Assumption, Contents, Model, load, load_model, recognize};
 pub use replace::replace_file;
 pub use safetensors::StoredPrecision;

@@ -1,6 +1,6 @@
 //! The metadata of a model file.
 
-use seesaw_arch::Net;
+use seesaw_arch::{Net, Preprocess};
 use serde::{Deserialize, Serialize};
 
 use crate::{FormatError, error::shown};
@@ -16,26 +16,12 @@ pub struct Metadata {
     /// Class names in the order of the logits; empty when they are unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// How a photo becomes the net's input.
+    /// How a photo becomes the net's input; the net's own default where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocess: Option<Preprocess>,
     /// Where the weights came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-}
-
-/// How a photo becomes an input: torchvision's `Resize`, `CenterCrop`, `Normalize`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Preprocess {
-    /// Pixels of the shorter side after scaling.
-    pub resize: u32,
-    /// Pixels of both sides of the input, cut from the center.
-    pub crop: u32,
-    /// Mean of red, green and blue, where 1 is full brightness.
-    pub mean: [f32; 3],
-    /// Standard deviation of red, green and blue, where 1 is full brightness.
-    pub std: [f32; 3],
 }
 
 impl Metadata {
@@ -95,6 +81,7 @@ impl Metadata {
             return Err(FormatError::Metadata(what));
         }
         self.net.validate()?;
+        self.preprocess.as_ref().map_or(Ok(()), Preprocess::validate)?;
         let (labels, classes) = (self.labels.len(), self.net.classes);
         if labels != 0 && labels != classes {
             let what = format!("{labels} class names for {classes} classes");

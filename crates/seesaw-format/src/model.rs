@@ -2,10 +2,10 @@
 
 use std::{fmt, fs::File, io::Read, path::Path};
 
-use seesaw_arch::{Net, zoo};
+use seesaw_arch::{Net, Preprocess, zoo};
 
 use crate::{
-    FormatError, Metadata, NetWeights, Preprocess, Tensors,
+    FormatError, Metadata, NetWeights, Tensors,
     convert::fits,
     names::{CLASSIFIERS, Scheme},
     safetensors,

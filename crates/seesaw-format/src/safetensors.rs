@@ -145,7 +145,8 @@ fn read_floats(
         Dtype::F32 | Dtype::F64 | Dtype::F16 | Dtype::BF16 => true,
         Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => false,
         other => {
-            let what = format!("`{}` holds {other:?} numbers, which are not supported", shown(name));
+            let what =
+                format!("`{}` holds {other:?} numbers, which are not supported", shown(name));
             return Err(FormatError::Safetensors(what));
         }
     };

@@ -51,7 +51,7 @@ pub(super) enum Element {
     F32,
     F16,
     Bf16,
-    /// Whole numbers of that many bytes, which are left out.
+    /// Integers of that many bytes, which are left out.
     Integer(usize),
 }
 

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use seesaw_arch::Preprocess;
 use seesaw_data::{
     Dataset,
     datasets::{Kind, OpenOptions, open},
 };
 use seesaw_format::Model;
-use seesaw_image::Preprocess;
 use seesaw_train::{
     metrics::match_classes,
     run::{Config, RunFolder},

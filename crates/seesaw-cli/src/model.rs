@@ -46,7 +46,9 @@ mod tests {
     fn model(name: &str, preprocess: Option<Preprocess>) -> Model {
         let net = seesaw_arch::zoo::net(name).unwrap();
         let weights = NetWeights::random(&net, 1).unwrap();
-        Model { net, weights, labels: Vec::new(), preprocess, origin: None, note: None }
+        let mut model = Model::new(net, weights);
+        model.preprocess = preprocess;
+        model
     }
 
     fn sides(model: &Model, resize: Option<u32>, crop: Option<u32>) -> (u32, u32) {

@@ -3,10 +3,10 @@
 mod common;
 
 use common::{Place, machine, paint, recipe, silent, tiny, train};
+use seesaw_arch::Preprocess;
 use seesaw_data::{Loader, LoaderOptions, datasets};
 use seesaw_engine::{Machine as EngineMachine, Options, compile};
 use seesaw_format::load_model;
-use seesaw_image::Preprocess;
 use seesaw_train::{
     TrainError,
     draw::{Confusion, mistake_tiles, write_picture, write_sheet},

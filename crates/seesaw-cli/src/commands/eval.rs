@@ -15,7 +15,7 @@ use crate::{
     args::EvalArgs,
     commands::Outcome,
     failure::{self, Failure},
-    output, resolve,
+    output,
 };
 
 use subject::Subject;
@@ -79,8 +79,7 @@ fn evaluate(
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };
     let progress = &mut |done| bar.set_position(done as u64);
-    let evaluation =
-        metrics::evaluate(classifier.plan(), &columns, &loader, mistakes, progress);
+    let evaluation = metrics::evaluate(classifier.plan(), &columns, &loader, mistakes, progress);
     bar.finish_and_clear();
     let evaluation = evaluation.map_err(Failure::new)?;
     if !evaluation.loss().is_finite() {

@@ -95,11 +95,11 @@ impl Printer {
 
     /// Writes the most likely classes of a photo.
     fn classified(&mut self, path: &Path, guesses: &[Guess<'_>]) -> Result<(), Failure> {
-        let ranked = |guess: &Guess<'_>| Ranked {
-            class: guess.label,
-            probability: guess.probability,
-        };
-        let ranked: Vec<Ranked<'_>> = guesses.iter().take(self.top).map(ranked).collect();
+        let ranked: Vec<Ranked<'_>> = guesses
+            .iter()
+            .take(self.top)
+            .map(|guess| Ranked { class: guess.label, probability: guess.probability })
+            .collect();
         let (out, json) = (&mut self.out, self.json);
         self.bar.suspend(|| match json {
             true => {

@@ -148,5 +148,5 @@ fn an_instruction_set_that_cannot_be_had() {
     }
     let mut command = command();
     command.args(["bench", "igcv3-0.5d-cifar"]).env("SEESAW_ISA", "sse9");
-    run(&mut command).fails(&["`sse9` is no instruction set"]);
+    run(&mut command).fails(&["SEESAW_ISA: unknown instruction set `sse9`"]);
 }

@@ -14,7 +14,6 @@ use std::{
     },
 };
 
-use seesaw_kernels::IsaToken;
 use seesaw_train::{
     net::Precision,
     recipe::Recipe,
@@ -73,7 +72,8 @@ pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
 /// Says that bf16 is slow here, where it is.
 pub fn warn_of_slow(precision: Precision) {
     // What the environment may say wrongly was reported when the net was made.
-    let fast = IsaToken::from_env().is_ok_and(IsaToken::has_bf16);
+    let fast =
+        seesaw_kernels::Machine::from_env(1).is_ok_and(|machine| machine.token().bf16().is_some());
     if precision == Precision::Bf16 && !fast {
         failure::warn("this processor does not multiply bf16; `--precision f32` is faster here");
     }

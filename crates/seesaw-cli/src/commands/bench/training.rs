@@ -14,7 +14,7 @@ use seesaw_data::{
     datasets::{OpenOptions, open},
 };
 use seesaw_format::NetWeights;
-use seesaw_kernels::{IsaToken, Team, peak};
+use seesaw_kernels::{Machine, peak};
 use seesaw_train::{
     layout::State,
     loss::{Loss, Targets},
@@ -74,8 +74,8 @@ struct Row {
 pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure> {
     let (batch, steps) = (args.batch.unwrap_or(64), args.runs.unwrap_or(20) as usize);
     resolve::check_batch(batch, input_size)?;
-    let token = IsaToken::from_env().map_err(Failure::new)?;
-    let peak_gflops = peak::gflops(token, &Team::new(args.threads).map_err(Failure::new)?);
+    let machine = Machine::from_env(args.threads).map_err(Failure::new)?;
+    let peak_gflops = peak::gflops(machine.token(), machine.team());
     let folder = tempfile::tempdir()?;
     write_images(folder.path(), net.classes.min(batch), batch, input_size)?;
     let loader = loader(folder.path(), batch, input_size, args.threads)?;
@@ -96,7 +96,7 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
         input_size,
         batch,
         threads: args.threads,
-        isa: token.isa().to_string(),
+        isa: machine.isa().to_string(),
         precision,
         steps,
         madds,

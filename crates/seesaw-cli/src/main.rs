@@ -6,6 +6,7 @@ mod args;
 mod carried;
 mod commands;
 mod failure;
+mod hint;
 mod labels;
 mod output;
 mod photos;

@@ -11,11 +11,11 @@ use crate::{Flow, Groups};
 /// Channel counts are absolute; a block of a validated [`crate::Net`] splits evenly by its groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// Channels that come in.
+    /// Input channels.
     pub input: usize,
-    /// Channels of the depthwise convolution, `expansion` times `input`.
+    /// Channels of the depthwise convolution: `expansion` times `input`.
     pub expanded: usize,
-    /// Channels that go out.
+    /// Output channels.
     pub output: usize,
     /// Stride of the depthwise convolution, 1 or 2.
     pub stride: usize,
@@ -37,27 +37,41 @@ impl Block {
         self.stride == 1 && self.input == self.output
     }
 
-    /// The depthwise channels that pass from each expand group to each project group, as
-    /// `(expand group, project group, channels before the flow)`, in order of project group.
+    /// The depthwise channels that pass from each expand group to each project group, in order of
+    /// project group.
     ///
-    /// This is what a block's structure does: where the pairs are all present, information crosses
-    /// the groups.
-    pub fn crossings(&self) -> Vec<(usize, usize, Vec<usize>)> {
+    /// Where every pair of groups is present, information crosses all of them.
+    ///
+    /// # Panics
+    /// When a group would not take a whole number of channels; a validated net has no such block.
+    pub fn crossings(&self) -> Vec<Crossing> {
+        let whole = "a validated block's groups divide its channels";
         let dense = Groups::dense();
         let expand = self.expand.as_ref().unwrap_or(&dense);
-        let from = expand.ranges(self.expanded).unwrap_or_default();
-        let to = self.project.ranges(self.expanded).unwrap_or_default();
+        let sources = expand.ranges(self.expanded).expect(whole);
+        let targets = self.project.ranges(self.expanded).expect(whole);
         let destination = self.flow.destinations(self.expanded);
         let mut crossings = Vec::new();
-        for (p, target) in to.iter().enumerate() {
-            for (e, source) in from.iter().enumerate() {
+        for (project, target) in targets.iter().enumerate() {
+            for (expand, source) in sources.iter().enumerate() {
                 let channels: Vec<usize> =
                     source.clone().filter(|&c| target.contains(&destination[c])).collect();
                 if !channels.is_empty() {
-                    crossings.push((e, p, channels));
+                    crossings.push(Crossing { expand, project, channels });
                 }
             }
         }
         crossings
     }
+}
+
+/// The depthwise channels that one expand group hands to one project group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crossing {
+    /// Number of the expand group, from 0.
+    pub expand: usize,
+    /// Number of the project group, from 0.
+    pub project: usize,
+    /// The channels, numbered as before the flow.
+    pub channels: Vec<usize>,
 }

@@ -10,9 +10,9 @@ use crate::Block;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelOrder {
     /// The place of the channel that expand writes as number `c`.
-    pub before: Vec<usize>,
-    /// The place of the channel that is number `c` behind the flow.
-    pub after: Vec<usize>,
+    pub before_flow: Vec<usize>,
+    /// The place of the channel that is number `c` after the flow.
+    pub after_flow: Vec<usize>,
 }
 
 impl ChannelOrder {
@@ -21,16 +21,17 @@ impl ChannelOrder {
         let mut order: Vec<usize> = (0..block.expanded).collect();
         if block.expand.is_some() {
             let mut crossings = block.crossings();
-            crossings.sort_by_key(|(expand, project, _)| (*expand, *project));
-            order = crossings.into_iter().flat_map(|(.., channels)| channels).collect();
+            crossings.sort_by_key(|crossing| (crossing.expand, crossing.project));
+            order = crossings.into_iter().flat_map(|crossing| crossing.channels).collect();
         }
         let destinations = block.flow.destinations(block.expanded);
-        let mut middle = Self { before: vec![0; order.len()], after: vec![0; order.len()] };
+        let mut places =
+            Self { before_flow: vec![0; order.len()], after_flow: vec![0; order.len()] };
         for (place, channel) in order.into_iter().enumerate() {
-            middle.before[channel] = place;
-            middle.after[destinations[channel]] = place;
+            places.before_flow[channel] = place;
+            places.after_flow[destinations[channel]] = place;
         }
-        middle
+        places
     }
 }
 
@@ -44,14 +45,14 @@ mod tests {
         for name in ["seesaw-shuffle-1.0d-cifar", "seesaw-share-v0-0.5d-cifar", "igcv3-1.0d-cifar"]
         {
             for block in zoo::net(name).unwrap().blocks() {
-                let middle = ChannelOrder::new(&block);
+                let order = ChannelOrder::new(&block);
                 for (channel, to) in block.flow.destinations(block.expanded).iter().enumerate() {
-                    assert_eq!(middle.after[*to], middle.before[channel], "{name}");
+                    assert_eq!(order.after_flow[*to], order.before_flow[channel], "{name}");
                 }
                 let crossings = block.crossings().len();
                 for (groups, places) in [
-                    (block.expand.clone().unwrap_or(Groups::dense()), &middle.before),
-                    (block.project.clone(), &middle.after),
+                    (block.expand.clone().unwrap_or(Groups::dense()), &order.before_flow),
+                    (block.project.clone(), &order.after_flow),
                 ] {
                     let mut ranges = 0;
                     for group in groups.ranges(block.expanded).unwrap() {

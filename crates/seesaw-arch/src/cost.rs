@@ -2,40 +2,19 @@
 
 use serde::Serialize;
 
-use crate::{ArchError, Block, Groups, Net, validate::SIDES};
-
-/// What a layer does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LayerKind {
-    /// Dense 3x3 convolution on the image.
-    Stem,
-    /// Pointwise convolution that opens a block.
-    Expand,
-    /// Depthwise 3x3 convolution.
-    Depthwise,
-    /// Pointwise convolution that closes a block, with the residual addition.
-    Project,
-    /// Dense pointwise convolution behind the blocks.
-    Head,
-    /// Global average pool.
-    Pool,
-    /// Linear layer.
-    Linear,
-}
+use crate::{ArchError, Block, Groups, LayerId, LayerKind, Net, Share, validate::SIDES};
 
 /// One layer with its batch norm and activation, and what it costs for one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Layer {
-    /// `stem`, `block 3 expand`, `head`, ...; blocks are numbered as in the weights' names.
-    pub name: String,
-    /// What it does.
-    pub kind: LayerKind,
+    /// Which layer it is; `name` and `kind` when serialized.
+    #[serde(flatten)]
+    pub id: LayerId,
     /// Input shape: channels, rows, columns.
     pub input: [usize; 3],
     /// Output shape: channels, rows, columns.
     pub output: [usize; 3],
-    /// Relative group sizes of a pointwise convolution, and how channels move behind it.
+    /// Relative group sizes of a pointwise convolution, and how channels move after it.
     pub structure: String,
     /// Stride.
     pub stride: usize,
@@ -92,20 +71,18 @@ impl Net {
 
     fn layer_list(&self, input_size: usize) -> Vec<Layer> {
         let image = [3, input_size, input_size];
-        let stem = [self.stem.channels, 0, 0];
         let mut layers =
-            vec![convolution("stem".into(), LayerKind::Stem, image, stem, self.stem.stride, 3)];
+            vec![convolution(LayerId::Stem, image, self.stem.channels, self.stem.stride)];
         let mut shape = layers[0].output;
-        for (index, block) in (1..).zip(self.blocks()) {
-            push_block(&mut layers, index, &block, shape);
+        for (number, block) in (1..).zip(self.blocks()) {
+            push_block(&mut layers, number, &block, shape);
             shape = layers[layers.len() - 1].output;
         }
-        let head = [self.head.channels, 0, 0];
-        layers.push(convolution("head".into(), LayerKind::Head, shape, head, 1, shape[0]));
-        let map = layers[layers.len() - 1].output;
-        let pooled = [map[0], 1, 1];
-        layers.push(layer("pool".into(), LayerKind::Pool, map, pooled));
-        let mut linear = layer("linear".into(), LayerKind::Linear, pooled, [self.classes, 1, 1]);
+        let head = [self.head.channels, shape[1], shape[2]];
+        layers.push(pointwise(LayerId::Head, shape, head, &Groups::dense(), String::new()));
+        let pooled = [head[0], 1, 1];
+        layers.push(layer(LayerId::Pool, head, pooled));
+        let mut linear = layer(LayerId::Linear, pooled, [self.classes, 1, 1]);
         linear.params = (pooled[0] + 1) * self.classes;
         linear.madds = (pooled[0] * self.classes) as u64;
         layers.push(linear);
@@ -113,60 +90,45 @@ impl Net {
     }
 }
 
-/// Appends the two or three layers of a block whose input has `shape`.
-fn push_block(layers: &mut Vec<Layer>, index: usize, block: &Block, shape: [usize; 3]) {
-    let name = |part: &str| format!("block {index} {part}");
+/// Appends the two or three layers of the block with this number, whose input has `shape`.
+fn push_block(layers: &mut Vec<Layer>, number: usize, block: &Block, shape: [usize; 3]) {
     let first = layers.len();
     let wide = [block.expanded, shape[1], shape[2]];
     if let Some(groups) = &block.expand {
-        let mut expand = pointwise(name("expand"), LayerKind::Expand, shape, wide, groups);
-        expand.structure = format!("{groups} {}", block.flow);
-        layers.push(expand);
+        let structure = format!("{groups} {}", block.flow);
+        layers.push(pointwise(LayerId::Expand(number), shape, wide, groups, structure));
     }
-    layers.push(convolution(name("depthwise"), LayerKind::Depthwise, wide, wide, block.stride, 1));
+    layers.push(convolution(LayerId::Depthwise(number), wide, block.expanded, block.stride));
     let middle = layers[layers.len() - 1].output;
-    let narrow = [block.output, middle[1], middle[2]];
-    let mut project =
-        pointwise(name("project"), LayerKind::Project, middle, narrow, &block.project);
-    project.structure = format!("{} {}", block.project, block.output_flow);
-    layers.push(project);
+    let output = [block.output, middle[1], middle[2]];
+    let structure = format!("{} {}", block.project, block.output_flow);
+    layers.push(pointwise(LayerId::Project(number), middle, output, &block.project, structure));
     if block.is_residual() {
-        // The first layer reads the block's input itself; the others run beside it.
+        // The first layer reads the block's input itself; it stays alive during the others.
         for layer in &mut layers[first + 1..] {
             layer.bytes += floats(shape);
         }
     }
 }
 
-/// A grouped 1x1 convolution.
+/// A grouped 1x1 convolution with batch norm.
 fn pointwise(
-    name: String,
-    kind: LayerKind,
+    id: LayerId,
     input: [usize; 3],
     output: [usize; 3],
     groups: &Groups,
+    structure: String,
 ) -> Layer {
-    let share = |channels| groups.ranges(channels).unwrap_or_default();
-    let weights: usize =
-        share(input[0]).iter().zip(share(output[0])).map(|(i, o)| i.len() * o.len()).sum();
-    counted(layer(name, kind, input, output), weights)
+    let weights = groups.shares(input[0], output[0]).iter().map(Share::weights).sum();
+    Layer { structure, ..counted(layer(id, input, output), weights) }
 }
 
-/// A convolution whose outputs each read `fan_in` channels, 3x3 but for the head.
-fn convolution(
-    name: String,
-    kind: LayerKind,
-    input: [usize; 3],
-    output: [usize; 3],
-    stride: usize,
-    fan_in: usize,
-) -> Layer {
+/// A 3x3 convolution with batch norm: depthwise, or the dense stem.
+fn convolution(id: LayerId, input: [usize; 3], channels: usize, stride: usize) -> Layer {
     let side = |n: usize| n.div_ceil(stride);
-    let shape = [output[0], side(input[1]), side(input[2])];
-    let taps = if kind == LayerKind::Head { 1 } else { 9 };
-    let mut layer = counted(layer(name, kind, input, shape), output[0] * fan_in * taps);
-    layer.stride = stride;
-    layer
+    let output = [channels, side(input[1]), side(input[2])];
+    let fan_in = if id.kind() == LayerKind::Depthwise { 1 } else { input[0] };
+    Layer { stride, ..counted(layer(id, input, output), 9 * fan_in * channels) }
 }
 
 /// Adds the costs of a convolution with `weights` weights and batch norm.
@@ -177,10 +139,10 @@ fn counted(mut layer: Layer, weights: usize) -> Layer {
 }
 
 /// A layer without parameters.
-fn layer(name: String, kind: LayerKind, input: [usize; 3], output: [usize; 3]) -> Layer {
+fn layer(id: LayerId, input: [usize; 3], output: [usize; 3]) -> Layer {
     let bytes = floats(input) + floats(output);
     let structure = String::new();
-    Layer { name, kind, input, output, structure, stride: 1, params: 0, madds: 0, bytes }
+    Layer { id, input, output, structure, stride: 1, params: 0, madds: 0, bytes }
 }
 
 fn floats(shape: [usize; 3]) -> u64 {

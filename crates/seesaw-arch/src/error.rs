@@ -1,6 +1,6 @@
-//! What can be wrong with the description of a net.
+//! Errors in the description of a net.
 
-/// Why a description is not a net.
+/// An error in the description of a net.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArchError {
@@ -13,12 +13,12 @@ pub enum ArchError {
     #[error("`{0}` is not a flow: write `keep`, `shuffle(2)` or `shuffle(c/2)`")]
     Flow(String),
     /// No net of the zoo has this name.
-    #[error("no net is called `{name}`{hint}")]
+    #[error("unknown net `{name}`{}", suggestion(nearest.as_deref()))]
     UnknownNet {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The nearest known name as a question, or where to look.
-        hint: String,
+        /// The known name that it resembles most, if it resembles any.
+        nearest: Option<String>,
     },
     /// The TOML text does not describe a net.
     #[error("not a description of a net: {0}")]
@@ -30,7 +30,7 @@ pub enum ArchError {
         block: usize,
         /// Number of the stage in the table, from 1.
         stage: usize,
-        /// What is broken, and what would mend it.
+        /// What is broken, and how to fix it.
         rule: String,
     },
     /// A rule that the net as a whole breaks.
@@ -38,7 +38,31 @@ pub enum ArchError {
     Net {
         /// The net's name.
         net: String,
-        /// What is broken, and what would mend it.
+        /// What is broken, and how to fix it.
         rule: String,
     },
+    /// A size of the preprocessing is 0 or too large.
+    #[error("preprocessing: `{field}` is {value}; it must be from 1 to 4096")]
+    PreprocessSize {
+        /// `resize` or `crop`.
+        field: &'static str,
+        /// The size.
+        value: u32,
+    },
+    /// The mean or standard deviation of the preprocessing cannot normalize a sample.
+    #[error(
+        "preprocessing: channel {channel} has mean {mean} and std {std}; both must be finite and at most 1000, and std at least 0.00001"
+    )]
+    PreprocessNormalization {
+        /// 0, 1 or 2 for red, green or blue.
+        channel: usize,
+        /// Its mean.
+        mean: f32,
+        /// Its standard deviation.
+        std: f32,
+    },
+}
+
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default()
 }

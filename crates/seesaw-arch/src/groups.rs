@@ -74,6 +74,33 @@ impl Groups {
         };
         Some(self.0.iter().map(range).collect())
     }
+
+    /// The channels of each group of a convolution from `inputs` to `outputs` channels.
+    ///
+    /// # Panics
+    /// When a group would not take a whole number of channels, which a validated net rules out.
+    pub fn shares(&self, inputs: usize, outputs: usize) -> Vec<Share> {
+        let ranges =
+            |channels| self.ranges(channels).expect("a validated net's groups divide its channels");
+        let pairs = ranges(inputs).into_iter().zip(ranges(outputs));
+        pairs.map(|(inputs, outputs)| Share { inputs, outputs }).collect()
+    }
+}
+
+/// The channels of one group of a convolution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// Its input channels.
+    pub inputs: Range<usize>,
+    /// Its output channels.
+    pub outputs: Range<usize>,
+}
+
+impl Share {
+    /// Weights of the group: one for each pair of an input and an output channel.
+    pub fn weights(&self) -> usize {
+        self.inputs.len() * self.outputs.len()
+    }
 }
 
 /// Greatest common divisor.
@@ -138,6 +165,9 @@ mod tests {
         let groups: Groups = "2:5:1".parse().unwrap();
         assert_eq!(groups.ranges(16).unwrap(), [0..4, 4..14, 14..16]);
         assert_eq!(Groups::dense().ranges(7).unwrap().len(), 1);
+        let shares = groups.shares(16, 8);
+        assert_eq!(shares[1], Share { inputs: 4..14, outputs: 2..7 });
+        assert_eq!(shares.iter().map(Share::weights).sum::<usize>(), 4 * 2 + 10 * 5 + 2);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Seesaw-Nets as plain data: blocks, nets, the zoo, validation and cost.
 //!
 //! A net is a stem convolution, a table of stages of inverted residual [`Block`]s, a 1x1 head
-//! convolution, a global average pool and a linear layer. This crate says what the layers are and
-//! what they cost; it holds no tensors and reads no files.
+//! convolution, a global average pool and a linear layer. This crate describes the layers, what they
+//! cost ([`Net::layers`]) and which channels they read and write ([`Net::steps`]); it holds no
+//! tensors and reads no files.
 //!
 //! ```
 //! let net = seesaw_arch::zoo::net("seesaw-shuffle-1.0d-imagenet").unwrap();
@@ -17,15 +18,21 @@ mod cost;
 mod error;
 mod flow;
 mod groups;
+mod layer_id;
 mod net;
+mod preprocess;
 pub mod published;
+mod steps;
 mod validate;
 pub mod zoo;
 
-pub use block::Block;
+pub use block::{Block, Crossing};
 pub use channel_order::ChannelOrder;
-pub use cost::{Cost, Layer, LayerKind};
+pub use cost::{Cost, Layer};
 pub use error::ArchError;
 pub use flow::Flow;
-pub use groups::Groups;
+pub use groups::{Groups, Share};
+pub use layer_id::{LayerId, LayerKind, Unit};
 pub use net::{Head, Net, Stage, Stem};
+pub use preprocess::Preprocess;
+pub use steps::{Op, Step};

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ArchError, Block, Flow, Groups, groups::lcm};
+use crate::{ArchError, Block, Flow, Groups, Preprocess, groups::lcm};
 
-/// A net as data: what its layers are, not what they weigh.
+/// A net as data: its layers, without their weights.
 ///
 /// The TOML and JSON forms have these fields under the same names:
 ///
@@ -34,14 +34,18 @@ pub struct Net {
     pub name: String,
     /// Side of the square images that the net is meant for, in pixels.
     pub input_size: usize,
-    /// How many classes the linear layer tells apart.
+    /// Outputs of the linear layer.
     pub classes: usize,
     /// The first convolution.
     pub stem: Stem,
-    /// What follows the blocks.
+    /// The layers after the blocks.
     pub head: Head,
-    /// The blocks, as runs of like ones.
+    /// The blocks, as runs of equal ones.
     pub stages: Vec<Stage>,
+    /// How photos are prepared for the net where its weights do not say otherwise; without it, as
+    /// for ImageNet at `input_size`. See [`Self::default_preprocess`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocess: Option<Preprocess>,
 }
 
 /// The first convolution: dense 3x3 with padding 1 on RGB, batch norm, ReLU6.
@@ -65,11 +69,11 @@ pub struct Head {
     pub dropout: f32,
 }
 
-/// A run of like blocks; only the first may have a stride and another number of input channels.
+/// A run of equal blocks; only the first may have a stride and another number of input channels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// How many times wider than its input a block's depthwise convolution is.
+    /// Channels of a block's depthwise convolution, as a multiple of its input channels.
     pub expansion: usize,
     /// Output channels.
     pub channels: usize,
@@ -113,6 +117,12 @@ impl Net {
         toml::to_string(self).map_err(|e| ArchError::Toml(e.to_string()))
     }
 
+    /// How photos are prepared for weights that do not say it themselves.
+    pub fn default_preprocess(&self) -> Preprocess {
+        let imagenet = || Preprocess::imagenet(u32::try_from(self.input_size).unwrap_or(u32::MAX));
+        self.preprocess.clone().unwrap_or_else(imagenet)
+    }
+
     /// The blocks in order, with absolute channel counts.
     pub fn blocks(&self) -> Vec<Block> {
         self.staged_blocks().into_iter().map(|(_, block)| block).collect()
@@ -143,7 +153,7 @@ impl Net {
         self
     }
 
-    /// The same net with every channel count but the images' multiplied by `width` and rounded to
+    /// The same net with every channel count except the images' multiplied by `width` and rounded to
     /// the nearest multiple of 8 at which every group stays whole, never below nine tenths of the
     /// product (MobileNetV2's rule). The head convolution never gets narrower.
     ///
@@ -192,7 +202,7 @@ impl Stage {
         }
     }
 
-    /// Of which the channel counts around this stage must be multiples.
+    /// The channel counts around this stage must be multiples of this.
     fn unit(&self) -> usize {
         let expand = self.expand.as_ref().map_or(1, Groups::unit);
         [expand, self.flow.unit(), self.project.unit(), self.output_flow.unit()]

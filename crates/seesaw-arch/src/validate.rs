@@ -1,8 +1,8 @@
-//! The rules that a description must keep.
+//! The rules for the description of a net.
 
 use crate::{ArchError, Block, Groups, Net};
 
-/// Limits that keep a stranger's description from asking for absurd amounts of memory.
+/// Limits that keep an untrusted description from requesting absurd amounts of memory.
 const MAX_CHANNELS: usize = 16_384;
 const MAX_BLOCKS: usize = 1_000;
 const MAX_CLASSES: usize = 1_000_000;
@@ -17,7 +17,7 @@ impl Net {
     /// The first broken rule, with the block that breaks it.
     pub fn validate(&self) -> Result<(), ArchError> {
         self.validate_ends()?;
-        // Before the table is unrolled: a stranger's `repeat` may be anything.
+        // Before the table is unrolled: an untrusted `repeat` may be anything.
         let blocks = self.stages.iter().fold(0, |n: usize, s| n.saturating_add(s.repeat));
         if blocks > MAX_BLOCKS {
             return Err(self.broken(format!("{blocks} blocks; at most {MAX_BLOCKS} are allowed")));
@@ -29,6 +29,9 @@ impl Net {
                 rule,
             })?;
         }
+        if let Some(preprocess) = &self.preprocess {
+            preprocess.validate()?;
+        }
         let params = self.params();
         if params > MAX_PARAMS {
             return Err(self.broken(format!("{params} parameters; at most {MAX_PARAMS}")));
@@ -36,7 +39,7 @@ impl Net {
         Ok(())
     }
 
-    /// The rules of what is before and behind the blocks.
+    /// The rules for what comes before and after the blocks.
     fn validate_ends(&self) -> Result<(), ArchError> {
         let rule = if self.name.is_empty() || self.name.len() > 200 {
             Some("the name must have 1 to 200 bytes".to_owned())

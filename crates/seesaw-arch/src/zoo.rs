@@ -4,25 +4,37 @@
 //! `mobilenetv2-1.0-{imagenet, cifar}`; a trailing `-x0.75` is a width multiplier.
 //!
 //! Sources: Seesaw-Net (arXiv 1905.03672), IGCV3 (arXiv 1806.00178), MobileNetV2 (arXiv 1801.04381).
-//! The text of Seesaw-share v0 is not to be had: its layout here is the simplest that meets all
-//! eight published figures.
+//! No full description of Seesaw-share v0 is available: the layout here is the simplest one that
+//! matches all eight published figures.
 
 use strsim::levenshtein;
 
-use crate::{ArchError, Flow, Groups, Head, Net, Stage, Stem};
+use crate::{ArchError, Flow, Groups, Head, Net, Preprocess, Stage, Stem};
 
-/// Expansion, output channels, blocks at depth 1.0, stride at 224 px, stride at 32 px.
-const ROWS: [(usize, usize, usize, usize, usize); 7] = [
-    (1, 16, 1, 1, 1),
-    (6, 24, 4, 2, 1),
-    (6, 32, 6, 2, 2),
-    (6, 64, 8, 2, 2),
-    (6, 96, 6, 1, 1),
-    (6, 160, 6, 2, 1),
-    (6, 320, 1, 1, 1),
+/// A row of the papers' table of layers.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    expansion: usize,
+    channels: usize,
+    /// Blocks at depth 1.0.
+    repeat: usize,
+    /// MobileNetV2's blocks.
+    mobilenet_repeat: usize,
+    /// Stride of the first block at 224 px and at 32 px.
+    stride_224: usize,
+    stride_32: usize,
+}
+
+#[rustfmt::skip]
+const ROWS: [Row; 7] = [
+    Row { expansion: 1, channels: 16, repeat: 1, mobilenet_repeat: 1, stride_224: 1, stride_32: 1 },
+    Row { expansion: 6, channels: 24, repeat: 4, mobilenet_repeat: 2, stride_224: 2, stride_32: 1 },
+    Row { expansion: 6, channels: 32, repeat: 6, mobilenet_repeat: 3, stride_224: 2, stride_32: 2 },
+    Row { expansion: 6, channels: 64, repeat: 8, mobilenet_repeat: 4, stride_224: 2, stride_32: 2 },
+    Row { expansion: 6, channels: 96, repeat: 6, mobilenet_repeat: 3, stride_224: 1, stride_32: 1 },
+    Row { expansion: 6, channels: 160, repeat: 6, mobilenet_repeat: 3, stride_224: 2, stride_32: 1 },
+    Row { expansion: 6, channels: 320, repeat: 1, mobilenet_repeat: 1, stride_224: 1, stride_32: 1 },
 ];
-/// MobileNetV2's blocks of the same rows.
-const MOBILENET_REPEATS: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
 /// Blocks with at least this many input channels use two equal groups.
 const EVEN_FROM: usize = 160;
 /// Share v0 uses uneven groups below this many input channels only.
@@ -49,53 +61,63 @@ enum Geometry {
     Cifar,
 }
 
-/// Family and depth by the first part of the name.
-const DESIGNS: [(&str, Family, bool); 9] = [
-    ("seesaw-shuffle-0.5d", Family::Shuffle, true),
-    ("seesaw-shuffle-1.0d", Family::Shuffle, false),
-    ("seesaw-share-v0-0.5d", Family::ShareV0, true),
-    ("seesaw-share-v0-1.0d", Family::ShareV0, false),
-    ("seesaw-share-v1-0.5d", Family::ShareV1, true),
-    ("seesaw-share-v1-1.0d", Family::ShareV1, false),
-    ("igcv3-0.5d", Family::Igcv3, true),
-    ("igcv3-1.0d", Family::Igcv3, false),
-    ("mobilenetv2-1.0", Family::MobileNetV2, false),
+impl Geometry {
+    const ALL: [Self; 2] = [Self::ImageNet, Self::Cifar];
+
+    /// The last part of the net's name.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::ImageNet => "imagenet",
+            Self::Cifar => "cifar",
+        }
+    }
+}
+
+/// A family at one depth.
+#[derive(Debug)]
+struct Design {
+    /// The first part of the net's name.
+    name: &'static str,
+    family: Family,
+    half_depth: bool,
+}
+
+const DESIGNS: [Design; 9] = [
+    Design { name: "seesaw-shuffle-0.5d", family: Family::Shuffle, half_depth: true },
+    Design { name: "seesaw-shuffle-1.0d", family: Family::Shuffle, half_depth: false },
+    Design { name: "seesaw-share-v0-0.5d", family: Family::ShareV0, half_depth: true },
+    Design { name: "seesaw-share-v0-1.0d", family: Family::ShareV0, half_depth: false },
+    Design { name: "seesaw-share-v1-0.5d", family: Family::ShareV1, half_depth: true },
+    Design { name: "seesaw-share-v1-1.0d", family: Family::ShareV1, half_depth: false },
+    Design { name: "igcv3-0.5d", family: Family::Igcv3, half_depth: true },
+    Design { name: "igcv3-1.0d", family: Family::Igcv3, half_depth: false },
+    Design { name: "mobilenetv2-1.0", family: Family::MobileNetV2, half_depth: false },
 ];
-const GEOMETRIES: [(&str, Geometry); 2] =
-    [("imagenet", Geometry::ImageNet), ("cifar", Geometry::Cifar)];
 
 /// The names of all nets, in the order of the documentation's tables.
 pub fn names() -> Vec<String> {
-    DESIGNS
-        .iter()
-        .flat_map(|(design, ..)| GEOMETRIES.iter().map(move |(g, _)| format!("{design}-{g}")))
-        .collect()
+    all().into_iter().map(|net| net.name).collect()
 }
 
 /// All nets, in the order of [`names`].
 pub fn all() -> Vec<Net> {
-    DESIGNS
-        .iter()
-        .flat_map(|design| GEOMETRIES.iter().map(move |geometry| build(design, geometry)))
-        .collect()
+    let of_both = |design| Geometry::ALL.map(|geometry| build(design, geometry));
+    DESIGNS.iter().flat_map(of_both).collect()
 }
 
 /// The net of that name, with 1000 classes at 224 px (`imagenet`) or 10 at 32 px (`cifar`).
 ///
 /// # Errors
-/// [`ArchError::UnknownNet`] with the nearest name as a hint, or what is wrong with its width.
+/// [`ArchError::UnknownNet`] with the nearest name, or what is wrong with its width.
 pub fn net(name: &str) -> Result<Net, ArchError> {
     for design in &DESIGNS {
-        for geometry in &GEOMETRIES {
-            let rest = name
-                .strip_prefix(design.0)
-                .and_then(|rest| rest.strip_prefix('-'))
-                .and_then(|rest| rest.strip_prefix(geometry.0));
-            match rest {
-                Some("") => return Ok(build(design, geometry)),
-                Some(width) => {
-                    if let Some(Ok(width)) = width.strip_prefix("-x").map(str::parse) {
-                        return build(design, geometry).with_width(width);
+        for geometry in Geometry::ALL {
+            let net = build(design, geometry);
+            match name.strip_prefix(&net.name) {
+                Some("") => return Ok(net),
+                Some(rest) => {
+                    if let Some(Ok(width)) = rest.strip_prefix("-x").map(str::parse) {
+                        return net.with_width(width);
                     }
                 }
                 None => {}
@@ -103,47 +125,41 @@ pub fn net(name: &str) -> Result<Net, ArchError> {
         }
     }
     let name: String = name.chars().take(80).collect();
-    let nearest = names().into_iter().min_by_key(|known| levenshtein(known, &name));
-    let hint = match nearest {
-        Some(known) if levenshtein(&known, &name) <= known.len() / 2 => {
-            format!("; did you mean `{known}`?")
-        }
-        _ => "; `seesaw models` lists them".to_owned(),
-    };
-    Err(ArchError::UnknownNet { name, hint })
+    let nearest = names()
+        .into_iter()
+        .min_by_key(|known| levenshtein(known, &name))
+        .filter(|known| levenshtein(known, &name) <= known.len() / 2);
+    Err(ArchError::UnknownNet { name, nearest })
 }
 
-fn build(
-    &(design, family, half_depth): &(&str, Family, bool),
-    &(suffix, geometry): &(&str, Geometry),
-) -> Net {
+fn build(&Design { name, family, half_depth }: &Design, geometry: Geometry) -> Net {
     let cifar = geometry == Geometry::Cifar;
     let mut stages = Vec::new();
     let mut input = STEM_CHANNELS;
-    for (row, (expansion, channels, full, stride_224, stride_32)) in ROWS.into_iter().enumerate() {
+    for row in ROWS {
         let repeat = match family {
-            Family::MobileNetV2 => MOBILENET_REPEATS[row],
-            _ if half_depth => (full / 2).max(1),
-            _ => full,
+            Family::MobileNetV2 => row.mobilenet_repeat,
+            _ if half_depth => (row.repeat / 2).max(1),
+            _ => row.repeat,
         };
-        let stride = if cifar { stride_32 } else { stride_224 };
-        let first = stage(family, expansion, input, channels, stride);
-        let rest = stage(family, expansion, channels, channels, 1);
+        let stride = if cifar { row.stride_32 } else { row.stride_224 };
+        let first = stage(family, row, input, stride);
+        let rest = stage(family, row, row.channels, 1);
         push_run(&mut stages, first, rest, repeat);
-        input = channels;
+        input = row.channels;
     }
-    let dropout = if cifar { 0.5 } else { 0.0 };
     Net {
-        name: format!("{design}-{suffix}"),
+        name: format!("{name}-{}", geometry.suffix()),
         input_size: if cifar { 32 } else { 224 },
         classes: if cifar { 10 } else { 1000 },
         stem: Stem { channels: STEM_CHANNELS, stride: if cifar { 1 } else { 2 } },
-        head: Head { channels: HEAD_CHANNELS, dropout },
+        head: Head { channels: HEAD_CHANNELS, dropout: if cifar { 0.5 } else { 0.0 } },
         stages,
+        preprocess: Some(if cifar { Preprocess::cifar() } else { Preprocess::imagenet(224) }),
     }
 }
 
-/// Appends a row of the table: one stage where all blocks are alike, else two.
+/// Appends a row of the table: one stage where all blocks are equal, else two.
 fn push_run(stages: &mut Vec<Stage>, first: Stage, rest: Stage, repeat: usize) {
     let alike = Stage { stride: first.stride, ..rest.clone() } == first;
     if alike || repeat == 1 {
@@ -154,8 +170,9 @@ fn push_run(stages: &mut Vec<Stage>, first: Stage, rest: Stage, repeat: usize) {
     }
 }
 
-/// One block's stage entry in a net of `family`.
-fn stage(family: Family, expansion: usize, input: usize, channels: usize, stride: usize) -> Stage {
+/// One block's stage entry in a net of `family`, on `input` channels.
+fn stage(family: Family, row: Row, input: usize, stride: usize) -> Stage {
+    let Row { expansion, channels, .. } = row;
     let (quarter_first, quarter_last, halves) = (groups(&[1, 3]), groups(&[3, 1]), groups(&[1, 1]));
     let uneven = match family {
         Family::Shuffle | Family::ShareV1 => input < EVEN_FROM,
@@ -183,9 +200,9 @@ fn stage(family: Family, expansion: usize, input: usize, channels: usize, stride
     }
 }
 
-/// Groups whose sizes are known to be good.
+/// Groups of sizes that are constants here.
 fn groups(sizes: &[usize]) -> Groups {
-    Groups::new(sizes).unwrap_or_else(|_| Groups::dense())
+    Groups::new(sizes).expect("constants of the zoo")
 }
 
 #[cfg(test)]
@@ -204,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_net_survives_toml_and_json() {
+    fn every_net_survives_toml() {
         for net in all() {
             assert_eq!(Net::from_toml(&net.to_toml().unwrap()).unwrap(), net);
         }
@@ -214,7 +231,8 @@ mod tests {
     fn a_misspelled_name_gets_a_hint() {
         let hint = net("seesaw-shufle-1.0d-imagenet").unwrap_err().to_string();
         assert!(hint.contains("did you mean `seesaw-shuffle-1.0d-imagenet`"), "{hint}");
-        assert!(net("resnet").unwrap_err().to_string().contains("seesaw models"));
+        let error = net("resnet").unwrap_err();
+        assert!(matches!(error, ArchError::UnknownNet { nearest: None, .. }), "{error}");
     }
 
     #[test]
@@ -236,15 +254,19 @@ mod tests {
 
     #[test]
     fn the_shuffle_crosses_all_groups_and_sharing_overlaps() {
-        let of = |name: &str| {
+        let crossings = |name: &str| {
             let block = net(name).unwrap().blocks()[1].clone();
-            let counts = block.crossings().into_iter().map(|(e, p, c)| (e, p, c.len()));
+            let counts =
+                block.crossings().into_iter().map(|c| (c.expand, c.project, c.channels.len()));
             counts.collect::<Vec<_>>()
         };
         // 16 channels, 96 in the middle: 24 and 72 on either side.
-        let shuffled = of("seesaw-shuffle-1.0d-imagenet");
+        let shuffled = crossings("seesaw-shuffle-1.0d-imagenet");
         assert_eq!(shuffled, [(0, 0, 12), (1, 0, 12), (0, 1, 12), (1, 1, 60)]);
-        assert_eq!(of("seesaw-share-v1-1.0d-imagenet"), [(0, 0, 24), (1, 0, 48), (1, 1, 24)]);
-        assert_eq!(of("mobilenetv2-1.0-imagenet"), [(0, 0, 96)]);
+        assert_eq!(
+            crossings("seesaw-share-v1-1.0d-imagenet"),
+            [(0, 0, 24), (1, 0, 48), (1, 1, 24)]
+        );
+        assert_eq!(crossings("mobilenetv2-1.0-imagenet"), [(0, 0, 96)]);
     }
 }

@@ -7,9 +7,9 @@
 use std::{error::Error, path::Path};
 
 use seesaw_arch::zoo;
-use seesaw_data::{Limits, Preprocess, RgbImage, decode};
-use seesaw_engine::{Options, compile};
+use seesaw_engine::{Machine, Options, compile};
 use seesaw_format::{NetWeights, load_model};
+use seesaw_image::{Limits, Preprocess, RgbImage, decode};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let net = zoo::net("seesaw-shuffle-0.5d-imagenet")?.with_classes(10);
-    let plan = compile(&net, &NetWeights::random(&net, 1)?, &Options::new(&net))?;
+    let plan = compile(&net, &NetWeights::random(&net, 1)?, &Options::new(&net), &Machine::solo())?;
     let gray = RgbImage::new(300, 200, vec![128; 3 * 300 * 200]).ok_or("no picture")?;
     let preprocess = Preprocess::imagenet(224);
     let mut input = vec![0.0; preprocess.output_len()];
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn name(weights: &Path, photo: &Path) -> Result<(String, f32), Box<dyn Error>> {
     let model = load_model(weights, None)?;
-    let plan = compile(&model.net, &model.weights, &Options::new(&model.net))?;
+    let plan = compile(&model.net, &model.weights, &Options::new(&model.net), &Machine::solo())?;
 
     let photo = decode::open(photo, &Limits::default())?;
     let preprocess = Preprocess::imagenet(model.net.input_size.try_into()?);

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::RwLock};
 
-use seesaw_data::{
+use seesaw_image::{
     ImageError, Limits, Preprocess,
     decode::{self, Quantity},
 };
@@ -59,5 +59,5 @@ enum Problem {
     #[error(transparent)]
     Image(#[from] ImageError),
     #[error(transparent)]
-    Preprocess(#[from] seesaw_data::PreprocessError),
+    Preprocess(#[from] seesaw_image::PreprocessError),
 }

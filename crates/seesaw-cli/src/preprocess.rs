@@ -1,7 +1,7 @@
 //! How photos become inputs: as the weights say, else as the net's family is used to.
 
-use seesaw_data::Preprocess;
 use seesaw_format::{Model, Preprocess as Stored};
+use seesaw_image::Preprocess;
 
 use crate::{args::SizeArgs, failure::Failure};
 

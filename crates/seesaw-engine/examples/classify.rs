@@ -6,7 +6,7 @@
 
 use std::{error::Error, path::Path};
 
-use seesaw_engine::{Options, compile};
+use seesaw_engine::{Machine, Options, compile};
 use seesaw_format::{NetWeights, load_model};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             (net, weights)
         }
     };
-    let plan = compile(&net, &weights, &Options::new(&net))?;
+    let plan = compile(&net, &weights, &Options::new(&net), &Machine::from_env(1)?)?;
     // An image is planar, `[3, size, size]`, normalized as in training; here a plain gray.
     let image = vec![0.0; 3 * net.input_size * net.input_size];
     let logits = plan.logits(&image)?;

@@ -1,30 +1,36 @@
-//! Inference of Seesaw-Nets: a net and its weights compiled into a plan.
+//! Inference of Seesaw-Nets: a net and its weights become a plan, and a plan only computes.
 //!
-//! [`compile`] folds batch norms into the convolutions, turns channel permutations and
-//! concatenations into places of weight rows, packs the weights for the processor's instruction
-//! set and plans the buffers. [`Plan::run`] then only computes.
+//! 1. [`lower`] describes the net as a list of steps with folded batch norms and the places of
+//!    channels: plain data.
+//! 2. [`pack`] arranges the weights for a [`Machine`] and plans the buffers.
+//! 3. [`Plan::run`] computes logits without allocating.
+//!
+//! [`compile`] does the first two.
 //!
 //! ```
-//! use seesaw_engine::{Options, compile};
+//! use seesaw_engine::{Machine, Options, compile};
 //! use seesaw_format::NetWeights;
 //!
 //! let net = seesaw_arch::zoo::net("seesaw-shuffle-0.5d-cifar").unwrap();
 //! let weights = NetWeights::random(&net, 1).unwrap();
-//! let plan = compile(&net, &weights, &Options::new(&net)).unwrap();
+//! let plan = compile(&net, &weights, &Options::new(&net), &Machine::solo()).unwrap();
 //! let image = vec![0.5; 3 * 32 * 32];
 //! let mut logits = vec![0.0; 10];
 //! plan.run(&image, &mut logits).unwrap();
 //! ```
 #![forbid(unsafe_code)]
 
-mod compile;
+mod arena;
 mod error;
-mod fold;
 mod inspect;
+mod lower;
+pub mod measure;
+mod pack;
 mod plan;
 
-pub use compile::{Options, compile};
 pub use error::EngineError;
-pub use inspect::{Feature, PartTime, StepTime};
+pub use inspect::{Feature, PartTime, UnitTime};
+pub use lower::{Lowered, LoweredStep, lower};
+pub use pack::{Options, compile, pack};
 pub use plan::Plan;
-pub use seesaw_kernels::{Isa, IsaToken, Team};
+pub use seesaw_kernels::{Isa, Machine};

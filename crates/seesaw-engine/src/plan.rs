@@ -1,18 +1,15 @@
 //! A compiled net: kernels, planned buffers, and the order of steps.
 
-use std::sync::{Mutex, PoisonError};
-
-use seesaw_arch::{Layer, Net};
+use seesaw_arch::Layer;
 use seesaw_kernels::{
-    Aligned, CBLOCK, InvertedResidual, IsaToken, PartTimes, Pointwise, Stem, Team,
-    global_average_pool,
+    CBLOCK, InvertedResidual, Machine, PartTimes, Pointwise, Stem, Team, global_average_pool,
     layout::{Plane, cblocks, to_planar},
 };
 
-use crate::{EngineError, Options};
-
-/// The most memory that a run's buffers may take.
-const MAX_ARENA: usize = 4 << 30;
+use crate::{
+    EngineError, Options,
+    arena::{Arena, Sizes, Store, check_bytes, stem_channels},
+};
 
 /// The layers before the global average pool.
 #[derive(Debug)]
@@ -29,77 +26,58 @@ pub(crate) struct Trunk {
 #[derive(Debug)]
 pub struct Plan {
     pub(crate) layers: Vec<Layer>,
-    pub(crate) trunk: Trunk,
+    trunk: Trunk,
     linear: Pointwise,
-    token: IsaToken,
-    pub(crate) team: Team,
-    pub(crate) solo: Team,
+    machine: Machine,
+    /// One thread, for images that run side by side.
+    solo: Team,
     input_size: usize,
     batch: usize,
-    pub(crate) sizes: Sizes,
-    store: Mutex<Vec<Arena>>,
+    sizes: Sizes,
+    store: Store,
 }
 
-/// f32 that the parts of an arena take.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sizes {
-    /// The two maps between which layers pass their results to and fro.
-    maps: [usize; 2],
-    /// Scratch of any layer on one thread, and on the whole team.
-    scratch: [usize; 2],
+/// What is told of a run while it goes through the layers.
+pub(crate) struct Probe<'a> {
+    /// Gathers the times of the blocks' layers.
+    pub times: Option<&'a PartTimes>,
+    /// Is shown the output of the stem, of each block and of the head, numbered from 0.
+    pub visit: &'a mut dyn FnMut(usize, &[f32]),
 }
 
-impl Sizes {
-    /// f32 that an image takes while it runs on one thread (`false`) or on the team (`true`).
-    pub(crate) fn image(&self, on_team: bool) -> usize {
-        self.maps[0] + self.maps[1] + self.scratch[usize::from(on_team)]
-    }
-}
-
-/// The memory of one run.
-#[derive(Debug)]
-pub(crate) struct Arena {
-    pub work: Aligned,
-    /// Pooled features `[images][channels, padded]`.
-    pooled: Aligned,
-    /// The same as the linear layer reads them, `[blocks][images][8]`.
-    features: Aligned,
-    /// The linear layer's outputs, `[blocks][images][8]`.
-    outputs: Aligned,
+/// The buffers of one image.
+struct Buffers<'a> {
+    work: &'a mut [f32],
+    /// Pooled features, `[channels, padded]`.
+    pooled: &'a mut [f32],
 }
 
 impl Plan {
     pub(crate) fn new(
-        net: &Net,
         layers: Vec<Layer>,
         options: &Options,
-        token: IsaToken,
-        team: Team,
+        machine: &Machine,
         trunk: Trunk,
         linear: Pointwise,
     ) -> Result<Self, EngineError> {
-        debug_assert_eq!(linear.outputs(), net.classes);
-        let sizes = trunk.sizes(options.input_size, team.threads());
-        let plan = Self {
+        if usize::BITS < 64 {
+            // The sizes themselves must not overflow.
+            let largest = layers.iter().map(|layer| layer.bytes).max().unwrap_or(0);
+            check_bytes(largest.saturating_mul(2), options)?;
+        }
+        let sizes = Sizes::new(&trunk, &linear, options, machine.threads());
+        sizes.check(options)?;
+        Ok(Self {
             layers,
             trunk,
             linear,
-            token,
-            team,
+            machine: machine.clone(),
             solo: Team::solo(),
             input_size: options.input_size,
             batch: options.batch,
             sizes,
-            store: Mutex::new(Vec::new()),
-        };
-        if plan.arena_bytes() > MAX_ARENA {
-            let rule = "the buffers of this net and batch would take more than 4 GiB";
-            let (option, value) = ("input_size", options.input_size);
-            return Err(EngineError::Option { option, value, rule });
-        }
-        // Ready before the first run, which then allocates nothing.
-        plan.put_back(plan.arena());
-        Ok(plan)
+            store: Store::new(sizes),
+        })
     }
 
     /// Classifies `n` images, from none to the plan's batch.
@@ -113,12 +91,12 @@ impl Plan {
         let count = self.count_images(images)?;
         let expected = count * self.classes();
         if logits.len() != expected {
-            return Err(EngineError::Length { what: "logits", got: logits.len(), expected });
+            return Err(EngineError::Length { what: "logits", found: logits.len(), expected });
         }
-        let mut arena = self.take();
+        let mut arena = self.store.take();
         self.pool_all(images, count, &mut arena);
         self.classify(count, &mut arena, logits);
-        self.put_back(arena);
+        self.store.put_back(arena);
         Ok(())
     }
 
@@ -147,31 +125,23 @@ impl Plan {
         self.batch
     }
 
-    /// The instruction set that the plan is packed for.
-    pub fn isa(&self) -> IsaToken {
-        self.token
-    }
-
-    /// The threads that work on a run.
-    pub fn team(&self) -> &Team {
-        &self.team
+    /// The threads and the instruction set that the plan was packed for.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     /// Bytes of buffers that a run needs.
-    pub fn arena_bytes(&self) -> usize {
-        let channels = cblocks(self.linear.inputs()) * CBLOCK;
-        let classes = cblocks(self.classes()) * CBLOCK;
-        let floats = self.work_len() + self.batch.saturating_mul(2 * channels + classes);
-        floats.saturating_mul(size_of::<f32>())
+    pub fn arena_bytes(&self) -> u64 {
+        self.sizes.arena_bytes()
     }
 
     /// The number of images in a slice.
     pub(crate) fn count_images(&self, images: &[f32]) -> Result<usize, EngineError> {
         let len = self.image_len();
-        let (got, count) = (images.len(), images.len() / len);
-        if count * len != got || count > self.batch {
+        let (found, count) = (images.len(), images.len() / len);
+        if count * len != found || count > self.batch {
             let expected = len * count.clamp(1, self.batch);
-            return Err(EngineError::Length { what: "images", got, expected });
+            return Err(EngineError::Length { what: "images", found, expected });
         }
         Ok(count)
     }
@@ -184,40 +154,34 @@ impl Plan {
     /// the rest are run one by one by the whole team.
     fn pool_all(&self, images: &[f32], count: usize, arena: &mut Arena) {
         let channels = cblocks(self.linear.inputs()) * CBLOCK;
-        let shared = count - count % self.team.threads();
+        let team = self.machine.team();
+        let shared = count - count % team.threads();
         let (whole, rest) = arena.pooled[..count * channels].split_at_mut(shared * channels);
         let image = |index: usize| &images[index * self.image_len()..][..self.image_len()];
-        let len = self.sizes.image(false);
+        let run = |team: &Team, index: usize, buffers: Buffers<'_>| {
+            let probe = Probe { times: None, visit: &mut |_, _| {} };
+            self.pool_image(team, image(index), buffers, probe);
+        };
         if shared > 0 {
-            self.team.run_chunks(whole, channels, &mut arena.work, len, &|index, pooled, work| {
-                self.pool_image(&self.solo, image(index), work, pooled, None, &mut |_, _| {});
+            let len = self.sizes.image_alone();
+            team.run_chunks(whole, channels, &mut arena.work, len, &|index, pooled, work| {
+                run(&self.solo, index, Buffers { work, pooled });
             });
         }
         for (index, pooled) in (shared..).zip(rest.chunks_exact_mut(channels)) {
-            let work = &mut arena.work;
-            self.pool_image(&self.team, image(index), work, pooled, None, &mut |_, _| {});
+            run(team, index, Buffers { work: &mut arena.work, pooled });
         }
     }
 
     /// Runs the trunk and the pool on one image.
-    ///
-    /// `visit` sees the map of the stem, of each block and of the head, numbered from 0; `times`
-    /// gathers the times of the blocks' layers.
-    pub(crate) fn pool_image(
-        &self,
-        team: &Team,
-        image: &[f32],
-        work: &mut [f32],
-        pooled: &mut [f32],
-        times: Option<&PartTimes>,
-        visit: &mut dyn FnMut(usize, &[f32]),
-    ) {
+    fn pool_image(&self, team: &Team, image: &[f32], buffers: Buffers<'_>, probe: Probe<'_>) {
+        let (Buffers { work, pooled }, Probe { times, visit }) = (buffers, probe);
         let Trunk { stem, blocks: trunk, head } = &self.trunk;
         let (from, rest) = work.split_at_mut(self.sizes.maps[0]);
         let (to, scratch) = rest.split_at_mut(self.sizes.maps[1]);
         let (mut from, mut to) = (from, to);
         let mut side = stem.output_side(self.input_size);
-        let mut len = Plane::dense(side, side).len(self.trunk.stem_channels());
+        let mut len = Plane::dense(side, side).len(stem_channels(&self.trunk));
         let size = (self.input_size, self.input_size);
         stem.run(team, image, size, scratch, &mut from[..len]);
         visit(0, &from[..len]);
@@ -250,7 +214,7 @@ impl Plan {
             }
         }
         let outputs = &mut arena.outputs[..count * cblocks(self.classes()) * CBLOCK];
-        self.linear.run(&self.team, features, count, None, outputs);
+        self.linear.run(self.machine.team(), features, count, None, outputs);
         for (image, logits) in logits.chunks_exact_mut(self.classes()).enumerate() {
             for (class, logit) in logits.iter_mut().enumerate() {
                 *logit = outputs[(class / CBLOCK * count + image) * CBLOCK + class % CBLOCK];
@@ -259,79 +223,15 @@ impl Plan {
     }
 
     /// Pools one image and returns the pooled features, `[channels]`.
-    pub(crate) fn inspect_image(
-        &self,
-        image: &[f32],
-        times: Option<&PartTimes>,
-        visit: &mut dyn FnMut(usize, &[f32]),
-    ) -> Vec<f32> {
-        let mut arena = self.take();
+    pub(crate) fn inspect_image(&self, image: &[f32], probe: Probe<'_>) -> Vec<f32> {
+        let mut arena = self.store.take();
         let channels = cblocks(self.linear.inputs()) * CBLOCK;
         let pooled = &mut arena.pooled[..channels];
-        self.pool_image(&self.team, image, &mut arena.work, pooled, times, visit);
+        let buffers = Buffers { work: &mut arena.work, pooled };
+        self.pool_image(self.machine.team(), image, buffers, probe);
         let mut features = vec![0.0; self.linear.inputs()];
-        to_planar(pooled, self.linear.inputs(), &mut features);
-        self.put_back(arena);
+        to_planar(&arena.pooled[..channels], self.linear.inputs(), &mut features);
+        self.store.put_back(arena);
         features
-    }
-
-    fn work_len(&self) -> usize {
-        let threads = self.team.threads();
-        // A batch of fewer images than threads is run image by image.
-        let whole = if self.batch < threads { 0 } else { threads * self.sizes.image(false) };
-        whole.max(self.sizes.image(true))
-    }
-
-    fn arena(&self) -> Arena {
-        let channels = self.batch * cblocks(self.linear.inputs()) * CBLOCK;
-        Arena {
-            work: Aligned::zeros(self.work_len()),
-            pooled: Aligned::zeros(channels),
-            features: Aligned::zeros(channels),
-            outputs: Aligned::zeros(self.batch * cblocks(self.classes()) * CBLOCK),
-        }
-    }
-
-    fn take(&self) -> Arena {
-        let stored = self.store.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        stored.unwrap_or_else(|| self.arena())
-    }
-
-    fn put_back(&self, arena: Arena) {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner).push(arena);
-    }
-}
-
-impl Trunk {
-    /// Channels of the stem's output.
-    fn stem_channels(&self) -> usize {
-        self.blocks.first().map_or(self.head.inputs(), InvertedResidual::inputs)
-    }
-
-    /// What the buffers must hold. Each part is a multiple of a cache line.
-    fn sizes(&self, input_size: usize, threads: usize) -> Sizes {
-        let mut side = self.stem.output_side(input_size);
-        let stem = self.stem.scratch_len((input_size, input_size));
-        let mut sizes = Sizes {
-            maps: [Plane::dense(side, side).len(self.stem_channels()), 0],
-            scratch: [stem; 2],
-        };
-        let mut map = 1;
-        let mut put = |sizes: &mut Sizes, len: usize| {
-            sizes.maps[map] = sizes.maps[map].max(len);
-            map = 1 - map;
-        };
-        for block in &self.blocks {
-            for (scratch, threads) in sizes.scratch.iter_mut().zip([1, threads]) {
-                *scratch = (*scratch).max(block.scratch_len((side, side), threads));
-            }
-            side = block.output_side(side);
-            put(&mut sizes, Plane::dense(side, side).len(block.outputs()));
-        }
-        put(&mut sizes, Plane::dense(side, side).len(self.head.outputs()));
-        let line = 16;
-        sizes.maps = sizes.maps.map(|len| len.next_multiple_of(line));
-        sizes.scratch = sizes.scratch.map(|len| len.next_multiple_of(line));
-        sizes
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use seesaw_arch::Net;
-use seesaw_engine::{Isa, Options, compile};
+use seesaw_engine::{Isa, Machine, Options, compile};
 use seesaw_format::{NetWeights, Tensor, Tensors, load, load_model};
 
 /// The most that a logit may differ from PyTorch's.
@@ -25,8 +25,9 @@ fn check(net: &Net, weights: &NetWeights, io: &Tensors) {
     let batch = input.shape[0];
     for isa in Isa::present() {
         for threads in [1, 2, 3] {
-            let options = Options { input_size: input.shape[2], batch, threads, isa: Some(isa) };
-            let plan = compile(net, weights, &options).unwrap();
+            let options = Options::new(net).input_size(input.shape[2]).batch(batch);
+            let machine = Machine::new(threads, Some(isa)).unwrap();
+            let plan = compile(net, weights, &options, &machine).unwrap();
             let what = format!("{} on {isa} at {threads} threads", net.name);
             let logits = plan.logits(&input.data).unwrap();
             assert_near(&logits, &io.get("logits").unwrap().data, LOGITS, &what);

@@ -4,9 +4,10 @@ mod common;
 
 use std::sync::Arc;
 
-use seesaw_arch::{Net, zoo};
-use seesaw_engine::{EngineError, Isa, Options, Plan, compile};
+use seesaw_arch::{LayerId, Net, Unit, zoo};
+use seesaw_engine::{EngineError, Isa, Machine, Options, Plan, compile};
 use seesaw_format::NetWeights;
+use seesaw_kernels::KernelError;
 
 /// Weights whose batch norms do something, and images.
 fn weights(net: &Net) -> NetWeights {
@@ -27,8 +28,8 @@ fn images(count: usize, size: usize) -> Vec<f32> {
 }
 
 fn plan(net: &Net, batch: usize, threads: usize, isa: Option<Isa>) -> Plan {
-    let options = Options { batch, threads, isa, ..Options::new(net) };
-    compile(net, weights(net), &options).unwrap()
+    let machine = Machine::new(threads, isa).unwrap();
+    compile(net, weights(net), &Options::new(net).batch(batch), &machine).unwrap()
 }
 
 /// A net of one stage between a stem and a head of odd widths.
@@ -138,14 +139,14 @@ fn a_run_allocates_nothing() {
 }
 
 #[test]
-fn steps_are_timed_and_add_up() {
+fn units_are_timed_and_add_up() {
     let net = zoo::net("mobilenetv2-1.0-cifar").unwrap();
     let plan = plan(&net, 1, 1, None);
-    let steps = plan.profile(&images(1, 32), 3).unwrap();
-    assert_eq!(steps.len(), net.blocks().len() + 3);
-    assert_eq!((steps[0].name.as_str(), steps[1].name.as_str()), ("stem", "block 1"));
-    assert_eq!(steps.iter().map(|s| s.madds).sum::<u64>(), net.cost(32).unwrap().madds);
-    assert!(steps[..steps.len() - 1].iter().all(|s| s.seconds > 0.0));
+    let units = plan.profile(&images(1, 32), 3).unwrap();
+    assert_eq!(units.len(), net.blocks().len() + 3);
+    assert_eq!((units[0].unit, units[1].unit), (Unit::Stem, Unit::Block(1)));
+    assert_eq!(units.iter().map(|s| s.madds).sum::<u64>(), net.cost(32).unwrap().madds);
+    assert!(units[..units.len() - 1].iter().all(|s| s.seconds > 0.0));
 }
 
 #[test]
@@ -159,17 +160,21 @@ fn what_cannot_be_run_is_an_error() {
     let mut short = vec![0.0; 9];
     assert!(cifar.run(&images(1, 32), &mut short).is_err());
     assert!(cifar.profile(&[], 1).is_err());
-    let refused = |change: &dyn Fn(&mut Options)| {
-        let mut options = Options::new(&net);
-        change(&mut options);
-        compile(&net, weights(&net), &options).unwrap_err().to_string()
+    let machine = Machine::solo();
+    let refused = |options: Options| {
+        compile(&net, weights(&net), &options, &machine).unwrap_err().to_string()
     };
-    assert!(refused(&|o| o.batch = 0).contains("batch is 0"));
-    assert!(refused(&|o| o.threads = 0).contains("0 asked for"));
-    assert!(refused(&|o| o.input_size = 5000).contains("input size 5000"));
+    assert!(refused(Options::new(&net).batch(0)).contains("a batch of 0"));
+    assert!(refused(Options::new(&net).input_size(5000)).contains("input size 5000"));
+    assert!(refused(Options::new(&net).input_size(4096).batch(4096)).contains("bytes of buffers"));
     let other = weights(&zoo::net("igcv3-0.5d-cifar").unwrap());
-    let error = compile(&net, &other, &Options::new(&net)).unwrap_err().to_string();
-    assert!(error.contains("block 1 expand: the weight has"), "{error}");
+    let error = compile(&net, &other, &Options::new(&net), &machine).unwrap_err();
+    let layer = LayerId::Expand(1);
+    assert!(
+        matches!(error, EngineError::Weights { layer: l, tensor: "weight", .. } if l == layer),
+        "{error}"
+    );
+    assert!(Machine::new(0, None).is_err());
     let absent = Isa::ALL.into_iter().find(|isa| !isa.is_present()).unwrap();
-    assert!(refused(&|o| o.isa = Some(absent)).contains("this processor has no"));
+    assert!(matches!(Machine::new(1, Some(absent)), Err(KernelError::AbsentIsa(_))));
 }

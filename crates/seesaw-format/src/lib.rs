@@ -29,8 +29,9 @@ mod tensors;
 mod weights;
 
 pub use error::FormatError;
-pub use metadata::{Metadata, Preprocess};
+pub use metadata::Metadata;
 pub use model::{Contents, Model, load, load_model, recognize};
 pub use safetensors::Precision;
+pub use seesaw_arch::Preprocess;
 pub use tensors::{Tensor, Tensors};
 pub use weights::{BatchNorm, BlockWeights, ConvBn, Linear, NetWeights};

@@ -1,6 +1,6 @@
 //! What a file of weights says of itself.
 
-use seesaw_arch::Net;
+use seesaw_arch::{Net, Preprocess};
 use serde::{Deserialize, Serialize};
 
 use crate::{FormatError, error::shown};
@@ -15,26 +15,12 @@ pub struct Metadata {
     /// Class names in order of the logits; empty when they are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// How a photo becomes an input.
+    /// How a photo becomes an input; the net's own default where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocess: Option<Preprocess>,
     /// Where the weights came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-}
-
-/// How a photo becomes an input: torchvision's `Resize`, `CenterCrop`, `Normalize`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Preprocess {
-    /// Pixels of the shorter side after scaling.
-    pub resize: u32,
-    /// Pixels of both sides of the input, cut from the center.
-    pub crop: u32,
-    /// Mean of red, green and blue, where 1 is full brightness.
-    pub mean: [f32; 3],
-    /// Standard deviation of red, green and blue, where 1 is full brightness.
-    pub std: [f32; 3],
 }
 
 impl Metadata {
@@ -73,6 +59,7 @@ impl Metadata {
             return Err(FormatError::Metadata(what));
         }
         self.net.validate()?;
+        self.preprocess.as_ref().map_or(Ok(()), Preprocess::validate)?;
         let (labels, classes) = (self.labels.len(), self.net.classes);
         if labels != 0 && labels != classes {
             let what = format!("{labels} class names for {classes} classes");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use seesaw_arch::{ArchError, Net};
+use seesaw_arch::{ArchError, Block, Groups, Net, Share};
 
 /// All weights of a net, in the order of its layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub struct BlockWeights {
     pub project: ConvBn,
 }
 
-/// A convolution without bias and the batch norm behind it.
+/// A convolution without bias, and the batch norm after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConvBn {
     /// The convolution's weights.
@@ -69,20 +69,67 @@ impl NetWeights {
     /// # Errors
     /// When the net breaks a rule.
     pub fn random(net: &Net, seed: u64) -> Result<Self, ArchError> {
-        net.validate()?;
         let mut normal = Normal(seed);
-        let stem = normal.conv(27 * net.stem.channels, net.stem.channels, 9 * net.stem.channels);
-        let blocks = net.blocks().iter().map(|block| normal.block(block)).collect();
+        Self::fill(net, &mut |len, deviation| normal.values(len, deviation))
+    }
+
+    /// Weights of 0 in convolutions and linear layer: the shape of a net, to be filled.
+    ///
+    /// # Errors
+    /// When the net breaks a rule.
+    pub fn zeros(net: &Net) -> Result<Self, ArchError> {
+        Self::fill(net, &mut |len, _| vec![0.0; len])
+    }
+
+    /// Batch norms that change nothing, and weights from `values`, which is given their number and
+    /// standard deviation.
+    fn fill(net: &Net, values: &mut dyn FnMut(usize, f64) -> Vec<f32>) -> Result<Self, ArchError> {
+        net.validate()?;
+        let stem = net.stem.channels;
         let (trunk, head) = (net.trunk_channels(), net.head.channels);
         Ok(Self {
-            stem,
-            blocks,
-            head: normal.conv(trunk * head, head, head),
+            stem: ConvBn::fill(values, 27 * stem, stem, 9 * stem),
+            blocks: net.blocks().iter().map(|block| BlockWeights::fill(values, block)).collect(),
+            head: ConvBn::fill(values, trunk * head, head, head),
             classifier: Linear {
-                weight: normal.values(head * net.classes, 0.01),
+                weight: values(head * net.classes, 0.01),
                 bias: vec![0.0; net.classes],
             },
         })
+    }
+}
+
+impl ConvBn {
+    /// A convolution of `len` weights to `channels` outputs.
+    fn fill(
+        values: &mut dyn FnMut(usize, f64) -> Vec<f32>,
+        len: usize,
+        channels: usize,
+        fan_out: usize,
+    ) -> Self {
+        let bn = BatchNorm {
+            gamma: vec![1.0; channels],
+            beta: vec![0.0; channels],
+            mean: vec![0.0; channels],
+            var: vec![1.0; channels],
+        };
+        Self { weight: values(len, (2.0 / fan_out as f64).sqrt()), bn }
+    }
+}
+
+impl BlockWeights {
+    fn fill(values: &mut dyn FnMut(usize, f64) -> Vec<f32>, block: &Block) -> Self {
+        let (input, wide, output) = (block.input, block.expanded, block.output);
+        let weights = |groups: &Groups, inputs, outputs| {
+            groups.shares(inputs, outputs).iter().map(Share::weights).sum()
+        };
+        let expand = block.expand.as_ref().map(|groups| weights(groups, input, wide));
+        Self {
+            expand: expand.map(|len| ConvBn::fill(values, len, wide, wide)),
+            // PyTorch counts all channels, although each reads one.
+            depthwise: ConvBn::fill(values, 9 * wide, wide, 9 * wide),
+            project: ConvBn::fill(values, weights(&block.project, wide, output), output, output),
+        }
     }
 }
 
@@ -118,32 +165,4 @@ impl Normal {
         };
         (0..len).map(|_| value()).collect()
     }
-
-    /// A convolution of `len` weights to `channels` outputs.
-    fn conv(&mut self, len: usize, channels: usize, fan_out: usize) -> ConvBn {
-        let bn = BatchNorm {
-            gamma: vec![1.0; channels],
-            beta: vec![0.0; channels],
-            mean: vec![0.0; channels],
-            var: vec![1.0; channels],
-        };
-        ConvBn { weight: self.values(len, (2.0 / fan_out as f64).sqrt()), bn }
-    }
-
-    fn block(&mut self, block: &seesaw_arch::Block) -> BlockWeights {
-        let (input, wide, output) = (block.input, block.expanded, block.output);
-        let expand = block.expand.as_ref();
-        BlockWeights {
-            expand: expand.map(|g| self.conv(grouped(g, input, wide), wide, wide)),
-            // PyTorch counts all channels, although each reads one.
-            depthwise: self.conv(9 * wide, wide, 9 * wide),
-            project: self.conv(grouped(&block.project, wide, output), output, output),
-        }
-    }
-}
-
-/// Weights of a grouped pointwise convolution.
-fn grouped(groups: &seesaw_arch::Groups, inputs: usize, outputs: usize) -> usize {
-    let of = |channels| groups.ranges(channels).unwrap_or_default();
-    of(inputs).iter().zip(of(outputs)).map(|(i, o)| i.len() * o.len()).sum()
 }

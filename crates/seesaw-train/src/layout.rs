@@ -62,7 +62,7 @@ impl Layout {
     /// # Errors
     /// When the net breaks a rule.
     pub fn new(net: &Net) -> Result<Self, ArchError> {
-        let weights = NetWeights::random(net, 0)?;
+        let weights = NetWeights::zeros(net)?;
         let mut layout = Self { entries: Vec::new(), parameters: 0, statistics: 0 };
         for (layer, depth, conv) in convolutions(&weights) {
             layout.push(&layer, depth, Role::Weight, conv.weight.len());

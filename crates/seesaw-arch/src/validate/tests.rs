@@ -61,7 +61,7 @@ fn each_rule_names_its_block_and_what_to_do() {
 fn costs_of_a_net_counted_by_hand() {
     let net = Net::from_toml(TINY).unwrap();
     let layers = net.layers(9).unwrap();
-    let kinds: Vec<LayerKind> = layers.iter().map(|l| l.kind).collect();
+    let kinds: Vec<LayerKind> = layers.iter().map(|l| l.id.kind()).collect();
     use LayerKind::{Depthwise, Expand, Head, Linear, Pool, Project, Stem};
     assert_eq!(
         kinds,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use seesaw_arch::Net;
-use seesaw_engine::{Options, Plan, compile};
+use seesaw_engine::{Machine, Options, Plan, compile};
 use seesaw_format::NetWeights;
 use seesaw_kernels::peak;
 use serde::Serialize;
@@ -43,7 +43,7 @@ struct Bench {
     images_per_second: f64,
     peak_gflops: f64,
     peak_share: f64,
-    arena_bytes: usize,
+    arena_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     layers: Option<Vec<Step>>,
 }
@@ -55,11 +55,12 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     }
     let batch = args.batch.unwrap_or(1);
     resolve::check_batch(batch, input_size)?;
-    let options = Options { input_size, batch, threads: args.threads, isa: None };
-    let plan = compile(&net, weights, &options).map_err(Failure::new)?;
+    let options = Options::new(&net).input_size(input_size).batch(batch);
+    let machine = Machine::from_env(args.threads).map_err(Failure::new)?;
+    let plan = compile(&net, weights, &options, &machine).map_err(Failure::new)?;
     let bench = measure(args, &net, &plan)?;
     if let (Some(path), Some(layers)) = (&args.plot, &bench.layers) {
-        roofline::write(path, &bench, layers, peak::memory_gbps(plan.team()))?;
+        roofline::write(path, &bench, layers, peak::memory_gbps(plan.machine().team()))?;
     }
     if args.json { output::json(&bench) } else { print(&bench) }
 }
@@ -94,7 +95,7 @@ fn subject(args: &BenchArgs) -> Result<(Net, NetWeights, usize), Failure> {
 fn measure(args: &BenchArgs, net: &Net, plan: &Plan) -> Result<Bench, Failure> {
     let (batch, runs) = (plan.batch(), args.runs.unwrap_or(50) as usize);
     let madds = net.cost(plan.input_size()).map_err(Failure::new)?.madds * batch as u64;
-    let peak_gflops = peak::gflops(plan.isa(), plan.team());
+    let peak_gflops = peak::gflops(plan.machine().token(), plan.machine().team());
     let images = images(plan);
     let mut times = time_runs(plan, &images, runs)?;
     times.sort_by(f64::total_cmp);
@@ -106,8 +107,8 @@ fn measure(args: &BenchArgs, net: &Net, plan: &Plan) -> Result<Bench, Failure> {
         net: net.name.clone(),
         input_size: plan.input_size(),
         batch,
-        threads: plan.team().threads(),
-        isa: plan.isa().isa().to_string(),
+        threads: plan.machine().threads(),
+        isa: plan.machine().isa().to_string(),
         runs: times.len(),
         madds,
         median_ms: 1e3 * median,
@@ -161,7 +162,7 @@ fn print(bench: &Bench) -> Result<(), Failure> {
     writeln!(out, "speed   {:9.1} images/s", bench.images_per_second)?;
     let share = 100.0 * bench.peak_share;
     writeln!(out, "peak    {share:9.1} % of {:.1} GFLOP/s", bench.peak_gflops)?;
-    writeln!(out, "arena   {:>12}", output::bytes(bench.arena_bytes as u64))?;
+    writeln!(out, "arena   {:>12}", output::bytes(bench.arena_bytes))?;
     if let Some(layers) = &bench.layers {
         writeln!(out)?;
         layers::table(layers).write(&mut out)?;

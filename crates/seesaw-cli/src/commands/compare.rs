@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use seesaw_engine::{Options, Plan, compile};
+use seesaw_engine::{Machine, Options, Plan, compile};
 use seesaw_format::NetWeights;
 use seesaw_train::{
     comparison::{Comparison, Distance, Entrant, Score},
@@ -91,7 +91,7 @@ fn measure(args: &CompareArgs, comparison: Comparison) -> Result<Report, Failure
             inference_ms: ms,
         });
     }
-    let isa = plans.first().map(|plan| plan.isa().isa().to_string()).unwrap_or_default();
+    let isa = plans.first().map(|plan| plan.machine().isa().to_string()).unwrap_or_default();
     let Comparison { differences, spread, .. } = comparison;
     Ok(Report { spread, differences, threads: args.threads, isa, nets })
 }
@@ -100,8 +100,8 @@ fn measure(args: &CompareArgs, comparison: Comparison) -> Result<Report, Failure
 fn plan(entrant: &Entrant, threads: usize) -> Result<Plan, Failure> {
     let net = &entrant.net;
     let weights = NetWeights::random(net, 0).map_err(Failure::new)?;
-    let options = Options { input_size: net.input_size, batch: 1, threads, isa: None };
-    compile(net, &weights, &options).map_err(Failure::new)
+    let machine = Machine::from_env(threads).map_err(Failure::new)?;
+    compile(net, &weights, &Options::new(net), &machine).map_err(Failure::new)
 }
 
 /// Median milliseconds of each plan. The plans take turns, so that whatever the machine does beside

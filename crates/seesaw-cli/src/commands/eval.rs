@@ -72,7 +72,8 @@ fn evaluate(
     let (threads, side) = (args.threads.count(), preprocess.crop as usize);
     resolve::check_batch(args.batch, side)?;
     let columns = subject.columns(dataset.classes())?;
-    let evaluator = compile_evaluator(&model.net, &model.weights, side, threads, None, columns);
+    let machine = seesaw_engine::Machine::from_env(threads).map_err(Failure::new)?;
+    let evaluator = compile_evaluator(&model.net, &model.weights, side, &machine, columns);
     let evaluator = evaluator.map_err(Failure::new)?;
     let options = LoaderOptions {
         workers: threads,

@@ -8,7 +8,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use seesaw_data::find_photos;
-use seesaw_engine::{Options, Plan, compile};
+use seesaw_engine::{Machine, Options, Plan, compile};
 use seesaw_format::Model;
 use serde::Serialize;
 
@@ -34,14 +34,12 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
         failure::error(problem);
     }
     let threads = args.threads.count();
-    let options = Options {
-        input_size: preprocess.crop as usize,
-        batch: args.batch.min(photos.len().max(1)),
-        threads,
-        isa: None,
-    };
+    let options = Options::new(&model.net)
+        .input_size(preprocess.crop as usize)
+        .batch(args.batch.min(photos.len().max(1)));
+    let machine = Machine::from_env(threads).map_err(Failure::new)?;
     resolve::check_batch(options.batch, options.input_size)?;
-    let plan = compile(&model.net, model.weights, &options).map_err(Failure::new)?;
+    let plan = compile(&model.net, model.weights, &options, &machine).map_err(Failure::new)?;
     let loader = Loader::new(preprocess, threads);
     let mut printer = Printer::new(args, names, photos.len());
     pipeline::windows(

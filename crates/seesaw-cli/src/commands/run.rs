@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use seesaw_arch::Net;
-use seesaw_engine::{Options, Plan, compile};
+use seesaw_engine::{Machine, Options, Plan, compile};
 use seesaw_format::{Precision, Tensor, Tensors, load, safetensors};
 
 use crate::{args::RunArgs, failure::Failure, resolve};
@@ -13,13 +13,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     resolve::check_output(&args.output, &args.weights)?;
     let model = resolve::weights(&args.weights, &args.net)?;
     let input = read_input(&args.input)?;
-    let options = Options {
-        input_size: input.shape[3],
-        batch: args.batch.min(input.shape[0]),
-        threads: args.threads.count(),
-        isa: None,
-    };
-    let plan = compile(&model.net, model.weights, &options).map_err(Failure::new)?;
+    let options =
+        Options::new(&model.net).input_size(input.shape[3]).batch(args.batch.min(input.shape[0]));
+    let machine = Machine::from_env(args.threads.count()).map_err(Failure::new)?;
+    let plan = compile(&model.net, model.weights, &options, &machine).map_err(Failure::new)?;
     let outputs = outputs(&plan, &model.net, &input, args.features)?;
     safetensors::write(&args.output, &outputs, None, Precision::F32)
         .map_err(|error| Failure::format(&args.output, &error))

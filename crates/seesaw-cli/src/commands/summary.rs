@@ -58,7 +58,7 @@ fn table(Summary { net, input_size, classes, layers, total }: &Summary) -> Resul
     ]);
     for layer in layers {
         table.row([
-            layer.name.clone(),
+            layer.id.to_string(),
             layer.structure.clone(),
             layer.stride.to_string(),
             output::shape(layer.input),

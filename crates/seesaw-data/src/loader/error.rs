@@ -1,6 +1,8 @@
 //! Why there are no batches.
 
-use crate::{DataError, PreprocessError, augment::AugmentError};
+use seesaw_image::PreprocessError;
+
+use crate::{DataError, augment::AugmentError};
 
 /// Why a loader cannot be made, or a batch not be had.
 #[derive(Debug, thiserror::Error)]

@@ -11,10 +11,11 @@ use std::sync::Arc;
 pub use epoch::Epoch;
 pub use error::LoadError;
 
+use seesaw_image::{Normalizer, Preprocess};
+
 use crate::{
-    Augment, Dataset, Preprocess,
+    Augment, Dataset,
     augment::{self, Mixed},
-    preprocess::Normalizer,
     rng::{Purpose, Rng},
 };
 

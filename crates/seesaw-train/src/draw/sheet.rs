@@ -6,7 +6,8 @@ use plotters::{
     prelude::{BitMapBackend, IntoDrawingArea, Text},
     style::{BLACK, IntoFont, RED, TextStyle},
 };
-use seesaw_data::{Dataset, RgbImage, resize::resize_and_crop};
+use seesaw_data::Dataset;
+use seesaw_image::{RgbImage, resize::resize_and_crop};
 
 use super::{FONT, encode_png, shortened, use_built_in_font};
 use crate::{TrainError, metrics::Mistake, run::replace};

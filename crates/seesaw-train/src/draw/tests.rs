@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use seesaw_data::{Limits, RgbImage, decode};
+use seesaw_image::{Limits, RgbImage, decode};
 
 use super::*;
 use crate::run::EpochRow;

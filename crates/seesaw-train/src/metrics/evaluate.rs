@@ -2,7 +2,7 @@
 
 use seesaw_arch::Net;
 use seesaw_data::Loader;
-use seesaw_engine::{Isa, Options, Plan};
+use seesaw_engine::{Machine, Options, Plan};
 use seesaw_format::NetWeights;
 
 use super::Evaluation;
@@ -27,12 +27,11 @@ pub fn compile_evaluator(
     net: &Net,
     weights: &NetWeights,
     size: usize,
-    threads: usize,
-    isa: Option<Isa>,
+    machine: &Machine,
     classes: Vec<u32>,
 ) -> Result<Evaluator, TrainError> {
-    let options = Options { input_size: size, batch: BATCH, threads, isa };
-    Ok(Evaluator { plan: seesaw_engine::compile(net, weights, &options)?, classes })
+    let options = Options::new(net).input_size(size).batch(BATCH);
+    Ok(Evaluator { plan: seesaw_engine::compile(net, weights, &options, machine)?, classes })
 }
 
 impl Evaluator {

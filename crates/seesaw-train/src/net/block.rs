@@ -113,19 +113,19 @@ impl TrainBlock {
         let expand = match &block.expand {
             None => None,
             Some(groups) => {
-                let groups = places(groups, &inputs, &middle.before);
+                let groups = places(groups, &inputs, &middle.before_flow);
                 let channels = (block.input, block.expanded);
                 let conv = precision.pointwise(token, channels, &groups)?;
                 let weights = tensors.next();
-                let norm = tensors.norm(middle.before.clone(), block.activate_expand);
+                let norm = tensors.norm(middle.before_flow.clone(), block.activate_expand);
                 Some((Weighted { conv, weights }, Activation::new(norm, precision.wide())))
             }
         };
         let conv = DepthwiseTraining::new(token, block.expanded, block.stride)?;
         let depthwise = Weighted { conv, weights: tensors.next() };
-        let depthwise_norm = tensors.norm(middle.after.clone(), true);
+        let depthwise_norm = tensors.norm(middle.after_flow.clone(), true);
         let outputs = block.output_flow.destinations(block.output);
-        let groups = places(&block.project, &middle.after, &outputs);
+        let groups = places(&block.project, &middle.after_flow, &outputs);
         let channels = (block.expanded, block.output);
         let conv = precision.pointwise(token, channels, &groups)?;
         let project = Weighted { conv, weights: tensors.next() };
@@ -136,7 +136,7 @@ impl TrainBlock {
             first_layer,
             expand,
             depthwise,
-            places: middle.after,
+            places: middle.after_flow,
             middle: Activation::new(depthwise_norm, precision.wide()),
             project,
         };

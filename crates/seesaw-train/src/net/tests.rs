@@ -233,13 +233,9 @@ fn the_engine_agrees() {
         train.step(&mut state, &images, 0, keep, &mut gradients).unwrap();
         batch_statistics(&train, &mut state);
         state.write_to(&mut weights);
-        let options = seesaw_engine::Options {
-            input_size: net.input_size,
-            batch: labels.len(),
-            threads: 1,
-            isa: None,
-        };
-        let plan = seesaw_engine::compile(&net, &weights, &options).unwrap();
+        let options = seesaw_engine::Options::new(&net).batch(labels.len());
+        let machine = seesaw_engine::Machine::solo();
+        let plan = seesaw_engine::compile(&net, &weights, &options, &machine).unwrap();
         let largest = logits.iter().fold(1.0f32, |max, l| max.max(l.abs()));
         for (got, expected) in plan.logits(&images).unwrap().iter().zip(&logits) {
             assert!((got - expected).abs() <= 1e-4 * largest, "{}: {got} {expected}", net.name);

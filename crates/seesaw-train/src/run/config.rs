@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use seesaw_arch::Net;
-use seesaw_data::Preprocess;
+use seesaw_image::Preprocess;
 use serde::{Deserialize, Serialize};
 
 use super::replace;

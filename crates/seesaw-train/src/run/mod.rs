@@ -107,7 +107,7 @@ impl RunFolder {
         state: &State,
         origin: String,
     ) -> Result<(), TrainError> {
-        let mut weights = NetWeights::random(&config.net, 0)?;
+        let mut weights = NetWeights::zeros(&config.net)?;
         state.write_to(&mut weights);
         let metadata = Metadata {
             labels: config.data.classes.clone(),

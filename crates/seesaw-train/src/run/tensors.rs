@@ -7,7 +7,7 @@ use crate::{TrainError, layout::State};
 
 /// The state under the names that model files have.
 pub(super) fn from_state(net: &Net, state: &State) -> Result<Tensors, TrainError> {
-    let mut weights = NetWeights::random(net, 0)?;
+    let mut weights = NetWeights::zeros(net)?;
     state.write_to(&mut weights);
     Ok(weights.to_tensors(net)?)
 }
@@ -19,7 +19,7 @@ pub(super) fn to_state(net: &Net, tensors: &Tensors) -> Result<State, TrainError
 
 /// Values of all parameters, such as a momentum, under the parameters' names.
 pub(super) fn from_parameters(net: &Net, values: &[f32]) -> Result<Tensors, TrainError> {
-    let mut state = State::from_weights(&NetWeights::random(net, 0)?);
+    let mut state = State::from_weights(&NetWeights::zeros(net)?);
     state.parameters.copy_from_slice(values);
     let tensors = from_state(net, &state)?;
     let parameters = tensors.iter().filter(|(name, _)| !is_statistic(name));
@@ -29,7 +29,7 @@ pub(super) fn from_parameters(net: &Net, values: &[f32]) -> Result<Tensors, Trai
 /// Counterpart of [`from_parameters`].
 pub(super) fn to_parameters(net: &Net, tensors: Tensors) -> Result<Vec<f32>, TrainError> {
     let mut all = tensors;
-    let fresh = NetWeights::random(net, 0)?.to_tensors(net)?;
+    let fresh = NetWeights::zeros(net)?.to_tensors(net)?;
     for (name, tensor) in fresh.iter().filter(|(name, _)| is_statistic(name)) {
         all.insert(name, Tensor::clone(tensor));
     }

@@ -50,9 +50,8 @@ impl Trainer {
         let loader = self.train_loader(phase)?;
         let net = TrainNet::new(&config.net, &options)?;
         let seen = config.recipe.loss.teacher_size.unwrap_or(phase.size);
-        let compile = |teacher: &super::TeacherModel| {
-            teacher.compile(phase.size, seen, machine.threads, machine.isa)
-        };
+        let compile =
+            |teacher: &super::TeacherModel| teacher.compile(phase.size, seen, &machine.engine()?);
         let teacher = self.teacher.as_ref().map(compile).transpose()?;
         let parameters = net.layout().parameters();
         let (gradients, accumulator) = (vec![0.0; parameters], Accumulator::new(parameters));

@@ -59,13 +59,12 @@ impl Trainer {
 
     fn validate(&self, on: Listener<'_>) -> Result<Evaluation, TrainError> {
         let net = &self.config.net;
-        let mut weights = NetWeights::random(net, 0)?;
+        let mut weights = NetWeights::zeros(net)?;
         self.model_state().write_to(&mut weights);
         let size = self.config.preprocess.crop as usize;
         let classes = (0..net.classes as u32).collect();
-        let machine = &self.machine;
-        let evaluator =
-            compile_evaluator(net, &weights, size, machine.threads, machine.isa, classes)?;
+        let machine = self.machine.engine()?;
+        let evaluator = compile_evaluator(net, &weights, size, &machine, classes)?;
         let total = self.val.images();
         evaluator.run(&self.val, 0, &mut |done| on(Event::Validating { done, total }))
     }

@@ -11,7 +11,7 @@ use seesaw_data::{
     Dataset, Loader, LoaderOptions,
     datasets::{OpenOptions, Splits, open},
 };
-use seesaw_engine::{Isa, IsaToken};
+use seesaw_engine::Isa;
 
 use super::{Event, Trainer, init::first_weights, teacher::TeacherModel};
 use crate::{
@@ -74,6 +74,16 @@ pub struct Machine {
     pub save_every: Option<Duration>,
     /// The most steps between checkpoints.
     pub save_steps: Option<u64>,
+}
+
+impl Machine {
+    /// The machine of the engine's plans.
+    pub(super) fn engine(&self) -> Result<seesaw_engine::Machine, TrainError> {
+        Ok(match self.isa {
+            Some(isa) => seesaw_engine::Machine::new(self.threads, Some(isa))?,
+            None => seesaw_engine::Machine::from_env(self.threads)?,
+        })
+    }
 }
 
 impl Default for Machine {
@@ -228,11 +238,7 @@ fn resolved(net: &Net, recipe: &Recipe, classes: usize) -> Result<Net, TrainErro
 }
 
 fn isa(machine: &Machine) -> Result<Isa, TrainError> {
-    let token = match machine.isa {
-        Some(isa) => IsaToken::new(isa)?,
-        None => IsaToken::from_env()?,
-    };
-    Ok(token.isa())
+    Ok(machine.engine()?.isa())
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, TrainError> {

@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, path::Path};
 
-use seesaw_data::resize::resize_planes;
-use seesaw_engine::{Isa, Options, Plan};
+use seesaw_engine::{Machine, Options, Plan};
 use seesaw_format::{Model, load_model};
+use seesaw_image::resize::resize_planes;
 
 use crate::{TrainError, metrics::match_classes, run::Config};
 
@@ -53,12 +53,11 @@ impl TeacherModel {
         &self,
         given: usize,
         seen: usize,
-        threads: usize,
-        isa: Option<Isa>,
+        machine: &Machine,
     ) -> Result<TeacherPlan, TrainError> {
         let net = &self.model.net;
-        let options = Options { input_size: seen, batch: BATCH, threads, isa };
-        let plan = seesaw_engine::compile(net, &self.model.weights, &options)?;
+        let options = Options::new(net).input_size(seen).batch(BATCH);
+        let plan = seesaw_engine::compile(net, &self.model.weights, &options, machine)?;
         Ok(TeacherPlan { plan, given, columns: self.columns.clone() })
     }
 }

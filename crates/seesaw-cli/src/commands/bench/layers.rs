@@ -1,6 +1,6 @@
 //! Work, memory and time of every layer.
 
-use seesaw_engine::{Plan, StepTime};
+use seesaw_engine::{Plan, UnitTime};
 use serde::Serialize;
 
 use crate::{
@@ -46,9 +46,12 @@ pub fn measure(
             (1e3 * seconds, seconds / total, gflops / peak_gflops);
         Step { name, madds, bytes, median_ms, time_share, gflops, peak_share, parts: Vec::new() }
     };
-    let with_parts = |StepTime { name, madds, bytes, seconds, parts }| {
-        let parts = parts.into_iter().map(|p| step(p.name, p.madds, p.bytes, p.seconds)).collect();
-        Step { parts, ..step(name, madds, bytes, seconds) }
+    let with_parts = |UnitTime { unit, madds, bytes, seconds, parts }| {
+        let parts = parts
+            .into_iter()
+            .map(|p| step(p.kind.to_string(), p.madds, p.bytes, p.seconds))
+            .collect();
+        Step { parts, ..step(unit.to_string(), madds, bytes, seconds) }
     };
     Ok(steps.into_iter().map(with_parts).collect())
 }

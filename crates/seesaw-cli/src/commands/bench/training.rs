@@ -9,11 +9,12 @@ use std::{
 
 use seesaw_arch::{Layer, Net};
 use seesaw_data::{
-    Loader, LoaderOptions, Preprocess,
+    Loader, LoaderOptions,
     augment::Augment,
     datasets::{OpenOptions, open},
 };
 use seesaw_format::NetWeights;
+use seesaw_image::Preprocess;
 use seesaw_kernels::{IsaToken, Team, peak};
 use seesaw_train::{
     layout::State,
@@ -161,7 +162,7 @@ fn row(
 ) -> Row {
     // What weights call the classifier is the linear layer among the costs.
     let name = if time.layer == "classifier" { "linear" } else { &time.layer };
-    let cost = costs.iter().find(|cost| cost.name == name);
+    let cost = costs.iter().find(|cost| cost.id.to_string() == name);
     let madds = cost.map_or(0, |cost| cost.madds) * batch as u64;
     let of_step = |total: Duration| total.as_secs_f64() / steps as f64;
     let (forward, backward) = (of_step(time.forward), of_step(time.backward));

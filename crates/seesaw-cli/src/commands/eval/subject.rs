@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use seesaw_data::{
-    Dataset, Preprocess,
+    Dataset,
     datasets::{Kind, OpenOptions, open},
 };
 use seesaw_format::Model;
+use seesaw_image::Preprocess;
 use seesaw_train::{
     metrics::match_classes,
     run::{Config, RunFolder},

@@ -116,18 +116,23 @@ impl Preprocess {
     }
 }
 
-/// What each sample becomes, by channel.
+/// The normalized value of each of the 256 samples, by channel: `(sample / 255 - mean) / std`.
 #[derive(Debug, Clone)]
-pub(crate) struct Normalizer([[f32; 256]; 3]);
+pub struct Normalizer([[f32; 256]; 3]);
 
 impl Normalizer {
+    /// Computes the tables for a mean and a standard deviation of red, green and blue.
     pub fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
         let number = |channel, sample| (sample as f32 / 255.0 - mean[channel]) / std[channel];
         Self(array::from_fn(|channel| array::from_fn(|sample| number(channel, sample))))
     }
 
-    /// Writes a picture as planes `[3, height, width]`; `output` holds all of it.
+    /// Writes an image as planes `[3, height, width]`, red first.
+    ///
+    /// # Panics
+    /// Where `output` is not `3 * height * width` long.
     pub fn write(&self, image: &RgbImage, output: &mut [f32]) {
+        assert_eq!(output.len(), image.pixels().len(), "the output holds the whole image");
         let plane_len = image.pixels().len() / 3;
         let (red, rest) = output.split_at_mut(plane_len);
         let (green, blue) = rest.split_at_mut(plane_len);

@@ -1,9 +1,9 @@
-//! Any bytes are a picture or an error. From `crates/seesaw-data`, with the goldens as seeds:
+//! Any bytes are a picture or an error. From `crates/seesaw-image`, with the goldens as seeds:
 //! `mkdir -p fuzz/corpus/decode && cargo +nightly fuzz run decode fuzz/corpus/decode tests/golden/decode`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use seesaw_data::{Limits, Preprocess, decode};
+use seesaw_image::{Limits, Preprocess, decode};
 
 fuzz_target!(|bytes: &[u8]| {
     // Small, so that the fuzzer spends its time on content and not on large empty pictures.

@@ -1,0 +1,103 @@
+//! How a photo becomes the input of a net.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ArchError, validate::SIDES};
+
+/// From a photo to the input of a net: torchvision's `Resize(resize)`, `CenterCrop(crop)`,
+/// `ToTensor()`, `Normalize(mean, std)`.
+///
+/// It is plain data that travels with nets and weights; the crate `seesaw-image` applies it.
+/// Unknown fields are refused: they would change what the net sees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocess {
+    /// Pixels of the shorter side after scaling.
+    pub resize: u32,
+    /// Pixels of both sides of the input, cut from the center.
+    pub crop: u32,
+    /// Mean of red, green and blue, where 1 is full brightness.
+    pub mean: [f32; 3],
+    /// Standard deviation of red, green and blue, where 1 is full brightness.
+    pub std: [f32; 3],
+}
+
+impl Preprocess {
+    /// ImageNet's evaluation at `size` pixels: a crop of 7/8 of the scaled photo, 224 from 256.
+    pub fn imagenet(size: u32) -> Self {
+        Self {
+            resize: ((u64::from(size) * 256 + 112) / 224).try_into().unwrap_or(u32::MAX),
+            crop: size,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+        }
+    }
+
+    /// CIFAR-10's evaluation at its own 32 pixels: the mean and standard deviation over all pixels
+    /// of the training set.
+    pub fn cifar() -> Self {
+        Self { resize: 32, crop: 32, mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] }
+    }
+
+    /// Numbers in an input: `3 * crop * crop`.
+    pub fn output_len(&self) -> usize {
+        let crop = self.crop as usize;
+        crop.saturating_mul(crop).saturating_mul(3)
+    }
+
+    /// Checks values that came from a file.
+    ///
+    /// # Errors
+    /// [`ArchError::PreprocessSize`] and [`ArchError::PreprocessNormalization`].
+    pub fn validate(&self) -> Result<(), ArchError> {
+        for (field, value) in [("resize", self.resize), ("crop", self.crop)] {
+            if !SIDES.contains(&(value as usize)) {
+                return Err(ArchError::PreprocessSize { field, value });
+            }
+        }
+        for (channel, (&mean, &std)) in self.mean.iter().zip(&self.std).enumerate() {
+            if !(-1e3..=1e3).contains(&mean) || !(1e-5..=1e3).contains(&std) {
+                return Err(ArchError::PreprocessNormalization { channel, mean, std });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(change: impl Fn(&mut Preprocess)) -> ArchError {
+        let mut preprocess = Preprocess::cifar();
+        change(&mut preprocess);
+        preprocess.validate().unwrap_err()
+    }
+
+    #[test]
+    fn imagenet_crops_seven_eighths() {
+        for (size, resize) in [(224, 256), (160, 183), (128, 146), (192, 219)] {
+            assert_eq!(Preprocess::imagenet(size).resize, resize);
+        }
+        assert!(Preprocess::imagenet(u32::MAX).validate().is_err());
+    }
+
+    #[test]
+    fn hostile_values_are_refused() {
+        for size in [0, 4097, u32::MAX] {
+            let error = refusal(|p| p.crop = size);
+            assert_eq!(error, ArchError::PreprocessSize { field: "crop", value: size });
+            let error = refusal(|p| p.resize = size);
+            assert_eq!(error, ArchError::PreprocessSize { field: "resize", value: size });
+        }
+        for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
+            let normalization =
+                |e| matches!(e, ArchError::PreprocessNormalization { channel: 1, .. });
+            assert!(normalization(refusal(|p| p.mean[1] = number)), "mean {number}");
+            assert!(normalization(refusal(|p| p.std[1] = number)), "std {number}");
+        }
+        for std in [0.0, -1.0, f32::MIN_POSITIVE] {
+            assert!(refusal(|p| p.std[2] = std).to_string().contains("channel 2"));
+        }
+    }
+}

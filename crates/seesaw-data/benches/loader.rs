@@ -8,12 +8,12 @@
 
 use std::{error::Error, fs, path::Path, sync::Arc, time::Instant};
 
+use seesaw_arch::Preprocess;
 use seesaw_data::{
     Augment, Loader, LoaderOptions,
     augment::Crop,
     datasets::{OpenOptions, open},
 };
-use seesaw_image::Preprocess;
 
 /// Long enough for a steady figure, short enough to alternate with a peer.
 const SECONDS: f64 = 3.0;

@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeMap, fs::File, path::Path, sync::Arc};
 
+use seesaw_arch::Preprocess;
 use seesaw_data::{
     Augment, Loader, LoaderOptions,
     augment::Crop,
     datasets::{Kind, OpenOptions, open},
 };
-use seesaw_image::Preprocess;
 
 /// Unpacks the first `each` photos of every class of both parts.
 fn unpack(archive: &Path, each: usize, folder: &Path) {

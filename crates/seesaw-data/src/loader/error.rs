@@ -1,6 +1,6 @@
 //! Why there are no batches.
 
-use seesaw_image::PreprocessError;
+use seesaw_arch::ArchError;
 
 use crate::{DataError, augment::AugmentError};
 
@@ -10,7 +10,7 @@ use crate::{DataError, augment::AugmentError};
 pub enum LoadError {
     /// The size, mean or standard deviation.
     #[error(transparent)]
-    Preprocess(#[from] PreprocessError),
+    Preprocess(#[from] ArchError),
     /// The augmentation.
     #[error(transparent)]
     Augment(#[from] AugmentError),

@@ -11,7 +11,8 @@ use std::sync::Arc;
 pub use epoch::Epoch;
 pub use error::LoadError;
 
-use seesaw_image::{Normalizer, Preprocess};
+use seesaw_arch::Preprocess;
+use seesaw_image::Normalizer;
 
 use crate::{
     Augment, Dataset,

@@ -7,14 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use seesaw_arch::{Layer, Net};
+use seesaw_arch::{Layer, Net, Preprocess};
 use seesaw_data::{
     Loader, LoaderOptions,
     augment::Augment,
     datasets::{OpenOptions, open},
 };
 use seesaw_format::NetWeights;
-use seesaw_image::Preprocess;
 use seesaw_kernels::{IsaToken, Team, peak};
 use seesaw_train::{
     layout::State,

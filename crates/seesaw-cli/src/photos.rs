@@ -25,7 +25,7 @@ const MEMORY: u64 = 120 << 20;
 impl Loader {
     /// A loader for `threads` threads.
     pub fn new(preprocess: Preprocess, threads: usize) -> Self {
-        let limits = |memory| Limits { memory, ..Limits::default() };
+        let limits = |memory| Limits::new().memory(memory);
         let (alone, shared) = (limits(MEMORY), limits(MEMORY / threads.max(1) as u64));
         Self { preprocess, alone, shared, memory: RwLock::new(()) }
     }

@@ -52,6 +52,6 @@ fn the_largest_pictures_of_the_smallest_files_stay_below_the_limit() {
     assert!(decode::decode(&png(6400, 6400), &limits).is_ok());
     assert!(decode::decode(&png(6500, 6500), &limits).is_err());
     let peak = peak_kb().unwrap();
-    // Far below, the pictures would not have been decoded.
+    // Far below, the images would not have been decoded.
     assert!((140_000..LIMIT_KB).contains(&peak), "{peak} kB");
 }

@@ -176,31 +176,31 @@ impl Augment {
     /// The square of `size` pixels that a net sees of an image, before it is normalized; `resize`
     /// is the shorter side before a [`Crop::Center`]. Nothing where a size is 0 or more than
     /// [`resize::MAX_SIDE`].
-    pub fn picture(
+    pub fn image(
         &self,
         image: &RgbImage,
         resize: u32,
         size: u32,
         rng: &mut Rng,
     ) -> Option<RgbImage> {
-        let mut picture = match self.crop {
+        let mut image = match self.crop {
             Crop::Center => resize::resize_and_crop(image, resize, size)?,
             Crop::Resized => crop::resized(image, self.scale, self.ratio, size, rng)?,
             Crop::Padded => crop::padded(image, self.padding, self.padding_mode, size, rng)?,
         };
         if self.flip && rng.chance(0.5) {
-            picture.flip_horizontal();
+            image.flip_horizontal();
         }
         if self.trivial {
-            picture = trivial::apply(picture, rng);
+            image = trivial::apply(image, rng);
         }
         if self.jitter != Jitter::default() {
-            color::jitter(&mut picture, &self.jitter, rng);
+            color::jitter(&mut image, &self.jitter, rng);
         }
-        Some(picture)
+        Some(image)
     }
 
-    /// Erases from a normalized picture, planes `[3, size, size]`.
+    /// Erases from a normalized image, planes `[3, size, size]`.
     pub fn erase(&self, planes: &mut [f32], size: usize, rng: &mut Rng) {
         if self.erasing > 0.0 && rng.chance(self.erasing) {
             erase::random(planes, size, rng);

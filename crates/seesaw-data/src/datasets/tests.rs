@@ -327,7 +327,7 @@ fn broken_images_are_named_and_left_out_and_none_left_is_an_error() {
     let folder = folder(names.iter().map(|name| (name.clone(), PIXEL)));
     let broken = ["a/03.bmp", "a/04.bmp", "b/59.bmp"].map(|name| folder.path().join(name));
     for path in &broken {
-        fs::write(path, "not a picture").unwrap();
+        fs::write(path, "not an image").unwrap();
     }
     for threads in [0, 1, 3] {
         let mut dataset = open(folder.path(), &with_split(0.0, 0)).unwrap().train;
@@ -338,7 +338,7 @@ fn broken_images_are_named_and_left_out_and_none_left_is_an_error() {
             report.broken.iter().map(|(path, _)| path).collect::<Vec<_>>(),
             broken.iter().collect::<Vec<&PathBuf>>()
         );
-        assert!(report.broken[0].1.contains("not a picture"), "{report:?}");
+        assert!(report.broken[0].1.contains("not an image"), "{report:?}");
         assert_eq!(dataset.class_counts(), [28, 29]);
         let mut heard = heard.into_inner().unwrap();
         heard.sort_unstable();
@@ -380,7 +380,7 @@ fn a_sample_is_random_and_the_same_for_a_seed() {
 fn images_are_kept_as_far_as_the_budget_goes() {
     let names = ["a/1.bmp", "a/2.bmp", "b/1.bmp", "b/2.bmp"];
     let folder = photos(&names);
-    // Room for two pictures of one pixel.
+    // Room for two images of one pixel.
     let options = OpenOptions { cache_bytes: 8, ..with_split(0.0, 0) };
     let mut dataset = open(folder.path(), &options).unwrap().train;
     dataset.verify(1, &|_| {}).unwrap();

@@ -33,7 +33,7 @@ pub enum LoadError {
     /// An image that could not be had.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A size that no picture can be scaled to.
-    #[error("loader: no picture can be scaled to {0} pixels")]
+    /// A size that no image can be scaled to.
+    #[error("loader: no image can be scaled to {0} pixels")]
     Size(usize),
 }

@@ -216,9 +216,9 @@ impl Shared {
         let LoaderOptions { size, resize, augment, .. } = &self.options;
         let mut rng = self.rng(Purpose::Augment, epoch, index);
         let image = self.dataset.image(index as usize)?;
-        let picture = augment.picture(&image, *resize as u32, *size as u32, &mut rng);
-        let picture = picture.ok_or(LoadError::Size(*size))?;
-        self.normalizer.write(&picture, planes);
+        let image = augment.image(&image, *resize as u32, *size as u32, &mut rng);
+        let image = image.ok_or(LoadError::Size(*size))?;
+        self.normalizer.write(&image, planes);
         augment.erase(planes, *size, &mut rng);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A folder of pictures whose color says which they are.
+//! A folder of images whose color says which they are.
 
 use std::{fs, path::Path, time::Instant};
 
@@ -22,7 +22,7 @@ fn bmp(width: u32, height: u32, [r, g, b]: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
-/// Two classes of `each` pictures, 8 by 8, red their number.
+/// Two classes of `each` images, 8 by 8, red their number.
 fn dataset(folder: &Path, each: usize) -> Arc<Dataset> {
     for (label, class) in ["ants", "bees"].iter().enumerate() {
         let class = folder.join(class);
@@ -156,14 +156,14 @@ fn mixing_names_the_partner_and_its_share() {
 fn a_file_that_breaks_ends_the_epoch_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path(), 4);
-    fs::write(folder.path().join("bees/001.bmp"), "no picture").unwrap();
+    fs::write(folder.path().join("bees/001.bmp"), "no image").unwrap();
     for workers in [0, 2] {
         let options = LoaderOptions { workers, ..LoaderOptions::evaluate(&PLAIN, 2) };
         let loader = Loader::new(Arc::clone(&dataset), options).unwrap();
         let mut epoch = loader.epoch(0, 0);
         assert!(epoch.next().unwrap().is_ok() && epoch.next().unwrap().is_ok());
         let error = epoch.next().unwrap().unwrap_err().to_string();
-        assert!(error.contains("001.bmp: not a picture"), "{error}");
+        assert!(error.contains("001.bmp: not an image"), "{error}");
         assert!(epoch.next().is_none());
     }
 }

@@ -1,4 +1,5 @@
 //! Checkpoints as PyTorch and training scripts write them.
+#![cfg(feature = "pytorch")]
 
 use std::path::{Path, PathBuf};
 

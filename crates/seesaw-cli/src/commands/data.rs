@@ -67,12 +67,8 @@ struct Class {
 }
 
 fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
-    let options = OpenOptions {
-        val_split: args.val_split,
-        // Nothing is looked at twice.
-        cache_bytes: 0,
-        ..OpenOptions::default()
-    };
+    // Nothing is looked at twice.
+    let options = OpenOptions::new().val_split(args.val_split).cache_bytes(0);
     let mut parts = open(&args.data, &options).map_err(Failure::new)?;
     let mut broken = None;
     if args.check {

@@ -75,11 +75,7 @@ fn evaluate(
     let machine = seesaw_engine::Machine::from_env(threads).map_err(Failure::new)?;
     let evaluator = compile_evaluator(&model.net, &model.weights, side, &machine, columns);
     let evaluator = evaluator.map_err(Failure::new)?;
-    let options = LoaderOptions {
-        workers: threads,
-        ahead: AHEAD,
-        ..LoaderOptions::evaluate(preprocess, args.batch)
-    };
+    let options = LoaderOptions::evaluate(preprocess, args.batch).workers(threads).ahead(AHEAD);
     let loader = Loader::new(Arc::clone(dataset), options).map_err(Failure::new)?;
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };

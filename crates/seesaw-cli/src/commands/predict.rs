@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use seesaw_data::find_photos;
+use seesaw_data::{FoundPhotos, find_photos};
 use seesaw_engine::{Machine, Options, Plan, compile};
 use seesaw_format::Model;
 use serde::Serialize;
@@ -26,7 +26,7 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     let model = model(args.weights.as_deref(), &args.net)?;
     let names = labels::of(&model, args.labels.as_deref())?;
     let preprocess = preprocess::of(&model, &args.sizes)?;
-    let (photos, mut problems) = find_photos(&args.paths);
+    let FoundPhotos { photos, errors: mut problems } = find_photos(&args.paths);
     if photos.is_empty() && !problems.is_empty() {
         return Err(Failure::new(problems.swap_remove(0)));
     }

@@ -1,4 +1,4 @@
-//! A few photos of Imagenette, from its archive where that lies beside the project.
+//! A few photos of Imagenette, from its archive in `shared`.
 
 use std::{collections::BTreeMap, fs::File, path::Path, sync::Arc};
 

@@ -169,8 +169,8 @@ fn what_names_and_shapes_do_not_tell_the_user_must() {
     assert!(matches!(error, FormatError::Ambiguous { .. }));
     let text = error.to_string();
     assert!(text.contains("seesaw-shuffle-0.5d-cifar and seesaw-share-v1-0.5d-cifar"), "{text}");
-    let told = load_model(&path("share.safetensors"), None).unwrap();
-    assert_eq!((&told.net, told.assumption.is_some()), (&net, true));
+    let assumed = load_model(&path("share.safetensors"), None).unwrap();
+    assert_eq!((&assumed.net, assumed.assumption.is_some()), (&net, true));
     let given = load_model(&path("a.safetensors"), Some(net.clone())).unwrap();
     assert_eq!((given.net, given.weights), (net, weights));
 }

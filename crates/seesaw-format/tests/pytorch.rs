@@ -1,4 +1,4 @@
-//! PyTorch's checkpoints in all their forms, and files that mean harm.
+//! PyTorch checkpoints in all their forms, and malicious files.
 #![cfg(feature = "pytorch")]
 
 use std::path::{Path, PathBuf};

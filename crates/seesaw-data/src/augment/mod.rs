@@ -53,9 +53,9 @@ pub enum Padding {
 pub struct Jitter {
     /// Brightness is multiplied by 1 plus or minus up to this.
     pub brightness: f64,
-    /// Distance from the mean gray of the image, likewise.
+    /// The distance from the mean gray of the image is multiplied in the same way.
     pub contrast: f64,
-    /// Distance of each pixel from its gray, likewise.
+    /// The distance of each pixel from its gray is multiplied in the same way.
     pub saturation: f64,
     /// The hue is turned by up to this share of the circle in either direction, at most 0.5.
     pub hue: f64,

@@ -202,7 +202,7 @@ fn class_folders_come_in_two_parts() {
         assert_eq!(listing(&train, &root), expected.map(|(name, label)| (name.to_owned(), label)));
         assert_eq!((val.len(), val.label(0).unwrap()), (1, 1));
         assert_eq!(train.image(0).unwrap().pixels(), [1, 2, 3]);
-        // The validation images that are there are left alone where others are asked for.
+        // The folder's own validation images are not used where a share is held out.
         let held_out = open(folder.path(), &with_split(0.5, 0)).unwrap();
         assert_eq!((held_out.train.len(), held_out.val.len()), (2, 1));
         assert!(held_out.val.path(0).unwrap().starts_with(&root));

@@ -14,9 +14,9 @@ use super::*;
 /// What the server does with a request for `content`.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// All of it, or the range that was asked for.
+    /// All of it, or the requested range.
     Serve,
-    /// All of it, whatever was asked for.
+    /// All of it, whatever the requested range.
     IgnoreRange,
     /// The length of all of it, and this many bytes.
     Interrupt(usize),
@@ -26,7 +26,7 @@ enum Answer {
     ToTls,
 }
 
-/// The ranges that were asked for, and the listener, which keeps accepting connections.
+/// The requested ranges, and the listener, which keeps accepting connections.
 type Served = (Vec<Option<usize>>, TcpListener);
 
 /// Answers one connection after the other.
@@ -141,17 +141,27 @@ fn an_archive_is_downloaded_checked_and_unpacked_once() {
     assert_eq!(target, data.join("set"));
     assert_eq!(fs::read(target.join("big")).unwrap(), noise());
     assert_eq!(files(&folder), ["data/set/big", "data/set/text"]);
+    // Others may read the files, as far as the umask lets them.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        let ordinary = folder.path().join("ordinary");
+        File::create(&ordinary).unwrap();
+        assert_eq!(mode(&target.join("big")), mode(&ordinary));
+        fs::remove_file(ordinary).unwrap();
+    }
     let len = good().len() as u64;
     assert_eq!(heard[0], Progress::Downloading { done: 0, total: Some(len) });
     assert!(heard.contains(&Progress::Downloading { done: len, total: Some(len) }));
     assert_eq!(heard[heard.len() - 3], Progress::Checking);
     assert_eq!(heard[heard.len() - 1], Progress::Unpacking("text".into()));
-    // Nobody listens any more.
+    // The server is gone, and not needed.
     assert_eq!(fetch(&archive, &folder).unwrap(), target);
 }
 
 #[test]
-fn what_was_cut_off_goes_on() {
+fn an_interrupted_download_is_resumed() {
     let (url, server) = server(&good(), &[Answer::Interrupt(30_000), Answer::Serve]);
     let folder = tempfile::tempdir().unwrap();
     let archive = archive(&good(), &url);
@@ -164,7 +174,7 @@ fn what_was_cut_off_goes_on() {
 }
 
 #[test]
-fn a_server_that_cannot_go_on_starts_anew() {
+fn a_server_without_ranges_starts_over() {
     const REFUSED: Answer = Answer::Head("416 Range Not Satisfiable");
     let answers: [&[Answer]; 2] = [&[Answer::IgnoreRange], &[REFUSED, Answer::Serve]];
     for answers in answers {
@@ -231,11 +241,14 @@ fn servers_that_refuse_are_named() {
         error
     };
     let error = refused(&[Answer::Head("404 Not Found")]);
-    assert!(error.contains("/archive.tar.gz: the server answers with status 404"), "{error}");
+    assert!(error.contains("/archive.tar.gz: the server responded with status 404"), "{error}");
     let error = refused(&[Answer::ToTls]);
     assert!(error.contains("requires https") && error.contains("set.tar.gz"), "{error}");
     let error = fetch(&archive(&good(), "http://127.0.0.1:1/"), &folder).unwrap_err().to_string();
-    assert!(error.contains("with a browser, put it there as set.tar.gz"), "{error}");
+    assert!(
+        error.contains("with a browser, save it in the target folder as set.tar.gz"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -4,14 +4,14 @@ use std::{io::Write, path::Path};
 
 use seesaw_format::{Metadata, Model, StoredPrecision, safetensors};
 
-use crate::{args::ImportArgs, failure::Failure, labels, output, preprocess, resolve};
+use crate::{args::ImportArgs, failure::Failure, model, output, resolve};
 
 pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     resolve::check_output(&args.output, &args.input)?;
     let model = resolve::weights(&args.input, &args.net)?;
     let metadata = Metadata::new(model.net.clone())
-        .labels(labels::of(&model, args.labels.as_deref())?)
-        .preprocess(preprocess::of(&model, &args.sizes)?)
+        .labels(model::labels(&model, args.labels.as_deref())?.names)
+        .preprocess(model::preprocess(&model, &args.sizes)?)
         .origin(origin(&model, &args.input));
     let precision = if args.f16 { StoredPrecision::F16 } else { StoredPrecision::F32 };
     let failed = |error| Failure::format(&args.output, &error);

@@ -84,7 +84,7 @@ fn names_from_a_file_or_indices() {
     assert_eq!(named[0]["top"][0]["class"], format!("named {class}"));
     std::fs::write(&labels, "one\ntwo\n").unwrap();
     predict(&args!["--labels", labels]).fails(&["2 class names, but the net has 7 classes"]);
-    predict(&args!["--classes", "9"]).fails(&["weights of 7 classes, not 9"]);
+    predict(&args!["--classes", "9"]).fails(&["weights for 7 classes, not 9"]);
 }
 
 #[test]

@@ -30,13 +30,9 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     }
     let batch = args.batch.min(photos.len().max(1));
     resolve::check_batch(batch, preprocess.crop as usize)?;
-    let machine = Machine::from_env(args.threads.count()).map_err(Failure::new)?;
-    let classifier = Builder::new(&machine)
-        .batch(batch)
-        .labels(labels)
-        .preprocess(preprocess)
-        .build(model)
-        .map_err(Failure::new)?;
+    let machine = Machine::from_env(args.threads.count())?;
+    let classifier =
+        Builder::new(&machine).batch(batch).labels(labels).preprocess(preprocess).build(model)?;
     let mut printer = Printer::new(args, photos.len());
     classifier.classify_files(&photos, |path, guesses| match guesses {
         Ok(guesses) => printer.classified(path, &guesses),

@@ -168,7 +168,7 @@ fn files_that_are_not_photos() {
         (png_claiming(100_000), "too large"),
         (png_claiming(30_000), "too large"),
         (png_claiming(100), "photo.jpg: "),
-        (b"Dear reader, this is no photo.".to_vec(), "not a picture"),
+        (b"Dear reader, this is no photo.".to_vec(), "not an image"),
         (b"".to_vec(), "the file is empty"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00".to_vec(), "photo.jpg: "),
         (b"GIF89a".to_vec(), "not supported"),

@@ -117,9 +117,8 @@ fn a_broken_photo_does_not_stop_the_rest() {
     let failed: Vec<bool> = seen.iter().map(|line| line.get("error").is_some()).collect();
     assert_eq!(failed, [false, true, true, true, false, false]);
     assert!(seen.iter().all(|line| line.get("error").is_some() != line.get("top").is_some()));
-    assert!(seen[1]["error"].as_str().unwrap().contains("not a picture"));
-    for part in
-        ["aa.jpg: not a picture", "ab.png: ", "ac.webp: ", "3 of 6 photos could not be read"]
+    assert!(seen[1]["error"].as_str().unwrap().contains("not an image"));
+    for part in ["aa.jpg: not an image", "ab.png: ", "ac.webp: ", "3 of 6 photos could not be read"]
     {
         assert!(json.stderr().contains(part), "no {part:?} in {}", json.stderr());
     }
@@ -150,7 +149,7 @@ fn nothing_readable_is_an_error() {
     let weights = tiny.imported();
     let text = photos.join("notes.txt");
     let refused = seesaw(args!["predict", "--weights", weights, text]);
-    refused.fails(&["notes.txt: not a picture", "none of 1 photos could be read"]);
+    refused.fails(&["notes.txt: not an image", "none of 1 photos could be read"]);
 }
 
 #[test]

@@ -67,12 +67,8 @@ struct Class {
 }
 
 fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
-    let options = OpenOptions {
-        val_split: args.val_split,
-        // No image is read twice.
-        cache_bytes: 0,
-        ..OpenOptions::default()
-    };
+    // No image is read twice.
+    let options = OpenOptions::new().val_split(args.val_split).cache_bytes(0);
     let mut parts = open(&args.data, &options)?;
     let mut broken = None;
     if args.check {

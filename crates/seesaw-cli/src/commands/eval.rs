@@ -71,11 +71,9 @@ fn evaluate(
 ) -> Result<Evaluation, Failure> {
     let classifier = &subject.classifier;
     let columns = subject.columns(dataset.classes())?;
-    let options = LoaderOptions {
-        workers: args.threads.count(),
-        ahead: AHEAD,
-        ..LoaderOptions::evaluate(classifier.preprocess(), args.batch)
-    };
+    let options = LoaderOptions::evaluate(classifier.preprocess(), args.batch)
+        .workers(args.threads.count())
+        .ahead(AHEAD);
     let loader = Loader::new(Arc::clone(dataset), options)?;
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use seesaw::{Builder, Guess, Model};
-use seesaw_data::find_photos;
+use seesaw_data::{FoundPhotos, find_photos};
 use serde::Serialize;
 
 use crate::{
@@ -21,7 +21,7 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     let model = load(args.weights.as_deref(), &args.net)?;
     let labels = model::labels(&model, args.labels.as_deref())?.names;
     let preprocess = model::preprocess(&model, &args.sizes)?;
-    let (photos, mut problems) = find_photos(&args.paths);
+    let FoundPhotos { photos, errors: mut problems } = find_photos(&args.paths);
     if photos.is_empty() && !problems.is_empty() {
         return Err(problems.swap_remove(0).into());
     }

@@ -115,7 +115,7 @@ fn time_steps(
     (threads, precision): (usize, Precision),
     steps: usize,
 ) -> Result<(Vec<f64>, Vec<LayerTime>), Failure> {
-    let (batch, input_size) = (loader.options().batch, loader.options().size);
+    let (batch, input_size) = (loader.options().batch, loader.options().preprocess.crop as usize);
     let options = NetOptions { input_size, batch, threads, isa: None, precision };
     let mut train = TrainNet::new(net, &options).map_err(Failure::new)?;
     let weights = NetWeights::random(net, 0).map_err(Failure::new)?;
@@ -198,14 +198,14 @@ fn bitmap(side: u32, seed: usize) -> Vec<u8> {
 }
 
 fn loader(folder: &Path, batch: usize, side: usize, workers: usize) -> Result<Loader, Failure> {
-    let options = OpenOptions { val_split: Some(0.0), ..OpenOptions::default() };
+    let options = OpenOptions::new().val_split(0.0);
     let mut dataset = open(folder, &options).map_err(Failure::new)?.train;
     dataset.verify(workers, &|_| ()).map_err(Failure::new)?;
     let recipe = if side <= CIFAR_UP_TO { "cifar-modern" } else { "photos-modern" };
     let augment: Augment = Recipe::built_in(recipe).map_err(Failure::new)?.augment;
     let pixels = u32::try_from(side).map_err(Failure::new)?;
     let preprocess = Preprocess { resize: pixels, crop: pixels, ..Preprocess::imagenet(pixels) };
-    let options = LoaderOptions { workers, ..LoaderOptions::train(&preprocess, batch, augment, 0) };
+    let options = LoaderOptions::train(&preprocess, batch, augment, 0).workers(workers);
     Loader::new(Arc::new(dataset), options).map_err(Failure::new)
 }
 

@@ -80,16 +80,14 @@ impl Subject {
     /// images a net was not trained on, all are used.
     fn dataset(&self, split: Split) -> Result<Dataset, Failure> {
         let options = match &self.run {
-            Some(Config { recipe, .. }) => OpenOptions {
-                val_split: recipe.val_split,
-                seed: recipe.seed,
-                ..OpenOptions::default()
-            },
-            None => OpenOptions::default(),
+            Some(Config { recipe, .. }) => {
+                OpenOptions::new().val_split(recipe.val_split).seed(recipe.seed)
+            }
+            None => OpenOptions::new(),
         };
         let parts = open(&self.data, &options)?;
         if self.run.is_none() && matches!(parts.kind, Kind::Folders | Kind::List) {
-            let whole = OpenOptions { val_split: Some(0.0), ..options };
+            let whole = options.val_split(0.0);
             let whole = open(&self.data, &whole)?.train;
             // Any images held out were taken from the training images.
             if parts.val.is_empty() || whole.len() > parts.train.len() {

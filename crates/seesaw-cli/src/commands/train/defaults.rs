@@ -44,7 +44,7 @@ impl Defaults {
 
 /// Whether the images are as small as CIFAR's: the first that can be decoded tells.
 fn is_small(data: &Path) -> Result<bool, Failure> {
-    let options = OpenOptions { cache_bytes: 0, ..OpenOptions::default() };
+    let options = OpenOptions::new().cache_bytes(0);
     let train = open(data, &options)?.train;
     let image = (0..train.len().min(TRIES)).find_map(|index| train.image(index).ok());
     Ok(image.is_some_and(|image| image.width().min(image.height()) <= SMALL_UP_TO))

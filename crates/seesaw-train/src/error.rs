@@ -67,8 +67,9 @@ pub enum TrainError {
         rate: f64,
     },
     /// A picture cannot be drawn.
-    #[error("a picture cannot be drawn: {0}")]
-    Draw(String),
+    #[cfg(feature = "plots")]
+    #[error(transparent)]
+    Plot(#[from] seesaw_plot::PlotError),
 }
 
 impl TrainError {

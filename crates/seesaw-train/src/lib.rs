@@ -30,7 +30,6 @@
 #![forbid(unsafe_code)]
 
 pub mod comparison;
-pub mod draw;
 pub mod ema;
 mod error;
 pub mod layout;
@@ -38,6 +37,8 @@ pub mod loss;
 pub mod metrics;
 pub mod net;
 pub mod optim;
+#[cfg(feature = "plots")]
+pub mod pictures;
 pub mod recipe;
 pub mod run;
 pub mod schedule;

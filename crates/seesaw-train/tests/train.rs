@@ -6,10 +6,11 @@ use common::{Place, machine, paint, recipe, silent, tiny, train};
 use seesaw_data::{Loader, LoaderOptions, Preprocess, datasets};
 use seesaw_engine::Machine as EngineMachine;
 use seesaw_format::load_model;
+use seesaw_plot::Confusion;
 use seesaw_train::{
     TrainError,
-    draw::{Confusion, mistake_tiles, write_picture, write_sheet},
     metrics::{compile_evaluator, match_classes},
+    pictures::{mistake_tiles, write_picture, write_sheet},
     run::Checkpoint,
     trainer::{Event, Outcome, Start, Trainer},
 };

@@ -8,9 +8,10 @@ use std::{
 
 use seesaw_engine::{Machine, Options, Plan, compile};
 use seesaw_format::NetWeights;
+use seesaw_plot::{Group, Scatter};
 use seesaw_train::{
     comparison::{Comparison, Distance, Entrant, Score},
-    draw::{Group, Scatter, write_picture},
+    pictures::write_picture,
 };
 use serde::Serialize;
 
@@ -134,7 +135,7 @@ fn times(plans: &[Plan], rounds: usize) -> Result<Vec<f64>, Failure> {
 
 fn draw(folder: &Path, report: &Report) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, error))?;
-    let write = |name: &str, across: String, cost: fn(&Row) -> f64| {
+    let write = |name: &str, x_label: String, cost: fn(&Row) -> f64| {
         let group = |row: &Row| Group {
             name: row.net.clone(),
             cost: cost(row),
@@ -142,8 +143,8 @@ fn draw(folder: &Path, report: &Report) -> Result<(), Failure> {
         };
         let picture = Scatter {
             title: "accuracy over cost, a cross a seed, a disc their mean".to_owned(),
-            across,
-            up: "top-1, %".to_owned(),
+            x_label,
+            y_label: "top-1, %".to_owned(),
             groups: report.nets.iter().map(group).collect(),
         };
         write_picture(&folder.join(name), &picture).map_err(Failure::new)

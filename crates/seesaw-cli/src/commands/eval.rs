@@ -6,9 +6,10 @@ mod subject;
 use std::{path::Path, sync::Arc};
 
 use seesaw_data::{Dataset, Loader, LoaderOptions};
+use seesaw_plot::Confusion;
 use seesaw_train::{
-    draw::{Confusion, Tile, write_picture, write_sheet},
     metrics::{Evaluation, compile_evaluator},
+    pictures::{mistake_tiles, write_picture, write_sheet},
 };
 
 use crate::{
@@ -105,21 +106,6 @@ fn write_worst(
         failure::warn(format_args!("{}: not written: there are no mistakes", path.display()));
         return Ok(());
     }
-    let name = |class: u32| &subject.names[class as usize];
-    let tiles: Result<Vec<Tile>, Failure> = mistakes
-        .iter()
-        .map(|mistake| {
-            let photo = dataset.image(mistake.index as usize).map_err(Failure::new)?;
-            Ok(Tile {
-                photo: photo.into_owned(),
-                truth: name(mistake.truth).clone(),
-                predicted: format!(
-                    "{} {:.0} %",
-                    name(mistake.predicted),
-                    100.0 * mistake.probability
-                ),
-            })
-        })
-        .collect();
-    write_sheet(path, &tiles?).map_err(Failure::new)
+    let tiles = mistake_tiles(dataset, mistakes, &subject.names).map_err(Failure::new)?;
+    write_sheet(path, &tiles).map_err(Failure::new)
 }

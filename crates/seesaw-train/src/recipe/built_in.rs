@@ -7,11 +7,11 @@ pub const NAMES: [&str; 5] =
     ["paper-cifar", "paper-imagenet", "cifar-modern", "photos-modern", "fine-tune"];
 
 const TEXTS: [&str; 5] = [
-    include_str!("../../../../recipes/paper-cifar.toml"),
-    include_str!("../../../../recipes/paper-imagenet.toml"),
-    include_str!("../../../../recipes/cifar-modern.toml"),
-    include_str!("../../../../recipes/photos-modern.toml"),
-    include_str!("../../../../recipes/fine-tune.toml"),
+    include_str!("../../recipes/paper-cifar.toml"),
+    include_str!("../../recipes/paper-imagenet.toml"),
+    include_str!("../../recipes/cifar-modern.toml"),
+    include_str!("../../recipes/photos-modern.toml"),
+    include_str!("../../recipes/fine-tune.toml"),
 ];
 
 impl Recipe {

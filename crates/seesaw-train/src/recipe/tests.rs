@@ -104,7 +104,7 @@ fn sizes_change_by_epoch() {
 fn files_are_read_and_misread_with_the_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.toml");
-    let text = include_str!("../../../../recipes/fine-tune.toml");
+    let text = include_str!("../../recipes/fine-tune.toml");
     std::fs::write(&path, text).unwrap();
     let path = path.to_str().unwrap();
     assert_eq!(Recipe::load(path).unwrap(), Recipe::built_in("fine-tune").unwrap());

@@ -7,10 +7,10 @@ use seesaw_format::NetWeights;
 use super::{Event, Trainer, epoch::Stage, setup::Listener};
 use crate::{
     TrainError,
-    draw::{training_curves, write_picture},
     layout::State,
     loss::Counts,
     metrics::{Evaluation, compile_evaluator},
+    pictures::{training_curves, write_picture},
     run::{Best, EpochRow, write_log},
     tensorboard::EventWriter,
 };

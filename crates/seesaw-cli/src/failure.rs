@@ -35,6 +35,10 @@ impl Failure {
         match error {
             // These name the file themselves.
             FormatError::Io { .. } | FormatError::TooLarge { .. } => Self::new(error),
+            FormatError::Unrecognized { .. } | FormatError::Ambiguous { .. } => Self::file(
+                path, error,
+            )
+            .hint("say which net it is: `--net NAME`, or `--net FILE.toml` for one of your own"),
             _ => Self::file(path, error),
         }
     }

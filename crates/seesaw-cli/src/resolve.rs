@@ -68,8 +68,8 @@ pub fn weights(path: &Path, args: &NetArgs) -> Result<Model, Failure> {
 /// The weights in a file, of `net` if it is given.
 pub fn load(path: &Path, net: Option<Net>) -> Result<Model, Failure> {
     let model = load_model(path, net).map_err(|error| Failure::format(path, &error))?;
-    if let Some(note) = &model.note {
-        failure::warn(format_args!("{}: {note}", path.display()));
+    if let Some(assumption) = &model.assumption {
+        failure::warn(format_args!("{}: {assumption} (`--net` decides)", path.display()));
     }
     Ok(model)
 }

@@ -105,7 +105,7 @@ fn half_precision_is_half_the_size_and_near() {
 
 #[test]
 fn inputs_that_do_not_fit() {
-    use seesaw_format::{Precision, Tensor, Tensors, safetensors};
+    use seesaw_format::{StoredPrecision, Tensor, Tensors, safetensors};
     let tiny = Tiny::new();
     let weights = tiny.imported();
     let [input, output] = ["x.safetensors", "y.safetensors"].map(|name| tiny.path(name));
@@ -113,7 +113,7 @@ fn inputs_that_do_not_fit() {
         let len = shape.iter().product();
         let mut tensors = Tensors::new();
         tensors.insert(name, Tensor { shape: shape.to_vec(), data: vec![value; len] });
-        safetensors::write(&input, &tensors, None, Precision::F32).unwrap();
+        safetensors::write(&input, &tensors, None, StoredPrecision::F32).unwrap();
         run_net(&weights, &input, &output, &[], None).fails(&["x.safetensors: ", what]);
         assert!(!output.exists());
     };

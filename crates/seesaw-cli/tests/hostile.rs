@@ -204,7 +204,7 @@ fn hostile_files_take_little_memory() {
     let net = seesaw_arch::zoo::net("seesaw-shuffle-1.0d-imagenet").unwrap();
     let tensors = seesaw_format::NetWeights::random(&net, 1).unwrap().to_tensors(&net).unwrap();
     let metadata = seesaw_format::Metadata::new(net);
-    let precision = seesaw_format::Precision::F32;
+    let precision = seesaw_format::StoredPrecision::F32;
     seesaw_format::safetensors::write(&weights, &tensors, Some(&metadata), precision).unwrap();
     let photos = tiny.path("photos");
     std::fs::create_dir(&photos).unwrap();

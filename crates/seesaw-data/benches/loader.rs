@@ -8,8 +8,9 @@
 
 use std::{error::Error, fs, path::Path, sync::Arc, time::Instant};
 
+use seesaw_arch::Preprocess;
 use seesaw_data::{
-    Augment, Loader, LoaderOptions, Preprocess,
+    Augment, Loader, LoaderOptions,
     augment::Crop,
     datasets::{OpenOptions, open},
 };

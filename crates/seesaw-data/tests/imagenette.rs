@@ -3,8 +3,9 @@
 
 use std::{collections::BTreeMap, fs::File, path::Path, sync::Arc};
 
+use seesaw_arch::Preprocess;
 use seesaw_data::{
-    Augment, Loader, LoaderOptions, Preprocess,
+    Augment, Loader, LoaderOptions,
     augment::Crop,
     datasets::{Kind, OpenOptions, open},
 };

@@ -110,6 +110,23 @@ impl Plan {
         Ok(logits)
     }
 
+    /// The pooled features of `n` images, which the linear layer reads: `[n, channels]` of the head
+    /// convolution.
+    ///
+    /// # Errors
+    /// [`EngineError::Length`] when `images` are not whole images, or more than a batch.
+    pub fn pooled(&self, images: &[f32]) -> Result<Vec<f32>, EngineError> {
+        let count = self.count_images(images)?;
+        let mut arena = self.store.take();
+        self.pool_all(images, count, &mut arena);
+        let channels = self.linear.inputs();
+        let padded = cblocks(channels) * CBLOCK;
+        let rows = arena.pooled.chunks_exact(padded).take(count);
+        let features = rows.flat_map(|row| row[..channels].iter().copied()).collect();
+        self.store.put_back(arena);
+        Ok(features)
+    }
+
     /// Classes.
     pub fn classes(&self) -> usize {
         self.linear.outputs()

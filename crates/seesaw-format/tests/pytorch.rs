@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seesaw_format::{FormatError, Precision, load, load_model, pytorch, safetensors};
+use seesaw_format::{FormatError, StoredPrecision, load, load_model, pytorch, safetensors};
 
 mod common;
 use common::{hostile, text, view};
@@ -161,7 +161,7 @@ fn every_published_checkpoint_is_recognized_and_survives_the_native_format() {
         assert_eq!((model.net.name.as_str(), model.net.classes), (net, classes));
         let tensors = model.weights.to_tensors(&model.net).unwrap();
         let native = tempfile::NamedTempFile::new().unwrap();
-        safetensors::write(native.path(), &tensors, None, Precision::F32).unwrap();
+        safetensors::write(native.path(), &tensors, None, StoredPrecision::F32).unwrap();
         let again = load_model(native.path(), Some(model.net.clone())).unwrap();
         assert_eq!(again.weights, model.weights, "{file}");
     }

@@ -1,8 +1,9 @@
 //! What runs and evaluations say, as pictures (feature `plots`).
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
-use seesaw_data::{Dataset, RgbImage, resize::resize_and_crop};
+use seesaw_data::Dataset;
+use seesaw_image::{RgbImage, resize::resize_and_crop};
 use seesaw_plot::{Curves, Format, Line, Picture, TILE_SIDE, Tile};
 
 use crate::{

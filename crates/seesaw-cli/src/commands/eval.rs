@@ -8,7 +8,7 @@ use std::{path::Path, sync::Arc};
 use seesaw_data::{Dataset, Loader, LoaderOptions};
 use seesaw_plot::Confusion;
 use seesaw_train::{
-    metrics::{Evaluation, compile_evaluator},
+    metrics::{self, Evaluation},
     pictures::{mistake_tiles, write_picture, write_sheet},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     args::EvalArgs,
     commands::Outcome,
     failure::{self, Failure},
-    output, resolve,
+    output,
 };
 
 use subject::Subject;
@@ -35,7 +35,7 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
     let dataset = Arc::new(dataset);
     let evaluation = evaluate(args, &subject, &dataset)?;
     if let Some(path) = &args.confusion {
-        let names = &subject.names;
+        let names = subject.classifier.labels();
         let picture = Confusion { counts: evaluation.confusion(), names };
         write_picture(path, &picture).map_err(Failure::new)?;
     }
@@ -69,22 +69,18 @@ fn evaluate(
     subject: &Subject,
     dataset: &Arc<Dataset>,
 ) -> Result<Evaluation, Failure> {
-    let Subject { model, preprocess, .. } = subject;
-    let (threads, side) = (args.threads.count(), preprocess.crop as usize);
-    resolve::check_batch(args.batch, side)?;
+    let classifier = &subject.classifier;
     let columns = subject.columns(dataset.classes())?;
-    let machine = seesaw_engine::Machine::from_env(threads).map_err(Failure::new)?;
-    let evaluator = compile_evaluator(&model.net, &model.weights, side, &machine, columns);
-    let evaluator = evaluator.map_err(Failure::new)?;
     let options = LoaderOptions {
-        workers: threads,
+        workers: args.threads.count(),
         ahead: AHEAD,
-        ..LoaderOptions::evaluate(preprocess, args.batch)
+        ..LoaderOptions::evaluate(classifier.preprocess(), args.batch)
     };
     let loader = Loader::new(Arc::clone(dataset), options).map_err(Failure::new)?;
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };
-    let evaluation = evaluator.run(&loader, mistakes, &mut |done| bar.set_position(done as u64));
+    let progress = &mut |done| bar.set_position(done as u64);
+    let evaluation = metrics::evaluate(classifier.plan(), &columns, &loader, mistakes, progress);
     bar.finish_and_clear();
     let evaluation = evaluation.map_err(Failure::new)?;
     if !evaluation.loss().is_finite() {
@@ -106,6 +102,7 @@ fn write_worst(
         failure::warn(format_args!("{}: not written: there are no mistakes", path.display()));
         return Ok(());
     }
-    let tiles = mistake_tiles(dataset, mistakes, &subject.names).map_err(Failure::new)?;
+    let names = subject.classifier.labels();
+    let tiles = mistake_tiles(dataset, mistakes, names).map_err(Failure::new)?;
     write_sheet(path, &tiles).map_err(Failure::new)
 }

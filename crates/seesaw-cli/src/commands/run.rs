@@ -4,7 +4,7 @@ use std::path::Path;
 
 use seesaw_arch::Net;
 use seesaw_engine::{Machine, Options, Plan, compile};
-use seesaw_format::{Precision, Tensor, Tensors, load, safetensors};
+use seesaw_format::{StoredPrecision, Tensor, Tensors, load, safetensors};
 
 use crate::{args::RunArgs, failure::Failure, resolve};
 
@@ -18,7 +18,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let machine = Machine::from_env(args.threads.count()).map_err(Failure::new)?;
     let plan = compile(&model.net, model.weights, &options, &machine).map_err(Failure::new)?;
     let outputs = outputs(&plan, &model.net, &input, args.features)?;
-    safetensors::write(&args.output, &outputs, None, Precision::F32)
+    safetensors::write(&args.output, &outputs, None, StoredPrecision::F32)
         .map_err(|error| Failure::format(&args.output, &error))
 }
 

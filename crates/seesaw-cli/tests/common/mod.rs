@@ -120,7 +120,7 @@ impl Tiny {
         let named = part(&|name| name.strip_prefix("weights.").map(str::to_owned));
         let rest = part(&|name| (!name.starts_with("weights.")).then(|| name.to_owned()));
         for (path, tensors) in [(&weights, named), (&io, rest)] {
-            let precision = seesaw_format::Precision::F32;
+            let precision = seesaw_format::StoredPrecision::F32;
             seesaw_format::safetensors::write(path, &tensors, None, precision).unwrap();
         }
         Self { folder, net, weights, io }

@@ -1,7 +1,9 @@
 //! Changes of color, by the arithmetic of Pillow's `ImageEnhance`.
 
+use seesaw_image::RgbImage;
+
 use super::Jitter;
-use crate::{RgbImage, rng::Rng};
+use crate::rng::Rng;
 
 /// Torchvision's `ColorJitter`: each change that has a range once, in random order.
 pub(super) fn jitter(image: &mut RgbImage, ranges: &Jitter, rng: &mut Rng) {

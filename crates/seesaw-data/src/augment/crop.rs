@@ -1,7 +1,9 @@
 //! Random crops.
 
+use seesaw_image::{RgbImage, resize};
+
 use super::Padding;
-use crate::{RgbImage, resize, rng::Rng};
+use crate::rng::Rng;
 
 /// A rectangle of random area and shape, scaled to `size` by `size`.
 pub(super) fn resized(

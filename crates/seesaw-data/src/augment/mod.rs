@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 pub use mix::Mixed;
 pub(crate) use mix::mix;
 
-use crate::{RgbImage, resize, rng::Rng};
+use seesaw_image::{RgbImage, resize};
+
+use crate::rng::Rng;
 
 /// How a square is cut from an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -187,7 +189,7 @@ impl Augment {
             Crop::Padded => crop::padded(image, self.padding, self.padding_mode, size, rng)?,
         };
         if self.flip && rng.chance(0.5) {
-            picture.mirror();
+            picture.flip_horizontal();
         }
         if self.trivial {
             picture = trivial::apply(picture, rng);

@@ -27,7 +27,7 @@ fn the_default_is_the_crop_of_evaluation() {
 fn half_of_the_images_are_mirrored() {
     let image = picture(8, 8);
     let mut mirrored = image.clone();
-    mirrored.mirror();
+    mirrored.flip_horizontal();
     let augment = Augment { flip: true, ..Augment::default() };
     let flips = (0..400).filter(|&index| {
         let found = augment.picture(&image, 8, 8, &mut rng(index)).unwrap();

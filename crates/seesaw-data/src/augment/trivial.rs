@@ -1,8 +1,10 @@
 //! TrivialAugment, wide: one operation, drawn evenly, at one of 31 strengths
 //! (Müller and Hutter, 2021, <https://arxiv.org/abs/2103.10158>), with torchvision's ranges.
 
+use seesaw_image::RgbImage;
+
 use super::color;
-use crate::{RgbImage, rng::Rng};
+use crate::rng::Rng;
 
 /// An operation on an image with its strength.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,8 +5,9 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use seesaw_image::RgbImage;
+
 use super::{DataError, Found, Kind, dataset::Item};
-use crate::RgbImage;
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;

@@ -10,11 +10,10 @@ use std::{
     thread,
 };
 
+use seesaw_image::{Limits, RgbImage, decode};
+
 use super::DataError;
-use crate::{
-    Limits, RgbImage, decode,
-    rng::{Purpose, Rng},
-};
+use crate::rng::{Purpose, Rng};
 
 /// Images with labels. They are numbered from 0, in the order of files or names.
 #[derive(Debug)]

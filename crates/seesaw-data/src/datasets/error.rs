@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{FindError, ImageError};
+use seesaw_image::ImageError;
+
+use crate::FindError;
 
 /// Why a folder or file did not become a data set, or an image of one could not be had.
 #[derive(Debug, thiserror::Error)]

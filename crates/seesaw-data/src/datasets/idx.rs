@@ -9,9 +9,9 @@ use std::{
 };
 
 use flate2::read::GzDecoder;
+use seesaw_image::RgbImage;
 
 use super::{DataError, Found, Kind, dataset::Item};
-use crate::RgbImage;
 
 /// The largest file that is read, unpacked. MNIST's takes 47 MB.
 const MAX_BYTES: u64 = 1 << 30;

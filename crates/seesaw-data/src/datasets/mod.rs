@@ -26,8 +26,8 @@ pub use error::DataError;
 pub use idx::{Idx, read_idx};
 pub use list::{ListEntry, read_list};
 
-use crate::Limits;
 use dataset::{Cache, Item};
+use seesaw_image::Limits;
 
 /// What [`open`] is to do.
 #[derive(Debug, Clone, PartialEq)]

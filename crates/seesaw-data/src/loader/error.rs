@@ -1,6 +1,8 @@
 //! Why there are no batches.
 
-use crate::{DataError, PreprocessError, augment::AugmentError};
+use seesaw_arch::ArchError;
+
+use crate::{DataError, augment::AugmentError};
 
 /// Why a loader cannot be made, or a batch not be had.
 #[derive(Debug, thiserror::Error)]
@@ -8,7 +10,7 @@ use crate::{DataError, PreprocessError, augment::AugmentError};
 pub enum LoadError {
     /// The size, mean or standard deviation.
     #[error(transparent)]
-    Preprocess(#[from] PreprocessError),
+    Preprocess(#[from] ArchError),
     /// The augmentation.
     #[error(transparent)]
     Augment(#[from] AugmentError),

@@ -11,10 +11,12 @@ use std::sync::Arc;
 pub use epoch::Epoch;
 pub use error::LoadError;
 
+use seesaw_arch::Preprocess;
+use seesaw_image::Normalizer;
+
 use crate::{
-    Augment, Dataset, Preprocess,
+    Augment, Dataset,
     augment::{self, Mixed},
-    preprocess::Normalizer,
     rng::{Purpose, Rng},
 };
 

@@ -28,11 +28,6 @@ const NESTED: [&str; 8] = [
     "ema",
 ];
 
-/// Whether these first bytes are a PyTorch checkpoint's: a zip archive or a pickle.
-pub fn is_pytorch(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80])
-}
-
 /// Reads the tensors of a checkpoint's state dict.
 ///
 /// Numbers of 16 and 64 bits become f32; tensors of whole numbers are left out.

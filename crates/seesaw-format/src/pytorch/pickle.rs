@@ -205,8 +205,8 @@ impl Machine<'_> {
         let list = self.top()?;
         self.values.charge(items.len())?;
         match self.values.get_mut(list) {
-            Some(Value::List(list)) => list.extend(items),
-            Some(Value::Other) => {}
+            Value::List(list) => list.extend(items),
+            Value::Other => {}
             _ => return Err(bad("it appends to something that is no list")),
         }
         Ok(true)
@@ -217,8 +217,8 @@ impl Machine<'_> {
         let dict = self.top()?;
         self.values.charge(pairs.len())?;
         match self.values.get_mut(dict) {
-            Some(Value::Other) => {}
-            Some(Value::Dict(entries)) if rest.is_empty() => {
+            Value::Other => {}
+            Value::Dict(entries) if rest.is_empty() => {
                 entries.extend(pairs.iter().map(|[key, value]| (*key, *value)));
             }
             _ => return Err(bad("it sets entries of something that is no dictionary")),

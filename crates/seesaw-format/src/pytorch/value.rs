@@ -51,8 +51,8 @@ pub(super) enum Element {
     F32,
     F16,
     Bf16,
-    /// Whole numbers of that many bytes, which are left out.
-    Whole(usize),
+    /// Integers of that many bytes, which are left out.
+    Integer(usize),
 }
 
 /// A storage in the file.
@@ -77,7 +77,7 @@ impl Global {
     /// # Errors
     /// [`FormatError::Refused`] for every other.
     pub fn named(module: &str, name: &str) -> Result<Self, FormatError> {
-        use Element::{Bf16, F16, F32, F64, Whole};
+        use Element::{Bf16, F16, F32, F64, Integer};
         let element = match (module, name) {
             ("collections", "OrderedDict") => return Ok(Self::OrderedDict),
             ("torch", "Size") => return Ok(Self::Size),
@@ -91,10 +91,10 @@ impl Global {
             ("torch", "FloatStorage") => F32,
             ("torch", "HalfStorage") => F16,
             ("torch", "BFloat16Storage") => Bf16,
-            ("torch", "LongStorage") => Whole(8),
-            ("torch", "IntStorage") => Whole(4),
-            ("torch", "ShortStorage") => Whole(2),
-            ("torch", "CharStorage" | "ByteStorage" | "BoolStorage") => Whole(1),
+            ("torch", "LongStorage") => Integer(8),
+            ("torch", "IntStorage") => Integer(4),
+            ("torch", "ShortStorage") => Integer(2),
+            ("torch", "CharStorage" | "ByteStorage" | "BoolStorage") => Integer(1),
             _ if is_inert(module, name) => return Ok(Self::Inert),
             _ => {
                 let whole = format!("{module}.{name}");
@@ -134,7 +134,7 @@ impl Element {
             Self::F64 => 8,
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
-            Self::Whole(size) => size,
+            Self::Integer(size) => size,
         }
     }
 }
@@ -167,14 +167,14 @@ impl Values {
         if self.items > MAX_ITEMS { Err(too_many()) } else { Ok(()) }
     }
 
-    /// The value of that number.
+    /// The value with that number, which [`Self::add`] returned.
     pub fn get(&self, id: Id) -> &Value {
-        self.all.get(id as usize).unwrap_or(&Value::None)
+        &self.all[id as usize]
     }
 
-    /// The same, to be changed.
-    pub fn get_mut(&mut self, id: Id) -> Option<&mut Value> {
-        self.all.get_mut(id as usize)
+    /// Mutable access to the value with that number, which [`Self::add`] returned.
+    pub fn get_mut(&mut self, id: Id) -> &mut Value {
+        &mut self.all[id as usize]
     }
 
     /// All values.

@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, path::Path};
 
-use seesaw_data::resize::resize_planes;
 use seesaw_engine::{Machine, Options, Plan};
 use seesaw_format::{Model, load_model};
+use seesaw_image::resize::resize_planes;
 
 use crate::{TrainError, metrics::match_classes, run::Config};
 

@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use seesaw_arch::{Layer, Net};
+use seesaw_arch::{Layer, Net, Preprocess};
 use seesaw_data::{
-    Loader, LoaderOptions, Preprocess,
+    Loader, LoaderOptions,
     augment::Augment,
     datasets::{OpenOptions, open},
 };

@@ -57,9 +57,9 @@ impl<'a> Report<'a> {
         let classes = dataset.classes().iter().zip(columns).map(class);
         Ok(Self {
             weights: subject.weights.display().to_string(),
-            net: &subject.model.net.name,
+            net: &subject.classifier.net().name,
             data: subject.data.display().to_string(),
-            input_size: subject.preprocess.crop,
+            input_size: subject.classifier.preprocess().crop,
             images,
             broken,
             top1,

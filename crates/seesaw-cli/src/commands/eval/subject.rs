@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use seesaw::{Builder, Classifier, Machine, labels::LabelFile};
 use seesaw_data::{
-    Dataset, Preprocess,
+    Dataset,
     datasets::{Kind, OpenOptions, open},
 };
-use seesaw_format::Model;
 use seesaw_train::{
     metrics::match_classes,
     run::{Config, RunFolder},
@@ -16,19 +16,19 @@ use crate::{
     args::{EvalArgs, Split},
     commands::check,
     failure::Failure,
-    labels, preprocess, resolve,
+    model, resolve,
 };
+
+/// Images that one run of the net takes.
+const BATCH: usize = 16;
 
 /// A model, and the data that it is evaluated on.
 pub struct Subject {
-    pub model: Model,
+    pub classifier: Classifier,
     /// The file that the weights are of.
     pub weights: PathBuf,
-    /// A name for each class of the net.
-    pub names: Vec<String>,
     /// What the classes are called in a file of labels that has a column for it.
     ids: Vec<String>,
-    pub preprocess: Preprocess,
     pub data: PathBuf,
     /// The run that the model is of, if it is evaluated on the run's data.
     run: Option<Config>,
@@ -38,13 +38,9 @@ impl Subject {
     pub fn of(args: &EvalArgs) -> Result<Self, Failure> {
         let (weights, run) = weights_and_run(&args.model)?;
         let model = resolve::weights(&weights, &args.net)?;
-        let labels = labels::of(&model, args.labels.as_deref())?;
-        let ids = args.labels.as_deref().map(labels::ids).transpose()?.unwrap_or_default();
-        let names = match labels.is_empty() {
-            true => (0..model.net.classes).map(|class| class.to_string()).collect(),
-            false => labels,
-        };
-        let preprocess = preprocess::of(&model, &args.sizes)?;
+        let LabelFile { names, ids } = model::labels(&model, args.labels.as_deref())?;
+        let preprocess = model::preprocess(&model, &args.sizes)?;
+        resolve::check_batch(args.batch, preprocess.crop as usize)?;
         let data = match (&args.data, &run) {
             (Some(data), _) => data.clone(),
             (None, Some(run)) => run.data.path.clone(),
@@ -58,7 +54,14 @@ impl Subject {
             _ => false,
         };
         let run = run.filter(same);
-        Ok(Self { model, weights, names, ids, preprocess, data, run })
+        let machine = Machine::from_env(args.threads.count()).map_err(Failure::new)?;
+        let classifier = Builder::new(&machine)
+            .batch(BATCH)
+            .labels(names)
+            .preprocess(preprocess)
+            .build(model)
+            .map_err(Failure::new)?;
+        Ok(Self { classifier, weights, ids, data, run })
     }
 
     /// The images, without those that cannot be decoded, and how many these are.
@@ -102,13 +105,13 @@ impl Subject {
 
     /// For each class of the data, its place among the net's outputs.
     pub fn columns(&self, classes: &[String]) -> Result<Vec<u32>, Failure> {
-        let outputs = self.model.net.classes;
+        let outputs = self.classifier.net().classes;
         if !self.ids.is_empty()
             && let Ok(columns) = match_classes(classes, &self.ids, usize::MAX)
         {
             return Ok(columns);
         }
-        match_classes(classes, &self.names, outputs).map_err(|error| {
+        match_classes(classes, self.classifier.labels(), outputs).map_err(|error| {
             let hint = "`--labels FILE` names the net's classes as the data do";
             Failure::file(&self.weights, error).hint(hint)
         })

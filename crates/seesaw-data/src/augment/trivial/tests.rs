@@ -1,7 +1,9 @@
 //! The operations against torchvision's, and the drawing of them.
 
+use seesaw_image::{Limits, decode};
+
 use super::*;
-use crate::{Limits, decode, rng::Purpose};
+use crate::rng::Purpose;
 
 fn named(name: &str, level: f64) -> Operation {
     use Operation::*;

@@ -1,7 +1,7 @@
 //! The peak memory of decoding hostile files; alone in its process, because the peak is the
 //! process's.
 
-use seesaw_data::{Limits, decode};
+use seesaw_image::{Limits, decode};
 
 const LIMIT_KB: u64 = 195_000;
 

@@ -1,4 +1,4 @@
-//! Loading items on several threads ahead of whoever uses them, in order and in bounded memory.
+//! Loading items ahead on several threads, in order and in bounded memory.
 
 use std::{
     sync::mpsc::{Receiver, sync_channel},

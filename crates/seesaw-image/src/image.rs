@@ -37,24 +37,25 @@ impl RgbImage {
         self.pixels
     }
 
-    pub(crate) fn pixels_mut(&mut self) -> &mut [u8] {
+    /// The samples, to be changed in place.
+    pub fn pixels_mut(&mut self) -> &mut [u8] {
         &mut self.pixels
     }
 
     /// Exchanges left and right.
-    pub(crate) fn mirror(&mut self) {
+    pub fn flip_horizontal(&mut self) {
         for row in self.pixels.chunks_exact_mut(3 * self.width as usize) {
             reverse_pixels(row);
         }
     }
 
     /// Turns by half a turn.
-    pub(crate) fn turn(&mut self) {
+    pub fn rotate_180(&mut self) {
         reverse_pixels(&mut self.pixels);
     }
 
     /// Exchanges rows and columns.
-    pub(crate) fn transpose(&mut self) {
+    pub fn transpose(&mut self) {
         // Tiles keep the columns that are read in the cache while their rows are written.
         const TILE: usize = 32;
         let (width, height) = (self.width as usize, self.height as usize);

@@ -45,11 +45,11 @@ pub(super) fn upright(image: &mut RgbImage, orientation: u16) {
         image.transpose();
     }
     match orientation {
-        2 | 6 => image.mirror(),
-        3 | 7 => image.turn(),
+        2 | 6 => image.flip_horizontal(),
+        3 | 7 => image.rotate_180(),
         4 | 8 => {
-            image.turn();
-            image.mirror();
+            image.rotate_180();
+            image.flip_horizontal();
         }
         _ => {}
     }

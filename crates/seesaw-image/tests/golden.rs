@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use seesaw_data::{Limits, RgbImage, decode, resize};
+use seesaw_image::{Limits, RgbImage, decode, resize};
 use serde_json::Value;
 
 fn golden(name: &str) -> String {

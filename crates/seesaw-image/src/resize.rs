@@ -36,7 +36,7 @@ pub fn resize_and_crop(image: &RgbImage, resize: u32, crop: u32) -> Option<RgbIm
 /// Scales a part of a picture (left, top, width and height) to a square of `size`, with the filter
 /// of [`resize_and_crop`]; what lies around the part has no influence. Nothing where the part is
 /// empty or not in the picture, or `size` is 0 or more than [`MAX_SIDE`].
-pub(crate) fn resize_region(image: &RgbImage, region: [u32; 4], size: u32) -> Option<RgbImage> {
+pub fn resize_region(image: &RgbImage, region: [u32; 4], size: u32) -> Option<RgbImage> {
     if !(1..=MAX_SIDE).contains(&size) {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seesaw_data::{Limits, decode};
+use seesaw_image::{Limits, decode};
 
 fn seeds() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/decode");

@@ -101,10 +101,10 @@ fn validates_as_often_as_asked_and_at_the_end() {
 
     let (seldom, always) = (seldom.progress(), always.progress());
     for (row, every) in seldom.history.iter().zip(&always.history) {
-        let told = matches!(row.epoch, 2 | 4 | 5);
-        assert_eq!(row.val_top1, every.val_top1.filter(|_| told), "epoch {}", row.epoch);
+        let validated = matches!(row.epoch, 2 | 4 | 5);
+        assert_eq!(row.val_top1, every.val_top1.filter(|_| validated), "epoch {}", row.epoch);
         assert_eq!(row.train_loss, every.train_loss, "validation changed the training");
-        assert!(told || !row.best);
+        assert!(validated || !row.best);
     }
     assert!(matches!(seldom.best.unwrap().epoch, 2 | 4 | 5));
 }

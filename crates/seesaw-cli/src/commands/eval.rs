@@ -37,7 +37,7 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
     if let Some(path) = &args.confusion {
         let names = subject.classifier.labels();
         let picture = Confusion { counts: evaluation.confusion(), names };
-        write_picture(path, &picture).map_err(Failure::new)?;
+        write_picture(path, &picture)?;
     }
     if let Some(path) = &args.worst {
         write_worst(path, &evaluation, &subject, &dataset)?;
@@ -71,18 +71,16 @@ fn evaluate(
 ) -> Result<Evaluation, Failure> {
     let classifier = &subject.classifier;
     let columns = subject.columns(dataset.classes())?;
-    let options = LoaderOptions {
-        workers: args.threads.count(),
-        ahead: AHEAD,
-        ..LoaderOptions::evaluate(classifier.preprocess(), args.batch)
-    };
-    let loader = Loader::new(Arc::clone(dataset), options).map_err(Failure::new)?;
+    let options = LoaderOptions::evaluate(classifier.preprocess(), args.batch)
+        .workers(args.threads.count())
+        .ahead(AHEAD);
+    let loader = Loader::new(Arc::clone(dataset), options)?;
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };
     let progress = &mut |done| bar.set_position(done as u64);
     let evaluation = metrics::evaluate(classifier.plan(), &columns, &loader, mistakes, progress);
     bar.finish_and_clear();
-    let evaluation = evaluation.map_err(Failure::new)?;
+    let evaluation = evaluation?;
     if !evaluation.loss().is_finite() {
         let what = "the net's output is not finite; its weights are damaged";
         return Err(Failure::file(&subject.weights, what));
@@ -102,7 +100,6 @@ fn write_worst(
         failure::warn(format_args!("{}: not written: there are no mistakes", path.display()));
         return Ok(());
     }
-    let names = subject.classifier.labels();
-    let tiles = mistake_tiles(dataset, mistakes, names).map_err(Failure::new)?;
-    write_sheet(path, &tiles).map_err(Failure::new)
+    let tiles = mistake_tiles(dataset, mistakes, subject.classifier.labels())?;
+    Ok(write_sheet(path, &tiles)?)
 }

@@ -15,6 +15,10 @@ impl Recipe {
     /// [`RecipeError::Range`] with the first field that is out of range.
     pub fn validate(&self) -> Result<(), RecipeError> {
         count("epochs", self.epochs, 1, 10_000, "1 to 10000")?;
+        if i64::try_from(self.seed).is_err() {
+            // TOML has no larger integers.
+            return Err(range("seed", self.seed.to_string(), "at most 9223372036854775807"));
+        }
         count("batch", self.batch, 1, MAX_BATCH, "1 to 65536")?;
         count("validate_every", self.validate_every, 1, usize::MAX, "1 or more")?;
         count("accumulate", self.accumulate, 1, MAX_BATCH, "1 to 65536")?;

@@ -186,7 +186,7 @@ pub enum RecipeError {
 pub struct Loaded {
     /// The recipe.
     pub recipe: Recipe,
-    /// Old names that the file uses. Users should be told.
+    /// Old names in the file, which users should change.
     pub old_names: Vec<OldName>,
 }
 

@@ -56,7 +56,7 @@ fn sets_fields_of_every_kind() {
 #[test]
 fn what_cannot_be_set_says_why_and_changes_nothing() {
     let before = Recipe::built_in("cifar-modern").unwrap();
-    for (key, value, told) in [
+    for (key, value, message) in [
         ("epoch", "3", "epochs"),
         ("optimizer.lr", "3", "rate"),
         ("optimizer.rate", "3", "no table `optimizer`"),
@@ -77,7 +77,7 @@ fn what_cannot_be_set_says_why_and_changes_nothing() {
     ] {
         let mut recipe = before.clone();
         let error = recipe.set(key, value).unwrap_err().to_string();
-        assert!(error.contains(told), "{key}={value}: {error}");
+        assert!(error.contains(message), "{key}={value}: {error}");
         assert_eq!(recipe, before);
     }
     let mut recipe = before;

@@ -36,12 +36,10 @@ impl Source<'_> {
         on: Listener<'_>,
     ) -> Result<Data, TrainError> {
         let Self { path, recipe, limit } = *self;
-        let options = OpenOptions {
-            val_split: recipe.val_split,
-            seed: recipe.seed,
-            cache_bytes: options.cache_bytes,
-            ..OpenOptions::default()
-        };
+        let options = OpenOptions::new()
+            .val_split(recipe.val_split)
+            .seed(recipe.seed)
+            .cache_bytes(options.cache_bytes);
         let Splits { mut train, mut val, kind } = open(path, &options)?;
         if let Some(limit) = limit {
             train.sample(limit, recipe.seed);

@@ -1,4 +1,4 @@
-//! What is kept of a training besides its checkpoint: models, the log, pictures, TensorBoard's
+//! What a training writes in addition to its checkpoint: models, the log, pictures, TensorBoard's
 //! events, and times.
 
 use std::{fmt, fs::OpenOptions, io::Write, path::Path};

@@ -103,11 +103,9 @@ impl Trainer {
     fn new(opened: Opened, machine: &Machine, options: &RunOptions) -> Result<Self, TrainError> {
         let Opened { folder, config, checkpoint: Checkpoint { memory, progress }, data } = opened;
         let Config { recipe, net, .. } = &config;
-        let loader_options = LoaderOptions {
-            workers: machine.threads(),
-            ahead: AHEAD,
-            ..LoaderOptions::evaluate(&config.preprocess, VAL_BATCH)
-        };
+        let loader_options = LoaderOptions::evaluate(&config.preprocess, VAL_BATCH)
+            .workers(machine.threads())
+            .ahead(AHEAD);
         let val = Loader::new(Arc::new(data.val), loader_options)?;
         let phase = phase(&config, progress.epoch, data.train.len());
         let mut learner = Learner::resume(net, memory, recipe, phase, machine)?;
@@ -127,11 +125,10 @@ impl Trainer {
         self.learner.set_phase(phase)?;
         let recipe = &self.config.recipe;
         let preprocess = recipe.preprocess_at(phase.size);
-        let options = LoaderOptions {
-            workers: self.machine.threads(),
-            ahead: AHEAD,
-            ..LoaderOptions::train(&preprocess, phase.batch, recipe.augment.clone(), recipe.seed)
-        };
+        let augment = recipe.augment.clone();
+        let options = LoaderOptions::train(&preprocess, phase.batch, augment, recipe.seed)
+            .workers(self.machine.threads())
+            .ahead(AHEAD);
         Ok(Loader::new(Arc::clone(&self.train), options)?)
     }
 }

@@ -18,7 +18,7 @@ pub fn write(path: &Path, bench: &Bench, layers: &[Step], memory_gbps: f64) -> R
         peak_gflops: *peak_gflops,
         memory_gbps,
     };
-    write_picture(path, &roofline).map_err(Failure::new)
+    Ok(write_picture(path, &roofline)?)
 }
 
 /// The layers of a step.

@@ -7,7 +7,7 @@ use seesaw_arch::{Net, zoo};
 use seesaw_format::{NetWeights, Tensors};
 use seesaw_kernels::Isa;
 
-use super::*;
+use super::{map::Activation, *};
 
 /// Every kind of block: without expansion, with ReLU6 behind it, shuffled and shared uneven groups,
 /// residual and not, and channel counts that fill no block of 8.
@@ -55,9 +55,19 @@ fn tiny() -> Net {
     .unwrap()
 }
 
-fn options(net: &Net, threads: usize, isa: Option<Isa>) -> NetOptions {
-    let precision = Precision::F32;
-    NetOptions { input_size: net.input_size, batch: 32, threads, isa, precision }
+/// The net, prepared for steps in f32 of up to 32 images.
+fn train_net(net: &Net, threads: usize, isa: Option<Isa>) -> TrainNet {
+    train_net_in(Precision::F32, net, threads, isa)
+}
+
+fn train_net_in(precision: Precision, net: &Net, threads: usize, isa: Option<Isa>) -> TrainNet {
+    let options = NetOptions::new(net).batch(32).precision(precision);
+    TrainNet::new(net, &options, &Machine::new(threads, isa).unwrap()).unwrap()
+}
+
+/// A step's input with a dropout seed of no importance.
+fn plain(images: &[f32]) -> StepInput<'_> {
+    StepInput { images, dropout_seed: 0 }
 }
 
 /// Images, and labels in turn.
@@ -109,12 +119,12 @@ fn the_loss_falls_as_its_gradient_says() {
     let net = tiny();
     let (images, labels) = batch(&net, 9);
     for isa in Isa::present() {
-        let mut train = TrainNet::new(&net, &options(&net, 2, Some(isa))).unwrap();
+        let mut train = train_net(&net, 2, Some(isa));
         let state = State::from_weights(&weights(&net));
         let mut gradients = vec![f32::NAN; state.parameters.len()];
         let mut loss_at = |parameters: &[f32], gradients: &mut [f32]| {
             let mut moved = State { parameters: parameters.to_vec(), ..state.clone() };
-            train.step(&mut moved, &images, 0, cross_entropy(&labels), gradients).unwrap()
+            train.step(&mut moved, plain(&images), cross_entropy(&labels), gradients).unwrap()
         };
         loss_at(&state.parameters, &mut gradients);
         assert!(gradients.iter().all(|g| g.is_finite()), "every gradient is written");
@@ -148,13 +158,12 @@ fn threads_change_nothing() {
     let net = tiny();
     let (images, labels) = batch(&net, 19);
     let run = |threads, precision| {
-        let options = NetOptions { precision, ..options(&net, threads, None) };
-        let mut train = TrainNet::new(&net, &options).unwrap();
+        let mut train = train_net_in(precision, &net, threads, None);
         train.set_dropout(0.3).unwrap();
         let mut state = State::from_weights(&weights(&net));
         let mut gradients = vec![0.0; state.parameters.len()];
-        let loss =
-            train.step(&mut state, &images, 5, cross_entropy(&labels), &mut gradients).unwrap();
+        let input = StepInput { images: &images, dropout_seed: 5 };
+        let loss = train.step(&mut state, input, cross_entropy(&labels), &mut gradients).unwrap();
         (loss, gradients, state)
     };
     for precision in [Precision::F32, Precision::Bf16] {
@@ -175,12 +184,12 @@ fn bf16_goes_where_f32_goes() {
         let (images, labels) = batch(&net, 32);
         let weights = weights(&net);
         let step = |isa, precision| {
-            let options = NetOptions { precision, ..options(&net, 2, Some(isa)) };
-            let mut train = TrainNet::new(&net, &options).unwrap();
+            let mut train = train_net_in(precision, &net, 2, Some(isa));
             let mut state = State::from_weights(&weights);
             let mut gradients = vec![f32::NAN; state.parameters.len()];
-            let loss =
-                train.step(&mut state, &images, 0, cross_entropy(&labels), &mut gradients).unwrap();
+            let loss = train
+                .step(&mut state, plain(&images), cross_entropy(&labels), &mut gradients)
+                .unwrap();
             (loss, gradients)
         };
         let (loss, exact) = step(Isa::Portable, Precision::F32);
@@ -221,7 +230,7 @@ fn the_engine_agrees() {
         let mut weights = weights(&net);
         let mut state = State::from_weights(&weights);
         state.statistics.fill(0.0);
-        let mut train = TrainNet::new(&net, &options(&net, 2, None)).unwrap();
+        let mut train = train_net(&net, 2, None);
         train.set_dropout(0.0).unwrap();
         let mut logits = Vec::new();
         let mut loss = cross_entropy(&labels);
@@ -230,11 +239,11 @@ fn the_engine_agrees() {
             logits = given.to_vec();
             loss(given, gradient)
         };
-        train.step(&mut state, &images, 0, keep, &mut gradients).unwrap();
+        train.step(&mut state, plain(&images), keep, &mut gradients).unwrap();
         batch_statistics(&train, &mut state);
         state.write_to(&mut weights);
         let options = seesaw_engine::Options::new(&net).batch(labels.len());
-        let machine = seesaw_engine::Machine::solo();
+        let machine = Machine::solo();
         let plan = seesaw_engine::compile(&net, &weights, &options, &machine).unwrap();
         let largest = logits.iter().fold(1.0f32, |max, l| max.max(l.abs()));
         for (got, expected) in plan.logits(&images).unwrap().iter().zip(&logits) {
@@ -247,37 +256,37 @@ fn the_engine_agrees() {
 fn batch_statistics(train: &TrainNet, state: &mut State) {
     let images = train.fitted;
     let mut rest = state.statistics.as_mut_slice();
-    let mut norm = |channels: usize, size: shape::Size| {
+    let mut norm = |output: &Activation| {
+        let channels = output.norm.channels();
         let (means, after) = std::mem::take(&mut rest).split_at_mut(channels);
         let (variances, after) = after.split_at_mut(channels);
         rest = after;
-        let n = (images * size.0 * size.1) as f32;
+        let n = (images * output.size.pixels()) as f32;
         means.iter_mut().for_each(|mean| *mean /= 0.1);
         for variance in variances {
             *variance *= (n - 1.0) / n / 0.1;
         }
     };
-    norm(train.stem_shape.outputs, train.stem_shape.out());
+    norm(&train.stem.conv.output);
     for block in &train.blocks {
-        if block.expand.is_some() {
-            norm(block.shape.expanded, block.size);
-        }
-        norm(block.shape.expanded, block.out());
-        norm(block.shape.output, block.out());
+        block.expand.iter().for_each(|conv| norm(&conv.output));
+        norm(&block.depthwise.output);
+        norm(&block.project.output);
     }
-    norm(train.head_channels, train.head_input().0);
+    norm(&train.head.conv.output);
+    assert!(rest.is_empty(), "all statistics");
 }
 
 #[test]
 fn what_does_not_fit_is_refused() {
     let net = tiny();
     let (images, labels) = batch(&net, 4);
-    let mut train = TrainNet::new(&net, &options(&net, 1, None)).unwrap();
+    let mut train = train_net(&net, 1, None);
     let state = State::from_weights(&weights(&net));
     let len = state.parameters.len();
     let mut step = |state: &State, images: &[f32], len: usize| {
         let mut gradients = vec![0.0; len];
-        train.step(&mut state.clone(), images, 0, cross_entropy(&labels), &mut gradients)
+        train.step(&mut state.clone(), plain(images), cross_entropy(&labels), &mut gradients)
     };
     assert!(step(&state, &images, len).is_ok());
     for (images, len) in [(&images[1..], len), (&images, len - 1), (&[][..], len)] {
@@ -288,7 +297,7 @@ fn what_does_not_fit_is_refused() {
     let other = State { statistics: vec![0.0; 3], ..state };
     assert!(step(&other, &images, len).unwrap_err().to_string().contains("another net"));
     assert!(train.set_dropout(1.0).is_err());
-    assert!(TrainNet::new(&net, &NetOptions { batch: 0, ..options(&net, 1, None) }).is_err());
+    assert!(TrainNet::new(&net, &NetOptions::new(&net).batch(0), &Machine::solo()).is_err());
 }
 
 /// The first step of a run that was made in float64: this one may stray twice as far from it as
@@ -326,12 +335,12 @@ fn the_first_gradients_are_as_near_to_float64_as_pytorchs() {
         .map(|label| i64::from_le_bytes(label.try_into().unwrap()) as usize)
         .collect();
     for isa in Isa::present() {
-        let mut train = TrainNet::new(&net, &options(&net, 2, Some(isa))).unwrap();
+        let mut train = train_net(&net, 2, Some(isa));
         train.set_dropout(0.0).unwrap();
         let mut state = State::from_weights(&start);
         let mut gradients = vec![0.0; state.parameters.len()];
         let loss =
-            train.step(&mut state, images, 0, cross_entropy(&labels), &mut gradients).unwrap();
+            train.step(&mut state, plain(images), cross_entropy(&labels), &mut gradients).unwrap();
         let (expected, torch) = (first("losses"), first("torch_f32_losses"));
         let bound = 2.0 * (torch - expected).abs() + 1e-6;
         assert!((loss - expected).abs() <= bound, "loss {loss} instead of {expected}");
@@ -383,11 +392,11 @@ fn a_small_nets_gradients_are_pytorchs() {
     let expected = tensors.iter().filter(|(name, _)| name.starts_with("gradient."));
     let largest = expected.flat_map(|(_, t)| &t.data).fold(0.0f32, |max, g| max.max(g.abs()));
     for isa in Isa::present() {
-        let mut train = TrainNet::new(&net, &options(&net, 2, Some(isa))).unwrap();
+        let mut train = train_net(&net, 2, Some(isa));
         let mut state = State::from_weights(&start);
         let mut gradients = vec![0.0; state.parameters.len()];
         let loss = cross_entropy(&labels);
-        let loss = train.step(&mut state, data("images"), 0, loss, &mut gradients).unwrap();
+        let loss = train.step(&mut state, plain(data("images")), loss, &mut gradients).unwrap();
         assert!((loss - f64::from(data("loss")[0])).abs() < 1e-6, "{loss}");
         let mut named = start.clone();
         State { parameters: gradients, ..state }.write_to(&mut named);

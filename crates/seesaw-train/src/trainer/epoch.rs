@@ -11,7 +11,7 @@ use super::{Event, Trainer, setup::Listener, teacher::TeacherPlan};
 use crate::{
     TrainError,
     loss::{Counts, Loss, Targets, Teacher},
-    net::{NetOptions, TrainNet},
+    net::{NetOptions, StepInput, TrainNet},
     optim::{Accumulator, Optimizer},
     recipe::Phase,
     tensorboard::EventWriter,
@@ -40,15 +40,12 @@ impl Trainer {
         if let Some(former) = former.filter(|former| former.phase == phase) {
             return Ok(former);
         }
-        let options = NetOptions {
-            input_size: phase.size,
-            batch: phase.batch,
-            threads: machine.threads,
-            isa: machine.isa,
-            precision: config.recipe.precision,
-        };
+        let options = NetOptions::new(&config.net)
+            .input_size(phase.size)
+            .batch(phase.batch)
+            .precision(config.recipe.precision);
         let loader = self.train_loader(phase)?;
-        let net = TrainNet::new(&config.net, &options)?;
+        let net = TrainNet::new(&config.net, &options, &machine.engine()?)?;
         let seen = config.recipe.loss.teacher_size.unwrap_or(phase.size);
         let compile =
             |teacher: &super::TeacherModel| teacher.compile(phase.size, seen, &machine.engine()?);
@@ -128,11 +125,10 @@ impl Trainer {
         let targets = Targets { labels: &batch.labels, mixed };
         let (classes, function) = (self.config.net.classes, Loss { smoothing: spec.smoothing });
         let mut counts = Counts::default();
-        let dropout = self.dropout_seed();
+        let input = StepInput { images: &batch.images, dropout_seed: self.dropout_seed() };
         let loss = stage.net.step(
             &mut self.checkpoint.state,
-            &batch.images,
-            dropout,
+            input,
             |logits, gradient| {
                 counts = Counts::of(logits, classes, &targets);
                 function.run(logits, classes, &targets, teacher.as_ref(), gradient)
@@ -169,8 +165,8 @@ impl Trainer {
             Optimizer::clip(gradients, norm, clip);
         }
         let checkpoint = &mut self.checkpoint;
-        let (parameters, workers) = (&mut checkpoint.state.parameters, stage.net.workers());
-        checkpoint.optimizer.step(parameters, gradients, rate, workers);
+        let (parameters, machine) = (&mut checkpoint.state.parameters, stage.net.machine());
+        checkpoint.optimizer.step(parameters, gradients, rate, machine);
         if let Some(ema) = &mut checkpoint.ema {
             ema.update(&checkpoint.state);
         }

@@ -15,11 +15,11 @@ use seesaw_data::{
 };
 use seesaw_format::NetWeights;
 use seesaw_image::Preprocess;
-use seesaw_kernels::{IsaToken, Team, peak};
+use seesaw_kernels::{Machine, peak};
 use seesaw_train::{
     layout::State,
     loss::{Loss, Targets},
-    net::{LayerTime, NetOptions, Precision, TrainNet},
+    net::{LayerTime, NetOptions, Precision, StepInput, TrainNet},
     optim::Optimizer,
     recipe::Recipe,
 };
@@ -75,8 +75,8 @@ struct Row {
 pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure> {
     let (batch, steps) = (args.batch.unwrap_or(64), args.runs.unwrap_or(20) as usize);
     resolve::check_batch(batch, input_size)?;
-    let token = IsaToken::from_env().map_err(Failure::new)?;
-    let peak_gflops = peak::gflops(token, &Team::new(args.threads).map_err(Failure::new)?);
+    let machine = Machine::from_env(args.threads).map_err(Failure::new)?;
+    let peak_gflops = peak::gflops(machine.token(), machine.team());
     let folder = tempfile::tempdir()?;
     write_images(folder.path(), net.classes.min(batch), batch, input_size)?;
     let loader = loader(folder.path(), batch, input_size, args.threads)?;
@@ -85,7 +85,7 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
         _ => Precision::F32,
     };
     warn_of_slow(precision);
-    let (times, layers) = time_steps(net, &loader, (args.threads, precision), steps)?;
+    let (times, layers) = time_steps(net, &loader, precision, &machine, steps)?;
 
     let share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;
     let costs = net.layers(input_size).map_err(Failure::new)?;
@@ -97,7 +97,7 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
         input_size,
         batch,
         threads: args.threads,
-        isa: token.isa().to_string(),
+        isa: machine.isa().to_string(),
         precision,
         steps,
         madds,
@@ -115,12 +115,13 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
 fn time_steps(
     net: &Net,
     loader: &Loader,
-    (threads, precision): (usize, Precision),
+    precision: Precision,
+    machine: &Machine,
     steps: usize,
 ) -> Result<(Vec<f64>, Vec<LayerTime>), Failure> {
     let (batch, input_size) = (loader.options().batch, loader.options().size);
-    let options = NetOptions { input_size, batch, threads, isa: None, precision };
-    let mut train = TrainNet::new(net, &options).map_err(Failure::new)?;
+    let options = NetOptions::new(net).input_size(input_size).batch(batch).precision(precision);
+    let mut train = TrainNet::new(net, &options, machine).map_err(Failure::new)?;
     let weights = NetWeights::random(net, 0).map_err(Failure::new)?;
     let mut state = State::from_weights(&weights);
     let recipe = Recipe::built_in("cifar-modern").map_err(Failure::new)?;
@@ -137,10 +138,9 @@ fn time_steps(
         let step = |logits: &[f32], gradient: &mut [f32]| {
             loss.run(logits, net.classes, &targets, None, gradient)
         };
-        train
-            .step(&mut state, &images.images, number as u64, step, &mut gradients)
-            .map_err(Failure::new)?;
-        optimizer.step(&mut state.parameters, &gradients, 1e-3, train.workers());
+        let input = StepInput { images: &images.images, dropout_seed: number as u64 };
+        train.step(&mut state, input, step, &mut gradients).map_err(Failure::new)?;
+        optimizer.step(&mut state.parameters, &gradients, 1e-3, machine);
         bar.inc(1);
         let now = Instant::now();
         if number >= WARM_UP {
@@ -160,14 +160,12 @@ fn row(
     steps: usize,
     share: &impl Fn(u64, f64) -> f64,
 ) -> Row {
-    // What weights call the classifier is the linear layer among the costs.
-    let name = if time.layer == "classifier" { "linear" } else { &time.layer };
-    let cost = costs.iter().find(|cost| cost.id.to_string() == name);
-    let madds = cost.map_or(0, |cost| cost.madds) * batch as u64;
+    let cost = costs.iter().find(|cost| cost.id == time.id).expect("the cost of each layer");
+    let madds = cost.madds * batch as u64;
     let of_step = |total: Duration| total.as_secs_f64() / steps as f64;
     let (forward, backward) = (of_step(time.forward), of_step(time.backward));
     Row {
-        layer: time.layer.clone(),
+        layer: time.id.to_string(),
         madds,
         forward_ms: 1e3 * forward,
         backward_ms: 1e3 * backward,

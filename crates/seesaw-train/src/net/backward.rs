@@ -48,23 +48,24 @@ fn split<'a>(
 ) -> Vec<BackwardPart<'a>> {
     let BackwardArgs { output, input, residual, grad_input } = args;
     let (in_len, out_len) = (input.pre_norm.image_len(), output.pre_norm.image_len());
-    let mut residual = residual.map(|map| runner.split(map, in_len));
-    let mut saved = input.saved.map(|map| runner.split(map, in_len));
-    let inputs = runner.split(input.pre_norm.map, in_len).map(|map| ConvInput {
-        pre_norm: PreNorm { map, ..input.pre_norm },
-        saved: saved.as_mut().map(|parts| parts.next().expect("as many parts")),
-    });
-    let maps = runner.split(output.grad, out_len).zip(runner.split(output.pre_norm.map, out_len));
-    let outputs =
-        maps.map(|(grad, map)| OutputGrad { grad, pre_norm: PreNorm { map, ..output.pre_norm } });
+    let inputs = runner
+        .split(input.pre_norm.map, in_len)
+        .zip(runner.split_optional(input.saved, in_len))
+        .map(|(map, saved)| ConvInput { pre_norm: PreNorm { map, ..input.pre_norm }, saved });
+    let outputs = runner
+        .split(output.grad, out_len)
+        .zip(runner.split(output.pre_norm.map, out_len))
+        .map(|(grad, map)| OutputGrad { grad, pre_norm: PreNorm { map, ..output.pre_norm } });
+    let residuals = runner.split_optional(residual, in_len);
     let written = runner.split_mut(grad_input, in_len).zip(weight_grads.chunks_mut(len));
     inputs
         .zip(outputs)
+        .zip(residuals)
         .zip(written)
-        .map(|((input, output), (grad_input, weight_grad))| BackwardPart {
+        .map(|(((input, output), residual), (grad_input, weight_grad))| BackwardPart {
             output,
             input,
-            residual: residual.as_mut().map(|parts| parts.next().expect("as many parts")),
+            residual,
             grad_input,
             weight_grad,
             sums: zero_sums(input.pre_norm.channels()),

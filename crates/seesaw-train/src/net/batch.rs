@@ -64,6 +64,16 @@ impl BatchRunner<'_> {
         map[..self.images * image_len].chunks(part_images(self.images) * image_len)
     }
 
+    /// As [`Self::split`], of a map that may be absent.
+    pub fn split_optional<'m>(
+        &self,
+        map: Option<&'m [f32]>,
+        image_len: usize,
+    ) -> impl Iterator<Item = Option<&'m [f32]>> + use<'m> {
+        let mut maps = map.map(|map| self.split(map, image_len));
+        (0..parts(self.images)).map(move |_| maps.as_mut().and_then(Iterator::next))
+    }
+
     /// As [`Self::split`], to be written.
     pub fn split_mut<'m>(
         &self,

@@ -30,11 +30,10 @@ fn split<'a>(
 ) -> impl Iterator<Item = LayerOutput<'a>> + use<'a> {
     let pre_norm = whole.pre_norm;
     let len = map_len(pre_norm.channels(), pre_norm.size.pixels());
-    let mut residual = whole.residual.map(|map| runner.split(map, len));
-    runner.split(pre_norm.map, pre_norm.image_len()).map(move |map| LayerOutput {
-        pre_norm: PreNorm { map, ..pre_norm },
-        residual: residual.as_mut().map(|parts| parts.next().expect("as many parts")),
-    })
+    runner
+        .split(pre_norm.map, pre_norm.image_len())
+        .zip(runner.split_optional(whole.residual, len))
+        .map(move |(map, residual)| LayerOutput { pre_norm: PreNorm { map, ..pre_norm }, residual })
 }
 
 /// A pointwise convolution of a normalized map, which is saved where `saved` is given. Returns the
@@ -54,7 +53,7 @@ pub(super) fn pointwise(
         .zip(runner.split_mut(&mut output.map, out_len))
         .map(|(input, output)| ForwardPart {
             input,
-            saved: saved.as_mut().map(|parts| parts.next().expect("as many parts")),
+            saved: saved.as_mut().and_then(Iterator::next),
             output,
             sums: zero_sums(conv.outputs),
         })

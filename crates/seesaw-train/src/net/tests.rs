@@ -1,4 +1,4 @@
-//! A whole step against PyTorch's and against the inference engine.
+//! A whole step compared with PyTorch and with the inference engine.
 #![allow(clippy::print_stderr, reason = "tests say why they skip")]
 
 use std::path::Path;
@@ -9,8 +9,8 @@ use seesaw_kernels::Isa;
 
 use super::{map::Activation, *};
 
-/// Every kind of block: without expansion, with ReLU6 behind it, shuffled and shared uneven groups,
-/// residual and not, and channel counts that fill no block of 8.
+/// A net with every kind of block: without expansion, with ReLU6 after it, with shuffled and shared
+/// uneven groups, with and without residual; and with channel counts that are no multiples of 8.
 fn tiny() -> Net {
     Net::from_toml(
         r#"
@@ -70,7 +70,7 @@ fn plain(images: &[f32]) -> StepInput<'_> {
     StepInput { images, dropout_seed: 0 }
 }
 
-/// Images, and labels in turn.
+/// Images, and labels that take turns.
 fn batch(net: &Net, count: usize) -> (Vec<f32>, Vec<usize>) {
     let len = count * 3 * net.input_size * net.input_size;
     let images = (0..len).map(|i| ((i * i + 7 * i) % 113) as f32 / 56.0 - 1.0).collect();
@@ -96,7 +96,7 @@ fn cross_entropy(labels: &[usize]) -> impl FnMut(&[f32], &mut [f32]) -> f64 + '_
     }
 }
 
-/// Weights with batch norms that do something.
+/// Weights whose batch norms change their input.
 fn weights(net: &Net) -> NetWeights {
     let mut weights = NetWeights::random(net, 11).unwrap();
     let mut state = State::from_weights(&weights);
@@ -115,7 +115,7 @@ fn weights(net: &Net) -> NetWeights {
 }
 
 #[test]
-fn the_loss_falls_as_its_gradient_says() {
+fn the_loss_falls_as_its_gradient_predicts() {
     let net = tiny();
     let (images, labels) = batch(&net, 9);
     for isa in Isa::present() {
@@ -128,7 +128,7 @@ fn the_loss_falls_as_its_gradient_says() {
         };
         loss_at(&state.parameters, &mut gradients);
         assert!(gradients.iter().all(|g| g.is_finite()), "every gradient is written");
-        // Along each tensor's own gradient the loss must rise by its squared length.
+        // Along each tensor's own gradient, the loss must rise by its squared length.
         let mut unused = vec![0.0; gradients.len()];
         for entry in Layout::new(&net).unwrap().entries() {
             let slope = &gradients[entry.range.clone()];
@@ -173,9 +173,9 @@ fn threads_change_nothing() {
 }
 
 /// bf16 rounds every value to one part in 256. In a net of 17 blocks whose batch norms have the
-/// statistics of a few images that adds up, on every instruction set alike.
+/// statistics of a few images, that adds up, on every instruction set alike.
 #[test]
-fn bf16_goes_where_f32_goes() {
+fn bf16_gradients_point_where_f32_gradients_do() {
     for (net, nearest) in [
         (tiny(), 0.995),
         (small("seesaw-shuffle-0.5d-cifar", 16), 0.93),
@@ -252,7 +252,7 @@ fn the_engine_agrees() {
     }
 }
 
-/// Replaces running statistics that began as 0 by those of the one batch they have seen.
+/// Turns running statistics that started as 0 into those of the only batch so far.
 fn batch_statistics(train: &TrainNet, state: &mut State) {
     let images = train.fitted;
     let mut rest = state.statistics.as_mut_slice();
@@ -278,7 +278,7 @@ fn batch_statistics(train: &TrainNet, state: &mut State) {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn wrong_shapes_are_refused() {
     let net = tiny();
     let (images, labels) = batch(&net, 4);
     let mut train = train_net(&net, 1, None);
@@ -300,8 +300,8 @@ fn what_does_not_fit_is_refused() {
     assert!(TrainNet::new(&net, &NetOptions::new(&net).batch(0), &Machine::solo()).is_err());
 }
 
-/// The first step of a run that was made in float64: this one may stray twice as far from it as
-/// PyTorch's own float32 does, over all tensors and in four of five by themselves.
+/// The first step of a run in float64, made with PyTorch: the error may be twice that of PyTorch's
+/// own float32, over all tensors together and in four of five tensors on their own.
 #[test]
 fn the_first_gradients_are_as_near_to_float64_as_pytorchs() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
@@ -359,8 +359,8 @@ fn the_first_gradients_are_as_near_to_float64_as_pytorchs() {
             ours += far * far;
             torchs += error.data[0] * error.data[0];
         }
-        // Where rounding decides on which side of ReLU6's bend a value lies, a gradient jumps; which
-        // tensors that hits is chance, in PyTorch as here.
+        // Where rounding decides on which side of ReLU6's bend a value lies, a gradient jumps. Which
+        // tensors are affected is chance, in PyTorch as here.
         assert!(farther * 5 <= tensors_compared, "{farther} of {tensors_compared} on {isa}");
         let (ours, torchs) = (ours.sqrt(), torchs.sqrt());
         assert!(ours <= 2.0 * torchs, "{ours:.2e} from float64 on {isa}, PyTorch {torchs:.2e}");
@@ -404,7 +404,7 @@ fn a_small_nets_gradients_are_pytorchs() {
         let mut compared = 0;
         for (name, tensor) in tensors.iter() {
             let Some(name) = name.strip_prefix("gradient.") else { continue };
-            // Twice PyTorch's error, and what f32 can tell of a gradient of the usual size.
+            // Twice PyTorch's error, and the resolution of f32 at the largest gradient.
             let bound = 2.0 * data(&format!("float32.{name}"))[0] + f32::EPSILON * largest;
             for (got, expected) in named.get(name).unwrap().data.iter().zip(&tensor.data) {
                 let error = (got - expected).abs();

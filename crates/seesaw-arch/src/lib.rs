@@ -22,6 +22,7 @@ mod layer_id;
 mod net;
 mod preprocess;
 pub mod published;
+pub mod splitmix64;
 mod steps;
 mod validate;
 pub mod zoo;

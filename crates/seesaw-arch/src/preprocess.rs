@@ -39,6 +39,14 @@ impl Preprocess {
         Self { resize: 32, crop: 32, mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] }
     }
 
+    /// The same view of a photo at another input size: the shorter side is scaled in proportion.
+    pub fn with_crop(mut self, crop: u32) -> Self {
+        let resize = u64::from(self.resize) * u64::from(crop) / u64::from(self.crop.max(1));
+        self.resize = resize.max(1).try_into().unwrap_or(u32::MAX);
+        self.crop = crop;
+        self
+    }
+
     /// Numbers in an input: `3 * crop * crop`.
     pub fn output_len(&self) -> usize {
         let crop = self.crop as usize;
@@ -80,6 +88,14 @@ mod tests {
             assert_eq!(Preprocess::imagenet(size).resize, resize);
         }
         assert!(Preprocess::imagenet(u32::MAX).validate().is_err());
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        let preprocess = Preprocess::imagenet(160);
+        let text = toml::to_string(&preprocess).unwrap();
+        assert_eq!(toml::from_str::<Preprocess>(&text).unwrap(), preprocess);
+        assert!(toml::from_str::<Preprocess>(&format!("mode = \"bicubic\"\n{text}")).is_err());
     }
 
     #[test]

@@ -3,15 +3,11 @@
 #![allow(rustdoc::broken_intra_doc_links, reason = "help texts are plain text, not links")]
 
 mod args;
-mod carried;
 mod commands;
 mod failure;
-mod labels;
+mod hint;
+mod model;
 mod output;
-mod photos;
-mod pipeline;
-mod preprocess;
-mod ranking;
 mod resolve;
 
 use std::process::ExitCode;

@@ -3,14 +3,14 @@
 mod common;
 
 use common::{Place, machine, paint, recipe, silent, tiny, train};
+use seesaw_arch::Preprocess;
 use seesaw_data::{Loader, LoaderOptions, datasets};
-use seesaw_engine::Machine as EngineMachine;
+use seesaw_engine::{Machine as EngineMachine, Options, compile};
 use seesaw_format::load_model;
-use seesaw_image::Preprocess;
 use seesaw_train::{
     TrainError,
     draw::{Confusion, mistake_tiles, write_picture, write_sheet},
-    metrics::{compile_evaluator, match_classes},
+    metrics::{evaluate, match_classes},
     run::Checkpoint,
     trainer::{Event, Outcome, Start, Trainer},
 };
@@ -56,9 +56,9 @@ fn learns_two_colors() {
     let p = model.preprocess.unwrap();
     let preprocess = Preprocess { resize: p.resize, crop: p.crop, mean: p.mean, std: p.std };
     let loader = Loader::new(val.into(), LoaderOptions::evaluate(&preprocess, 5)).unwrap();
-    let evaluator =
-        compile_evaluator(&model.net, &model.weights, 16, &EngineMachine::solo(), classes).unwrap();
-    let evaluation = evaluator.run(&loader, 3, &mut |_| {}).unwrap();
+    let options = Options::new(&model.net).input_size(16).batch(16);
+    let plan = compile(&model.net, &model.weights, &options, &EngineMachine::solo()).unwrap();
+    let evaluation = evaluate(&plan, &classes, &loader, 3, &mut |_| {}).unwrap();
     let tiles = mistake_tiles(loader.dataset(), evaluation.mistakes(), &model.labels).unwrap();
     assert_eq!(tiles.len(), evaluation.mistakes().len());
     write_sheet(&place.path("worst.png"), &tiles).unwrap();

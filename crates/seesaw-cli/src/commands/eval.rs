@@ -1,4 +1,4 @@
-//! `seesaw eval`: how good a model is on a data set.
+//! `seesaw eval`: the accuracy of a model on a data set.
 
 mod report;
 mod subject;
@@ -8,35 +8,36 @@ use std::{path::Path, sync::Arc};
 use seesaw_data::{Dataset, Loader, LoaderOptions};
 use seesaw_train::{
     draw::{Confusion, Tile, write_picture, write_sheet},
-    metrics::{Evaluation, compile_evaluator},
+    metrics::{self, Evaluation},
 };
 
 use crate::{
     args::EvalArgs,
     commands::Outcome,
     failure::{self, Failure},
-    output, resolve,
+    output,
 };
 
 use subject::Subject;
 
 /// Photos on the sheet of mistakes.
 const MISTAKES: usize = 36;
-/// Batches that may wait to be taken.
+/// Batches that are loaded in advance.
 const AHEAD: usize = 2;
 
 pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
-    for (path, endings) in [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"])] {
-        path.iter().try_for_each(|path| check_picture(path, endings))?;
+    let pictures = [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"])];
+    for (path, extensions) in pictures {
+        path.iter().try_for_each(|path| check_picture(path, extensions))?;
     }
-    let subject = Subject::of(args)?;
+    let subject = Subject::new(args)?;
     let (dataset, broken) = subject.verified(args)?;
     let dataset = Arc::new(dataset);
     let evaluation = evaluate(args, &subject, &dataset)?;
     if let Some(path) = &args.confusion {
-        let names = &subject.names;
+        let names = subject.classifier.labels();
         let picture = Confusion { counts: evaluation.confusion(), names };
-        write_picture(path, &picture).map_err(Failure::new)?;
+        write_picture(path, &picture)?;
     }
     if let Some(path) = &args.worst {
         write_worst(path, &evaluation, &subject, &dataset)?;
@@ -51,11 +52,11 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
 }
 
 /// Makes sure that a picture can be written before anything is computed.
-fn check_picture(path: &Path, endings: &[&str]) -> Result<(), Failure> {
-    let fits = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
-    if !endings.iter().any(|ending| fits(ending)) {
-        let endings = endings.join(" or .");
-        return Err(Failure::file(path, format_args!("a picture's name ends in .{endings}")));
+fn check_picture(path: &Path, extensions: &[&str]) -> Result<(), Failure> {
+    let has = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
+    if !extensions.iter().any(|extension| has(extension)) {
+        let extensions = extensions.join(" or .");
+        return Err(Failure::file(path, format_args!("the picture must be .{extensions}")));
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => Err(Failure::file(folder, "no such folder")),
@@ -68,24 +69,18 @@ fn evaluate(
     subject: &Subject,
     dataset: &Arc<Dataset>,
 ) -> Result<Evaluation, Failure> {
-    let Subject { model, preprocess, .. } = subject;
-    let (threads, side) = (args.threads.count(), preprocess.crop as usize);
-    resolve::check_batch(args.batch, side)?;
+    let classifier = &subject.classifier;
     let columns = subject.columns(dataset.classes())?;
-    let machine = seesaw_engine::Machine::from_env(threads).map_err(Failure::new)?;
-    let evaluator = compile_evaluator(&model.net, &model.weights, side, &machine, columns);
-    let evaluator = evaluator.map_err(Failure::new)?;
-    let options = LoaderOptions {
-        workers: threads,
-        ahead: AHEAD,
-        ..LoaderOptions::evaluate(preprocess, args.batch)
-    };
-    let loader = Loader::new(Arc::clone(dataset), options).map_err(Failure::new)?;
+    let options = LoaderOptions::evaluate(classifier.preprocess(), args.batch)
+        .workers(args.threads.count())
+        .ahead(AHEAD);
+    let loader = Loader::new(Arc::clone(dataset), options)?;
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };
-    let evaluation = evaluator.run(&loader, mistakes, &mut |done| bar.set_position(done as u64));
+    let progress = &mut |done| bar.set_position(done as u64);
+    let evaluation = metrics::evaluate(classifier.plan(), &columns, &loader, mistakes, progress);
     bar.finish_and_clear();
-    let evaluation = evaluation.map_err(Failure::new)?;
+    let evaluation = evaluation?;
     if !evaluation.loss().is_finite() {
         let what = "the net's output is not finite; its weights are damaged";
         return Err(Failure::file(&subject.weights, what));
@@ -105,11 +100,11 @@ fn write_worst(
         failure::warn(format_args!("{}: not written: there are no mistakes", path.display()));
         return Ok(());
     }
-    let name = |class: u32| &subject.names[class as usize];
+    let name = |class: u32| &subject.classifier.labels()[class as usize];
     let tiles: Result<Vec<Tile>, Failure> = mistakes
         .iter()
         .map(|mistake| {
-            let photo = dataset.image(mistake.index as usize).map_err(Failure::new)?;
+            let photo = dataset.image(mistake.index as usize)?;
             Ok(Tile {
                 photo: photo.into_owned(),
                 truth: name(mistake.truth).clone(),
@@ -121,5 +116,5 @@ fn write_worst(
             })
         })
         .collect();
-    write_sheet(path, &tiles?).map_err(Failure::new)
+    Ok(write_sheet(path, &tiles?)?)
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::loss::{Counts, Targets, softmax};
 
 pub use classes::match_classes;
-pub use evaluate::{Evaluator, compile_evaluator};
+pub use evaluate::evaluate;
 
 /// Bins of the calibration error.
 const BINS: usize = 15;

@@ -177,7 +177,6 @@ fn depthwise_part(
     // The outputs' gradient lies as far apart as the windows that it belongs to.
     let (stride, width) = (conv.kernel.stride(), size.cols + 2);
     let grid = Grid { cols: output.pre_norm.size.cols, step: stride, row: stride * width };
-    let sides = (size.rows, size.cols);
     let planes = input.map().chunks_exact(plane).zip(grad_input.chunks_exact_mut(plane));
     for (i, (map, grad_input)) in planes.enumerate() {
         let block = i / images;
@@ -187,8 +186,8 @@ fn depthwise_part(
         let (by, inner) = (&output.pre_norm.norm.grad[block], &mut dy[(width + 1) * CBLOCK..]);
         kernels.norm(output.pre_norm.storage).combine(grad_output, raw, by, inner, grid);
         let taps = &mut weight_grad[block * DepthwiseConv::TAPS..][..DepthwiseConv::TAPS];
-        conv.kernel.accumulate(x, dy, sides, taps);
-        conv.kernel.backward(block, dy, sides, grad);
+        conv.kernel.accumulate(x, dy, size, taps);
+        conv.kernel.backward(block, dy, size, grad);
         let masked = Masked {
             gradient: grad,
             residual: residual.map(|map| &map[i * plane..][..plane]),

@@ -12,6 +12,8 @@ use seesaw_kernels::{
     train::{Bf16Kernels, MapBuffer, NormKernels, Storage, Sums},
 };
 
+use super::pointwise::bf16_token;
+
 /// The most parts of a batch.
 const MAX_PARTS: usize = 8;
 
@@ -133,11 +135,17 @@ pub(super) struct StorageKernels {
 impl MapKernels {
     /// The kernels for the instruction set of `token`.
     pub fn new(token: IsaToken) -> Self {
-        let kernels = |storage| StorageKernels {
-            norm: NormKernels::new(token, storage),
-            bf16: Bf16Kernels::new(token, storage),
-        };
-        Self { f32: kernels(Storage::F32), bf16: kernels(Storage::Bf16) }
+        let bf16 = bf16_token(token);
+        Self {
+            f32: StorageKernels {
+                norm: NormKernels::new(token),
+                bf16: Bf16Kernels::new(bf16, Storage::F32),
+            },
+            bf16: StorageKernels {
+                norm: NormKernels::for_bf16(bf16),
+                bf16: Bf16Kernels::new(bf16, Storage::Bf16),
+            },
+        }
     }
 
     /// Those for maps in `storage`.

@@ -3,6 +3,7 @@
 use seesaw_arch::Step;
 use seesaw_kernels::{
     KernelError,
+    layout::Size,
     train::{MapBuffer, Storage, Sums},
 };
 
@@ -12,7 +13,7 @@ use super::{
     context::{StepContext, Workspace, WorkspaceLen},
     conv::{ConvKernel, ConvNorm, DepthwiseConv, LayerBuilder},
     forward,
-    map::{ConvInput, LayerOutput, PreNorm, Size, map_len},
+    map::{ConvInput, LayerOutput, PreNorm, map_len, output_size},
     pointwise::PointwiseConv,
 };
 
@@ -41,7 +42,7 @@ impl Block {
             unreachable!("a block has a depthwise and a project convolution")
         };
         let LayerBuilder { token, precision, layout } = builder;
-        let (wide, size) = (precision.storage(), input_size.output_size(depthwise.stride));
+        let (wide, size) = (precision.storage(), output_size(input_size, depthwise.stride));
         let expand = match expand {
             [] => None,
             [step] => {

@@ -5,16 +5,11 @@ use std::ops::Range;
 use seesaw_arch::{LayerId, Step};
 use seesaw_kernels::{
     CBLOCK, IsaToken, KernelError,
-    layout::cblocks,
+    layout::{Size, cblocks},
     train::{DepthwiseTraining, Storage, Sums},
 };
 
-use super::{
-    context::StepContext,
-    map::{Activation, Size},
-    norm::Norm,
-    precision::Precision,
-};
+use super::{context::StepContext, map::Activation, norm::Norm, precision::Precision};
 use crate::layout::Layout;
 
 /// What layers are made from.

@@ -116,7 +116,7 @@ pub(super) fn depthwise(
         for (i, (map, output)) in planes.enumerate() {
             let block = i / images;
             pad(&kernels, input, block, map, padded);
-            conv.kernel.forward(block, padded, (size.rows, size.cols), y);
+            conv.kernel.forward(block, padded, size, y);
             kernels.norm(storage).moments(y, output, &mut sums[block]);
         }
     });

@@ -1,8 +1,9 @@
 //! The layer after the blocks: head convolution, global average pool, dropout and linear layer.
 
-use seesaw_arch::{LayerId, Step};
+use seesaw_arch::{LayerId, Step, splitmix64};
 use seesaw_kernels::{
     KernelError,
+    layout::Size,
     train::{MapBuffer, Sums},
 };
 
@@ -13,7 +14,7 @@ use super::{
     conv::{ConvKernel, ConvNorm, LayerBuilder},
     forward,
     linear::Linear,
-    map::{ConvInput, LayerOutput, PreNorm, Size, map_len},
+    map::{ConvInput, LayerOutput, PreNorm, map_len},
     pointwise::PointwiseConv,
     pool,
 };
@@ -132,11 +133,8 @@ fn multiply(values: &mut [f32], factors: &[f32]) {
 fn dropout_mask(rate: f32, seed: u64, len: usize) -> Vec<f32> {
     let keep = 1.0 / (1.0 - rate);
     let draw = |i: u64| {
-        // The finalizer of splitmix64.
-        let mut z = seed.wrapping_add((i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u32 << 24) as f32
+        let hash = splitmix64::mix(seed.wrapping_add((i + 1).wrapping_mul(splitmix64::STEP)));
+        (hash >> 40) as f32 / (1u32 << 24) as f32
     };
     (0..len as u64).map(|i| if draw(i) < rate { 0.0 } else { keep }).collect()
 }

@@ -6,7 +6,7 @@ use seesaw_arch::{LayerId, Step};
 use seesaw_kernels::{
     CBLOCK, KernelError,
     layout::{to_cblocks, to_planar},
-    train::{GroupPlaces, PointwiseTraining, Prefetch},
+    train::{GroupPlaces, PointwiseShape, PointwiseTraining, Prefetch},
 };
 
 use super::{
@@ -32,10 +32,11 @@ impl Linear {
     /// The layer of `step`; it is always in f32.
     pub fn new(builder: LayerBuilder<'_>, step: &Step) -> Result<Self, KernelError> {
         let (inputs, classes) = (step.inputs.len(), step.outputs.len());
-        let dense = [GroupPlaces { inputs: &step.inputs, outputs: &step.outputs }];
+        let groups = &[GroupPlaces { inputs: &step.inputs, outputs: &step.outputs }];
+        let shape = PointwiseShape { inputs, outputs: classes, groups };
         Ok(Self {
             id: step.id,
-            kernel: PointwiseTraining::new(builder.token, (inputs, classes), &dense, true)?,
+            kernel: PointwiseTraining::new(builder.token, &shape, true)?,
             weights: builder.layout.weights(step.id),
             inputs,
             classes,
@@ -63,7 +64,7 @@ impl Linear {
         to_cblocks(&transpose(grad_logits, images, self.classes), self.classes, &mut dy);
         weight_grad.fill(0.0);
         let dy = whole(&dy, images);
-        self.kernel.accumulate(whole(x, images), dy, weight_grad, images, Prefetch::default());
+        self.kernel.accumulate(whole(x, images), dy, weight_grad, images, &Prefetch::default());
         let mut dx = vec![0.0; x.len()];
         self.kernel.backward(dy, whole_mut(&mut dx, images), images);
         exchange(&dx, map_len(self.inputs, 1) / CBLOCK, images)

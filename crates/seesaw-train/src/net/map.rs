@@ -2,29 +2,16 @@
 
 use seesaw_kernels::{
     CBLOCK,
-    layout::cblocks,
+    layout::{Size, cblocks},
     train::{MapBuffer, Storage, Sums},
 };
 
 use super::norm::Norm;
 use crate::layout::State;
 
-/// Rows and columns of a feature map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
-    pub rows: usize,
-    pub cols: usize,
-}
-
-impl Size {
-    pub fn pixels(self) -> usize {
-        self.rows * self.cols
-    }
-
-    /// Size of the output of a 3x3 convolution with padding 1.
-    pub fn output_size(self, stride: usize) -> Self {
-        Self { rows: self.rows.div_ceil(stride), cols: self.cols.div_ceil(stride) }
-    }
+/// Size of the output of a 3x3 convolution with padding 1.
+pub(super) fn output_size(input: Size, stride: usize) -> Size {
+    Size { rows: input.rows.div_ceil(stride), cols: input.cols.div_ceil(stride) }
 }
 
 /// f32 of `pixels` pixels of a map in f32.

@@ -31,10 +31,9 @@ pub use clock::LayerTime;
 use context::{StepContext, Workspace, WorkspaceLen};
 use conv::LayerBuilder;
 use head::Head;
-use map::Size;
 pub use precision::Precision;
 use seesaw_arch::Net;
-use seesaw_kernels::{KernelError, Machine};
+use seesaw_kernels::{KernelError, Machine, layout::Size};
 use stem::Stem;
 
 use crate::{
@@ -131,7 +130,7 @@ impl TrainNet {
         let [stem, blocks @ .., head, _pool, linear] = &steps[..] else {
             unreachable!("a net has a stem, a head, a pool and a linear layer")
         };
-        let mut size = Size { rows: options.input_size, cols: options.input_size };
+        let mut size = Size::square(options.input_size);
         let stem = Stem::new(builder, stem, size)?;
         size = stem.output().pre_norm.size;
         let block = |steps| -> Result<Block, KernelError> {

@@ -2,10 +2,11 @@
 
 use seesaw_arch::{Op, Step};
 use seesaw_kernels::{
-    CBLOCK, KernelError,
+    Bf16Token, CBLOCK, IsaToken, KernelError,
     train::{
-        Affine, Combined, Grid, GroupPlaces, Normalized, PixelSpan, PixelSpanMut,
-        PointwiseTraining, Prefetch, Storage, channel_pairs, pixel_pairs,
+        Affine, Combined, Grid, GroupPlaces, Normalized, PixelSpan, PixelSpanMut, PointwiseShape,
+        PointwiseTraining, PointwiseTrainingBf16, Prefetch, Slot, Storage, channel_pairs,
+        pixel_pairs,
     },
 };
 
@@ -30,7 +31,7 @@ pub(super) struct PointwiseConv {
 #[derive(Debug)]
 enum Kernel {
     F32(PointwiseTraining),
-    Bf16(PointwiseTraining),
+    Bf16(PointwiseTrainingBf16),
 }
 
 /// Buffers for the maps of one strip, in f32.
@@ -55,10 +56,12 @@ impl PointwiseConv {
             })
             .collect();
         let (inputs, outputs) = (step.inputs.len(), step.outputs.len());
-        let (token, channels) = (builder.token, (inputs, outputs));
+        let (token, shape) = (builder.token, PointwiseShape { inputs, outputs, groups: &groups });
         let kernel = match builder.precision {
-            Precision::F32 => Kernel::F32(PointwiseTraining::new(token, channels, &groups, false)?),
-            Precision::Bf16 => Kernel::Bf16(PointwiseTraining::in_pairs(token, channels, &groups)?),
+            Precision::F32 => Kernel::F32(PointwiseTraining::new(token, &shape, false)?),
+            Precision::Bf16 => {
+                Kernel::Bf16(PointwiseTrainingBf16::new(bf16_token(token), &shape, false)?)
+            }
         };
         Ok(Self { kernel, inputs, outputs })
     }
@@ -105,25 +108,33 @@ impl PointwiseConv {
 impl ConvKernel for PointwiseConv {
     fn set(&mut self, weights: &[f32]) {
         match &mut self.kernel {
-            Kernel::F32(conv) | Kernel::Bf16(conv) => conv.set(weights),
+            Kernel::F32(conv) => conv.set(weights),
+            Kernel::Bf16(conv) => conv.set(weights),
         }
     }
 
     fn packed_len(&self) -> usize {
         match &self.kernel {
-            Kernel::F32(conv) | Kernel::Bf16(conv) => conv.packed_len(),
+            Kernel::F32(conv) => conv.packed_len(),
+            Kernel::Bf16(conv) => conv.packed_len(),
         }
     }
 
     fn unpack(&self, packed: &[f32], gradient: &mut [f32]) {
         match &self.kernel {
-            Kernel::F32(conv) | Kernel::Bf16(conv) => conv.unpack(packed, gradient),
+            Kernel::F32(conv) => conv.unpack(packed, gradient),
+            Kernel::Bf16(conv) => conv.unpack(packed, gradient),
         }
     }
 }
 
+/// The bf16 kernels that go with an instruction set, or the portable ones.
+pub(super) fn bf16_token(token: IsaToken) -> Bf16Token {
+    token.bf16().unwrap_or_else(Bf16Token::portable)
+}
+
 /// A map that consists of the strip alone.
-pub(super) fn whole(map: &[f32], pixels: usize) -> PixelSpan<'_> {
+pub(super) fn whole<T>(map: &[T], pixels: usize) -> PixelSpan<'_, T> {
     PixelSpan { map, pixels, first: 0 }
 }
 
@@ -154,7 +165,7 @@ fn forward_f32(
 }
 
 fn forward_bf16(
-    conv: &PointwiseTraining,
+    conv: &PointwiseTrainingBf16,
     kernels: &MapKernels,
     part: &mut ForwardPart<'_>,
     strip: Strip,
@@ -163,7 +174,7 @@ fn forward_bf16(
     let LayerOutput { pre_norm, residual } = part.input;
     let kernels = &kernels.stored(pre_norm.storage).bf16;
     let slots = channel_pairs(strip.count);
-    let x = &mut buffers.input[..pre_norm.norm.affine.len() * slots];
+    let x = &mut Slot::reuse(buffers.input)[..pre_norm.norm.affine.len() * slots];
     let blocks = x.chunks_exact_mut(slots).zip(&pre_norm.norm.affine);
     for (block, (x, affine)) in blocks.enumerate() {
         let range = strip.range(block, Storage::F32);
@@ -172,7 +183,7 @@ fn forward_bf16(
         let saved = part.saved.as_mut().map(|saved| &mut saved[range]);
         kernels.channels(&Normalized { raw, affine, residual }, saved, x);
     }
-    conv.forward_pairs(x, buffers.output, strip.count);
+    conv.forward(whole(x, strip.count), whole_mut(buffers.output, strip.count), strip.count);
 }
 
 fn backward_f32(
@@ -204,13 +215,13 @@ fn backward_f32(
         }
         whole(x, count)
     };
-    conv.accumulate(read, dy, part.weight_grad, count, Prefetch::new(&maps));
+    conv.accumulate(read, dy, part.weight_grad, count, &Prefetch::new(&maps));
     // The input is not needed any more: its gradient takes its place.
     conv.backward(dy, whole_mut(x, count), count);
 }
 
 fn backward_bf16(
-    conv: &PointwiseTraining,
+    conv: &PointwiseTrainingBf16,
     kernels: &MapKernels,
     part: &mut BackwardPart<'_>,
     strip: Strip,
@@ -221,7 +232,7 @@ fn backward_bf16(
     let StripBuffers { input: x, output: dy } = buffers;
     let (output, storage) = (part.output, part.output.pre_norm.storage);
     let norm_grads = &output.pre_norm.norm.grad;
-    let (dy_channels, dy_pixels) = dy.split_at_mut(norm_grads.len() * channels);
+    let (dy_channels, dy_pixels) = Slot::reuse(dy).split_at_mut(norm_grads.len() * channels);
     let dy_pixels = &mut dy_pixels[..norm_grads.len() * pixels];
     let slots = dy_channels.chunks_exact_mut(channels).zip(dy_pixels.chunks_exact_mut(pixels));
     for (block, ((dy_channels, dy_pixels), by)) in slots.zip(norm_grads).enumerate() {
@@ -231,7 +242,7 @@ fn backward_bf16(
         kernels.stored(storage).bf16.combine(&combined, dy_channels, dy_pixels);
     }
     let (input, storage) = (part.input, part.input.pre_norm.storage);
-    let x_pixels = &mut x[..input.pre_norm.norm.affine.len() * pixels];
+    let x_pixels = &mut Slot::reuse(x)[..input.pre_norm.norm.affine.len() * pixels];
     for (block, x) in x_pixels.chunks_exact_mut(pixels).enumerate() {
         let affine = match input.saved {
             Some(_) => &Affine::IDENTITY,
@@ -243,6 +254,6 @@ fn backward_bf16(
     }
     let (pairs, maps) = (count.div_ceil(2), part.prefetch(strip));
     let (x_pixels, dy_pixels) = (whole(x_pixels, pairs), whole(dy_pixels, pairs));
-    conv.accumulate(x_pixels, dy_pixels, part.weight_grad, pairs, Prefetch::new(&maps));
-    conv.backward_pairs(dy_channels, x, count);
+    conv.accumulate(x_pixels, dy_pixels, part.weight_grad, pairs, &Prefetch::new(&maps));
+    conv.backward(whole(dy_channels, count), whole_mut(x, count), count);
 }

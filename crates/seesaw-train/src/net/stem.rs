@@ -6,7 +6,8 @@
 use seesaw_arch::Step;
 use seesaw_kernels::{
     CBLOCK, KernelError,
-    train::{Grid, GroupPlaces, PointwiseTraining, Prefetch, Storage, Sums},
+    layout::Size,
+    train::{Grid, GroupPlaces, PointwiseShape, PointwiseTraining, Prefetch, Storage, Sums},
 };
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     batch::{BatchRunner, total},
     context::{StepContext, Workspace, WorkspaceLen},
     conv::{ConvKernel, ConvNorm, LayerBuilder},
-    map::{Activation, LayerOutput, OutputGrad, Size, map_len, zero_sums},
+    map::{Activation, LayerOutput, OutputGrad, map_len, output_size, zero_sums},
     pointwise::{whole, whole_mut},
     strip::Strip,
 };
@@ -32,10 +33,10 @@ impl Stem {
     /// The stem of `step`, on images of `size`. It is small, and always in f32.
     pub fn new(builder: LayerBuilder<'_>, step: &Step, size: Size) -> Result<Self, KernelError> {
         let window: Vec<usize> = (0..WINDOW).collect();
-        let dense = [GroupPlaces { inputs: &window, outputs: &step.outputs }];
-        let channels = (WINDOW, step.outputs.len());
-        let kernel = PointwiseTraining::new(builder.token, channels, &dense, false)?;
-        let windows = size.output_size(step.stride);
+        let groups = &[GroupPlaces { inputs: &window, outputs: &step.outputs }];
+        let shape = PointwiseShape { inputs: WINDOW, outputs: step.outputs.len(), groups };
+        let kernel = PointwiseTraining::new(builder.token, &shape, false)?;
+        let windows = output_size(size, step.stride);
         let conv = StemConv { kernel, size, windows, stride: step.stride };
         Ok(Self { conv: ConvNorm::new(step, conv, builder.layout, Storage::F32, windows) })
     }
@@ -194,7 +195,7 @@ impl StemConv {
                         kernels.combine(grad, &raw[at], by, dy, Grid::LINE);
                     }
                     let (x, dy) = (whole(x, count), whole(dy, count));
-                    self.kernel.accumulate(x, dy, weight_grad, count, Prefetch::default());
+                    self.kernel.accumulate(x, dy, weight_grad, count, &Prefetch::default());
                 }
             }
         });

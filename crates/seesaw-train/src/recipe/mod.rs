@@ -220,13 +220,13 @@ impl Recipe {
     }
 
     /// How validation, and later use, prepare a photo.
-    pub fn preprocess(&self, net_size: usize) -> seesaw_image::Preprocess {
+    pub fn preprocess(&self, net_size: usize) -> seesaw_arch::Preprocess {
         self.preprocess_at(self.phase(self.epochs.saturating_sub(1), net_size).size)
     }
 
     /// The same for images of another size.
-    pub(crate) fn preprocess_at(&self, size: usize) -> seesaw_image::Preprocess {
-        seesaw_image::Preprocess {
+    pub(crate) fn preprocess_at(&self, size: usize) -> seesaw_arch::Preprocess {
+        seesaw_arch::Preprocess {
             resize: (size as f64 / self.center).round() as u32,
             crop: size as u32,
             mean: self.mean,

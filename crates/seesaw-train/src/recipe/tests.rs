@@ -97,7 +97,7 @@ fn sizes_change_by_epoch() {
     short.set("epochs", "20").unwrap();
     assert_eq!(short.preprocess(224).crop, 96);
     let cifar = Recipe::built_in("cifar-modern").unwrap();
-    assert_eq!(cifar.preprocess(32), seesaw_image::Preprocess::cifar());
+    assert_eq!(cifar.preprocess(32), seesaw_arch::Preprocess::cifar());
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seesaw_arch::Net;
-use seesaw_image::Preprocess;
+use seesaw_arch::{Net, Preprocess};
 use serde::{Deserialize, Serialize};
 
 use super::replace;
@@ -85,11 +84,5 @@ impl Config {
     pub(crate) fn write(&self, path: &Path) -> Result<(), TrainError> {
         let text = toml::to_string(self).map_err(|e| TrainError::damaged(path, &e))?;
         replace(path, text.as_bytes())
-    }
-
-    /// Preprocessing as model files have it.
-    pub(crate) fn format_preprocess(&self) -> seesaw_format::Preprocess {
-        let Preprocess { resize, crop, mean, std } = self.preprocess;
-        seesaw_format::Preprocess { resize, crop, mean, std }
     }
 }

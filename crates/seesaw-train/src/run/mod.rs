@@ -21,7 +21,7 @@ pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};
 
-use seesaw_format::{Metadata, NetWeights, Precision};
+use seesaw_format::{Metadata, NetWeights, StoredPrecision};
 
 use crate::{TrainError, layout::State};
 
@@ -109,14 +109,12 @@ impl RunFolder {
     ) -> Result<(), TrainError> {
         let mut weights = NetWeights::zeros(&config.net)?;
         state.write_to(&mut weights);
-        let metadata = Metadata {
-            labels: config.data.classes.clone(),
-            preprocess: Some(config.format_preprocess()),
-            origin: Some(origin),
-            ..Metadata::new(config.net.clone())
-        };
+        let metadata = Metadata::new(config.net.clone())
+            .labels(config.data.classes.clone())
+            .preprocess(config.preprocess.clone())
+            .origin(origin);
         let tensors = weights.to_tensors(&config.net)?;
-        seesaw_format::safetensors::write(path, &tensors, Some(&metadata), Precision::F32)?;
+        seesaw_format::safetensors::write(path, &tensors, Some(&metadata), StoredPrecision::F32)?;
         Ok(())
     }
 }

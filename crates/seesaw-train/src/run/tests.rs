@@ -196,7 +196,7 @@ fn models_say_what_they_are() {
     let model = load_model(&run.best(), None).unwrap();
     assert_eq!((model.net, model.weights), (tiny(), weights));
     assert_eq!(model.labels, ["cat", "dog"]);
-    assert_eq!(model.preprocess, Some(config().format_preprocess()));
+    assert_eq!(model.preprocess, Some(config().preprocess));
     assert_eq!(model.origin.as_deref(), Some("a test"));
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fs::OpenOptions, io::Write, time::Instant};
 
+use seesaw_engine::Options;
 use seesaw_format::NetWeights;
 
 use super::{Event, Trainer, epoch::Stage, setup::Listener};
@@ -10,10 +11,13 @@ use crate::{
     draw::{training_curves, write_picture},
     layout::State,
     loss::Counts,
-    metrics::{Evaluation, compile_evaluator},
+    metrics::{Evaluation, evaluate},
     run::{Best, EpochRow, write_log},
     tensorboard::EventWriter,
 };
+
+/// Images that one run of the validating plan takes.
+const VAL_BATCH: usize = 16;
 
 impl Trainer {
     /// Writes the checkpoint.
@@ -62,11 +66,12 @@ impl Trainer {
         let mut weights = NetWeights::zeros(net)?;
         self.model_state().write_to(&mut weights);
         let size = self.config.preprocess.crop as usize;
-        let classes = (0..net.classes as u32).collect();
-        let machine = self.machine.engine()?;
-        let evaluator = compile_evaluator(net, &weights, size, &machine, classes)?;
+        let options = Options::new(net).input_size(size).batch(VAL_BATCH);
+        let plan = seesaw_engine::compile(net, &weights, &options, &self.machine.engine()?)?;
+        let columns: Vec<u32> = (0..net.classes as u32).collect();
         let total = self.val.images();
-        evaluator.run(&self.val, 0, &mut |done| on(Event::Validating { done, total }))
+        let progress = &mut |done| on(Event::Validating { done, total });
+        evaluate(&plan, &columns, &self.val, 0, progress)
     }
 
     /// Ends the epoch in the progress; its line.

@@ -1,0 +1,250 @@
+//! A model that classifies photos.
+
+use std::path::{Path, PathBuf};
+
+use seesaw_arch::{Net, Preprocess};
+use seesaw_engine::{Machine, Options, Plan, compile};
+use seesaw_format::{Model, load_model};
+use seesaw_image::RgbImage;
+
+use crate::{
+    Error, PhotoError,
+    photos::{PhotoLoader, decode_one, prepare},
+    pipeline, ranking,
+};
+
+/// A model ready to classify photos, on the threads of one [`Machine`].
+///
+/// It is immutable and may be shared among threads.
+#[derive(Debug)]
+pub struct Classifier {
+    plan: Plan,
+    net: Net,
+    labels: Vec<String>,
+    preprocess: Preprocess,
+}
+
+/// A class of a photo.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Guess<'a> {
+    /// The class, as the index of its logit.
+    pub class: usize,
+    /// Its name, or its index where the model has no names.
+    pub label: &'a str,
+    /// Its softmax probability, 0 to 1.
+    pub probability: f64,
+}
+
+/// How photos are prepared for a model: as its file says, else as its net is used to.
+pub fn preprocess_of(model: &Model) -> Preprocess {
+    model.preprocess.clone().unwrap_or_else(|| model.net.default_preprocess())
+}
+
+/// How a model is made into a [`Classifier`].
+#[derive(Debug, Clone)]
+pub struct Builder {
+    machine: Machine,
+    batch: usize,
+    labels: Option<Vec<String>>,
+    preprocess: Option<Preprocess>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new(&Machine::solo())
+    }
+}
+
+impl Builder {
+    /// One photo at a time on `machine`, with the class names and the preprocessing of the model.
+    pub fn new(machine: &Machine) -> Self {
+        Self { machine: machine.clone(), batch: 1, labels: None, preprocess: None }
+    }
+
+    /// Runs the net on up to this many photos at once, 1 to 4096.
+    pub fn batch(mut self, photos: usize) -> Self {
+        self.batch = photos;
+        self
+    }
+
+    /// Replaces the model's class names; one for each class, in the order of the logits.
+    pub fn labels(mut self, labels: Vec<String>) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
+    /// Replaces the model's preprocessing.
+    pub fn preprocess(mut self, preprocess: Preprocess) -> Self {
+        self.preprocess = Some(preprocess);
+        self
+    }
+
+    /// Compiles a model.
+    ///
+    /// # Errors
+    /// When there are not as many class names as classes, the preprocessing is out of range, or the
+    /// net cannot be compiled at its size.
+    pub fn build(self, model: Model) -> Result<Classifier, Error> {
+        let Self { machine, batch, labels, preprocess } = self;
+        let preprocess = preprocess.unwrap_or_else(|| preprocess_of(&model));
+        preprocess.validate()?;
+        let Model { net, weights, labels: own, .. } = model;
+        let labels = match labels.unwrap_or(own) {
+            labels if labels.is_empty() => (0..net.classes).map(|c| c.to_string()).collect(),
+            labels => labels,
+        };
+        if labels.len() != net.classes {
+            return Err(Error::LabelCount { found: labels.len(), classes: net.classes });
+        }
+        let options = Options::new(&net).input_size(preprocess.crop as usize).batch(batch);
+        let plan = compile(&net, weights, &options, &machine)?;
+        Ok(Classifier { plan, net, labels, preprocess })
+    }
+}
+
+impl Classifier {
+    /// The bundled model: ten classes of photos.
+    ///
+    /// # Errors
+    /// Only when this build's own weights are damaged.
+    #[cfg(feature = "bundled")]
+    pub fn bundled() -> Result<Self, Error> {
+        Self::from_bytes(crate::BUNDLED_WEIGHTS)
+    }
+
+    /// Opens a model file: safetensors, or a PyTorch checkpoint of a net that is known.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged, or its net is not recognized.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let model = load_model(path, None)
+            .map_err(|source| Error::Format { path: Some(path.to_owned()), source })?;
+        Builder::default().build(model)
+    }
+
+    /// Reads a model from the bytes of its file.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let model =
+            Model::from_bytes(bytes).map_err(|source| Error::Format { path: None, source })?;
+        Builder::default().build(model)
+    }
+
+    /// All classes of an image, most likely first.
+    ///
+    /// # Errors
+    /// [`PhotoError::NotFinite`] when the model's weights are damaged.
+    pub fn classify(&self, image: &RgbImage) -> Result<Vec<Guess<'_>>, Error> {
+        self.classify_input(&prepare(&self.preprocess, image)?)
+    }
+
+    /// All classes of the photo at `path`, most likely first.
+    ///
+    /// # Errors
+    /// When the photo cannot be decoded; and as [`Self::classify`].
+    pub fn classify_file(&self, path: impl AsRef<Path>) -> Result<Vec<Guess<'_>>, Error> {
+        let path = path.as_ref();
+        let input = PhotoLoader::new(&self.preprocess, 1)
+            .load(path)
+            .map_err(|source| Error::Photo { path: Some(path.to_owned()), source })?;
+        self.classify_input(&input)
+    }
+
+    /// All classes of an encoded photo, most likely first.
+    ///
+    /// # Errors
+    /// As [`Self::classify_file`].
+    pub fn classify_bytes(&self, photo: &[u8]) -> Result<Vec<Guess<'_>>, Error> {
+        self.classify(&decode_one(photo)?)
+    }
+
+    /// Classifies many photos and hands each result to `take`, in the order of the photos. They are
+    /// loaded ahead on all threads of the machine while the net works; memory stays bounded.
+    ///
+    /// # Errors
+    /// The first error of `take`, after which no further photo is loaded.
+    pub fn classify_files<E>(
+        &self,
+        photos: &[PathBuf],
+        mut take: impl FnMut(&Path, Result<Vec<Guess<'_>>, PhotoError>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let threads = self.machine().threads();
+        let loader = PhotoLoader::new(&self.preprocess, threads);
+        let load = |path: &PathBuf| loader.load(path);
+        let mut paths = photos.iter();
+        pipeline::windows(photos, self.plan.batch(), threads, load, |window| {
+            let inputs = window.iter().filter_map(|input| input.as_deref().ok());
+            let logits = self.logits(&inputs.collect::<Vec<_>>().concat());
+            let mut logits = logits.chunks_exact(self.plan.classes());
+            window.into_iter().zip(&mut paths).try_for_each(|(input, path)| {
+                let guesses = input.and_then(|_| {
+                    self.rank(logits.next().expect("a row of logits for each photo that loaded"))
+                });
+                take(path, guesses)
+            })
+        })
+    }
+
+    /// The features of an image: what the linear layer reads, `[channels]`. Photos that look alike
+    /// to the net have similar features.
+    ///
+    /// # Errors
+    /// As [`Self::classify`].
+    pub fn features(&self, image: &RgbImage) -> Result<Vec<f32>, Error> {
+        let input = prepare(&self.preprocess, image)?;
+        Ok(self.plan.pooled(&input).expect("one input of the plan's size"))
+    }
+
+    /// The name of each class, or its index where the model has no names.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// How photos are prepared.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.preprocess
+    }
+
+    /// The net.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The threads and the instruction set.
+    pub fn machine(&self) -> &Machine {
+        self.plan.machine()
+    }
+
+    /// The compiled net, for inputs that are tensors already.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The compiled net alone.
+    pub fn into_plan(self) -> Plan {
+        self.plan
+    }
+
+    fn classify_input(&self, input: &[f32]) -> Result<Vec<Guess<'_>>, Error> {
+        Ok(self.rank(&self.logits(input))?)
+    }
+
+    fn logits(&self, inputs: &[f32]) -> Vec<f32> {
+        self.plan.logits(inputs).expect("inputs of the plan's size, at most a batch of them")
+    }
+
+    fn rank(&self, logits: &[f32]) -> Result<Vec<Guess<'_>>, PhotoError> {
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(PhotoError::NotFinite);
+        }
+        let guess = |(class, probability): (usize, f64)| Guess {
+            class,
+            label: &self.labels[class],
+            probability,
+        };
+        Ok(ranking::rank(logits).into_iter().map(guess).collect())
+    }
+}

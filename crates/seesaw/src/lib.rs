@@ -1,0 +1,45 @@
+//! Classifies photos with Seesaw-Nets.
+//!
+//! A [`Classifier`] is a model ready to run: it decodes a photo, prepares it as the model wants it
+//! and ranks the classes.
+//!
+//! ```
+//! use seesaw::{Classifier, RgbImage};
+//!
+//! // The bundled model; `Classifier::open("model.safetensors")` opens another one.
+//! let classifier = Classifier::bundled()?;
+//! // Any pixels; `classifier.classify_file("photo.jpg")` decodes a photo.
+//! let gray = RgbImage::new(300, 200, vec![128; 3 * 300 * 200]).unwrap();
+//! let guesses = classifier.classify(&gray)?;
+//! println!("{} {:.1} %", guesses[0].label, 100.0 * guesses[0].probability);
+//! # assert_eq!(guesses.len(), 10);
+//! # Ok::<(), seesaw::Error>(())
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`Classifier`], [`Builder`] | a model from the program itself, a file or bytes; one photo or many; features |
+//! | [`labels`] | class names from a file |
+//! | [`ranking`] | from logits to probabilities |
+//! | [`pipeline`] | loading ahead on several threads, in order and in bounded memory |
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "bundled")]
+mod bundled;
+mod classifier;
+mod error;
+pub mod labels;
+mod photos;
+pub mod pipeline;
+pub mod ranking;
+
+pub use classifier::{Builder, Classifier, Guess, preprocess_of};
+pub use error::{Error, PhotoError};
+pub use seesaw_arch::Preprocess;
+pub use seesaw_engine::{Isa, Machine};
+pub use seesaw_format::Model;
+pub use seesaw_image::RgbImage;
+
+/// The weights compiled into the program, as the bytes of a model file.
+#[cfg(feature = "bundled")]
+pub use bundled::WEIGHTS as BUNDLED_WEIGHTS;

@@ -177,9 +177,9 @@ impl Layout {
         let of_layer = |entry: &&Entry| {
             entry.layer == layer && matches!(entry.role, Role::Weight | Role::Bias)
         };
-        let mut entries = self.entries.iter().filter(of_layer);
-        let first = entries.next().expect("a layer of this net that has weights");
-        first.range.start..entries.last().unwrap_or(first).range.end
+        let mut ranges = self.entries.iter().filter(of_layer).map(|entry| entry.range.clone());
+        let first = ranges.next().expect("a layer of this net that has weights");
+        ranges.fold(first, |weights, biases| weights.start..biases.end)
     }
 
     /// Where the numbers of the batch norm of `layer` lie.

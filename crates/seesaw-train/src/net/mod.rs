@@ -31,6 +31,7 @@ pub use clock::LayerTime;
 use context::{StepContext, Workspace, WorkspaceLen};
 use conv::LayerBuilder;
 use head::Head;
+use map::PreNorm;
 pub use precision::Precision;
 use seesaw_arch::Net;
 use seesaw_kernels::{KernelError, Machine, layout::Size};
@@ -234,12 +235,10 @@ impl TrainNet {
         let mut grad_logits = vec![0.0; logits.len()];
         let value = loss(&logits, &mut grad_logits);
 
-        let input = blocks.last().map_or_else(|| stem.output(), Block::output).pre_norm;
-        let mut sums = head.backward(cx, input, &grad_logits);
+        let mut sums = head.backward(cx, output_of(stem, blocks), &grad_logits);
         let mut rest = &mut blocks[..];
         while let Some((block, before)) = rest.split_last_mut() {
-            let input = before.last().map_or_else(|| stem.output(), Block::output).pre_norm;
-            sums = block.backward(cx, input, &sums);
+            sums = block.backward(cx, output_of(stem, before), &sums);
             rest = before;
         }
         stem.backward(cx, images, &sums);
@@ -296,4 +295,9 @@ impl TrainNet {
         let mut layers: Vec<_> = self.layers_mut().collect();
         machine.team().run_items(&mut layers, &mut scratches, |layer, ()| layer.load(parameters));
     }
+}
+
+/// The output of the last of these blocks, or of the stem if there is none.
+fn output_of<'a>(stem: &'a Stem, blocks: &'a [Block]) -> PreNorm<'a> {
+    blocks.last().map_or_else(|| stem.output(), Block::output).pre_norm
 }

@@ -151,7 +151,8 @@ fn forward_f32(
     buffers: StripBuffers<'_>,
 ) {
     let LayerOutput { pre_norm, residual } = part.input;
-    let (kernels, x) = (kernels.norm(Storage::F32), buffers.input);
+    let StripBuffers { input: x, output: y } = buffers;
+    let kernels = kernels.norm(Storage::F32);
     let blocks = x.chunks_exact_mut(strip.count * CBLOCK).zip(&pre_norm.norm.affine);
     for (block, (x, affine)) in blocks.enumerate() {
         let range = strip.range(block, Storage::F32);
@@ -161,7 +162,7 @@ fn forward_f32(
             saved[range].copy_from_slice(x);
         }
     }
-    conv.forward(whole(x, strip.count), whole_mut(buffers.output, strip.count), strip.count);
+    conv.forward(whole(x, strip.count), whole_mut(y, strip.count), strip.count);
 }
 
 fn forward_bf16(
@@ -172,9 +173,10 @@ fn forward_bf16(
     buffers: StripBuffers<'_>,
 ) {
     let LayerOutput { pre_norm, residual } = part.input;
+    let StripBuffers { input: x, output: y } = buffers;
     let kernels = &kernels.stored(pre_norm.storage).bf16;
     let slots = channel_pairs(strip.count);
-    let x = &mut Slot::reuse(buffers.input)[..pre_norm.norm.affine.len() * slots];
+    let x = &mut Slot::reuse(x)[..pre_norm.norm.affine.len() * slots];
     let blocks = x.chunks_exact_mut(slots).zip(&pre_norm.norm.affine);
     for (block, (x, affine)) in blocks.enumerate() {
         let range = strip.range(block, Storage::F32);
@@ -183,7 +185,7 @@ fn forward_bf16(
         let saved = part.saved.as_mut().map(|saved| &mut saved[range]);
         kernels.channels(&Normalized { raw, affine, residual }, saved, x);
     }
-    conv.forward(whole(x, strip.count), whole_mut(buffers.output, strip.count), strip.count);
+    conv.forward(whole(x, strip.count), whole_mut(y, strip.count), strip.count);
 }
 
 fn backward_f32(

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times the loader beside torchvision on one core, alternately, and prints medians.
+"""Times the loader and torchvision in turns on one core, and prints medians.
 
 usage: compare.py PHOTOS [--rounds N]
 
@@ -7,7 +7,7 @@ PHOTOS is a folder of JPEGs; they are cropped and scaled to 500x400 first. Build
 `cargo bench -p seesaw-data --bench loader --no-run`. Needs torch, torchvision, Pillow and NumPy.
 torchvision decodes by Pillow, its default, and by its own `decode_jpeg` with transforms of tensors;
 neither keeps decoded photos, but for a row in which `seesaw` does, as it does in training with up to
-1 GiB of them. CIFAR-10 is made up, and lies in memory for both.
+1 GiB of them. CIFAR-10 is random data in memory for both.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def images_per_s(load, count):
 
 def ours(binary, *arguments):
     done = subprocess.run([binary, *map(str, arguments)], check=True, capture_output=True)
-    return json.loads(done.stdout)["images_per_s"]
+    return json.loads(done.stdout)["images_per_second"]
 
 
 def find_binary():

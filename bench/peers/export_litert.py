@@ -1,4 +1,4 @@
-"""As `export.py`, for LiteRT, whose converter wants a PyTorch of its own: NET SIZE BATCH FOLDER."""
+"""As `export.py`, for LiteRT, whose converter needs a PyTorch of its own: NET SIZE BATCH FOLDER."""
 
 import sys
 from pathlib import Path

@@ -106,7 +106,7 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, nargs="*", default=range(len(CASES)), help="numbers from 0; all unless told")
+    parser.add_argument("--cases", type=int, nargs="*", default=range(len(CASES)), help="numbers from 0; default: all")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--runs", type=int, default=5, help="timed runs of an engine in a round, at the least")
     parser.add_argument("--models", type=Path, default=HERE / "models", help="where exported nets are kept")
@@ -114,7 +114,7 @@ def arguments():
     parser.add_argument("--litert-python", help="Python with LiteRT and its converter, where apart")
     parser.add_argument("--engines", nargs="*", help="only these, and seesaw")
     parser.add_argument("--avx2", type=Path, help="folder of `hide_avx512.py`: all engines on AVX2")
-    parser.add_argument("--output", type=Path, help="JSON file; the Markdown lies beside it")
+    parser.add_argument("--output", type=Path, help="JSON file; the Markdown goes next to it")
     args = parser.parse_args()
     name = f"{datetime.date.today().isoformat()}-{report.slug(cpu())}{'-avx2' if args.avx2 else ''}.json"
     args.output = args.output or HERE.parent / "results" / name

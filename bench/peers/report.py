@@ -43,10 +43,10 @@ def share(case, milliseconds, gflops):
 def markdown(result):
     machine = result["machine"]
     lines = [
-        f"# Engines side by side{' on AVX2' if result['avx2_only'] else ''}, {machine['date']}",
+        f"# Engines compared{' on AVX2' if result['avx2_only'] else ''}, {machine['date']}",
         "",
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
-        f"commit {machine['commit']}, fp32. `bench/peers/peers.py`; how it measures stands in its README.",
+        f"commit {machine['commit']}, fp32. `bench/peers/peers.py`, whose README explains the method.",
         "",
     ]
     for isa in ISAS[: 1 if result["avx2_only"] else None]:
@@ -91,7 +91,7 @@ def details(case):
         f"## {case['net']}, {case['size']} px, threads {case['threads']}, batch {case['batch']}",
         "",
         f"{case['madds'] / 1e6:.1f}M multiply-adds, at least {case['runs']} runs each; "
-        f"{sum(row['disturbed_turns'] for row in case['rows'])} turns stayed disturbed.",
+        f"{sum(row['disturbed_turns'] for row in case['rows'])} turns were disturbed even when repeated.",
         "",
         f"| engine | version | median ms | min ms | share of peak | to seesaw {ISAS[0]} |",
         "|---|---|---|---|---|---|",

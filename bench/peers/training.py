@@ -1,10 +1,10 @@
-"""Times training steps of `seesaw` beside PyTorch's, alternately in one run.
+"""Times training steps of `seesaw` and of PyTorch in turns, in one run.
 
     training.py --seesaw ../../target/release/seesaw [--cases 0 2] [--rounds 3]
 
-PyTorch trains the same net with SGD and momentum on a batch that lies ready, in NCHW and in
+PyTorch trains the same net with SGD and momentum on a prepared batch, in NCHW and in
 channels_last, in float32 and with autocast to bfloat16, and counts with its faster layout in each;
-`seesaw bench --train` makes and changes its images on the way. Each of PyTorch's variants is a
+`seesaw bench --train` makes and augments its images on the way. Each of PyTorch's variants is a
 process of its own that is stopped while others run. The result goes to
 ../results/DATE-training.json and .md.
 """
@@ -127,7 +127,7 @@ def measure(args, number):
             "seesaw": speed(ours[precision]),
             "peak_share": statistics.median(run["peak_share"] for run in ours[precision]),
             "memory": ours[precision][-1]["peak_memory_bytes"],
-            "one_thread": one["images_per_s"],
+            "one_thread": one["images_per_second"],
             "torch_layout": best.layout,
             "torch": case[2] / statistics.median(best.times),
             "torch_memory": min(torch.peak for torch in rivals),
@@ -138,18 +138,18 @@ def measure(args, number):
 
 
 def speed(runs):
-    """Images a second, the median of runs."""
-    return statistics.median(run["images_per_s"] for run in runs)
+    """Images per second, the median of runs."""
+    return statistics.median(run["images_per_second"] for run in runs)
 
 
 def markdown(result):
     about = result["machine"]
     lines = [
-        f"# Training beside PyTorch, {about['date']}",
+        f"# Training compared with PyTorch, {about['date']}",
         "",
         f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, PyTorch "
-        f"{result['torch']}, commit {about['commit']}. `bench/peers/training.py`, which says how it "
-        "measures. Shares of f32's peak count three times the forward multiply-adds.",
+        f"{result['torch']}, commit {about['commit']}. `bench/peers/training.py`, whose comments "
+        "explain the method. Shares of f32's peak count three times the forward multiply-adds.",
         "",
         "| net | px | batch | threads | precision | seesaw, images/s | share of peak | PyTorch, images/s "
         "| times faster | than PyTorch's better precision | memory to PyTorch's | 2 threads to 1 |",

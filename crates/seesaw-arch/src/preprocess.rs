@@ -91,6 +91,14 @@ mod tests {
     }
 
     #[test]
+    fn unknown_fields_are_refused() {
+        let preprocess = Preprocess::imagenet(160);
+        let text = toml::to_string(&preprocess).unwrap();
+        assert_eq!(toml::from_str::<Preprocess>(&text).unwrap(), preprocess);
+        assert!(toml::from_str::<Preprocess>(&format!("mode = \"bicubic\"\n{text}")).is_err());
+    }
+
+    #[test]
     fn hostile_values_are_refused() {
         for size in [0, 4097, u32::MAX] {
             let error = refusal(|p| p.crop = size);

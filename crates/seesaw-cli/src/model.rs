@@ -22,7 +22,8 @@ pub fn labels(model: &Model, file: Option<&Path>) -> Result<LabelFile, Failure> 
         return Ok(labels);
     }
     let error = format_args!("{found} class names, but the net has {classes} classes");
-    Err(Failure::file(path, error).hint("write one name a line, in the order of the net's outputs"))
+    Err(Failure::file(path, error)
+        .hint("write one name per line, in the order of the net's outputs"))
 }
 
 /// The model's preprocessing with the sizes of the arguments. A crop given alone shows as much of
@@ -33,7 +34,7 @@ pub fn preprocess(model: &Model, sizes: &SizeArgs) -> Result<Preprocess, Failure
         preprocess = preprocess.with_crop(crop);
     }
     preprocess.resize = sizes.resize.unwrap_or(preprocess.resize);
-    preprocess.validate().map_err(Failure::new)?;
+    preprocess.validate()?;
     Ok(preprocess)
 }
 
@@ -46,7 +47,9 @@ mod tests {
     fn model(name: &str, preprocess: Option<Preprocess>) -> Model {
         let net = seesaw_arch::zoo::net(name).unwrap();
         let weights = NetWeights::random(&net, 1).unwrap();
-        Model { net, weights, labels: Vec::new(), preprocess, origin: None, note: None }
+        let mut model = Model::new(net, weights);
+        model.preprocess = preprocess;
+        model
     }
 
     fn sides(model: &Model, resize: Option<u32>, crop: Option<u32>) -> (u32, u32) {

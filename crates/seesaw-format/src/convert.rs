@@ -1,4 +1,4 @@
-//! Between named tensors and a net's weights.
+//! Conversion between named tensors and a net's weights.
 
 use seesaw_arch::Net;
 
@@ -21,22 +21,24 @@ impl NetWeights {
         Self::take_tensors(net, tensors.clone())
     }
 
-    /// As [`Self::from_tensors`], without a copy of most of the numbers.
+    /// As [`Self::from_tensors`], but most numbers are moved instead of copied.
     ///
     /// # Errors
-    /// As [`Self::from_tensors`].
+    /// Those of [`Self::from_tensors`].
     pub(crate) fn take_tensors(net: &Net, mut tensors: Tensors) -> Result<Self, FormatError> {
         net.validate()?;
-        let entries = entries_of(net, &tensors);
+        let entries = entries_in(net, &tensors);
         check(net, &entries, &tensors)?;
         let mut weights = Self::empty(net);
         for entry in &entries {
-            let Some(Tensor { data, .. }) = tensors.remove(&entry.name) else { continue };
+            let Tensor { data, .. } =
+                tensors.remove(&entry.name).expect("the check found every tensor");
             check_values(entry, &data)?;
-            match weights.values(entry.place, entry.field) {
-                Some(values) if values.is_empty() => *values = data,
-                Some(values) => values.extend(data),
-                None => {}
+            let values = weights.values(entry.layer, entry.field).expect("an entry of this net");
+            if values.is_empty() {
+                *values = data;
+            } else {
+                values.extend(data);
             }
         }
         Ok(weights)
@@ -53,7 +55,7 @@ impl NetWeights {
         let mut tensors = Tensors::new();
         for entry in entries(net, Scheme::Reference) {
             let len = entry.shape.iter().product();
-            let values = rest.values(entry.place, entry.field).filter(|v| v.len() >= len);
+            let values = rest.values(entry.layer, entry.field).filter(|v| v.len() >= len);
             let Some(values) = values else {
                 let details = format!("`{}` lacks values", entry.name);
                 return Err(FormatError::Mismatch { net: shown(&net.name), details });
@@ -61,10 +63,14 @@ impl NetWeights {
             let data = values.drain(..len).collect();
             tensors.insert(entry.name, Tensor { shape: entry.shape, data });
         }
+        if rest != Self::empty(net) {
+            let details = "there are more values than the net has".to_owned();
+            return Err(FormatError::Mismatch { net: shown(&net.name), details });
+        }
         Ok(tensors)
     }
 
-    /// Weights with nothing in them yet.
+    /// Weights without any values yet.
     fn empty(net: &Net) -> Self {
         let bn = BatchNorm { gamma: vec![], beta: vec![], mean: vec![], var: vec![] };
         let conv = ConvBn { weight: vec![], bn };
@@ -82,23 +88,23 @@ impl NetWeights {
     }
 }
 
-/// The net's tensors as this file names them. The linear layer may have any of its names: whether
-/// there is a dropout before it changes the name and nothing else.
-fn entries_of(net: &Net, tensors: &Tensors) -> Vec<Entry> {
-    let mut entries = entries(net, Scheme::of(tensors));
+/// The net's tensors as this file names them. The linear layer may have any of its names, because a
+/// dropout before it changes the name and nothing else.
+fn entries_in(net: &Net, tensors: &Tensors) -> Vec<Entry> {
+    let mut entries = entries(net, Scheme::detect(tensors));
     let present = |name: &&str| tensors.get(&format!("{name}.weight")).is_some();
     if let Some(found) = CLASSIFIERS.into_iter().find(|name| present(name)) {
         for entry in entries.iter_mut().rev().take(2) {
-            let part = entry.name.rsplit('.').next().unwrap_or_default().to_owned();
+            let (_, part) = entry.name.rsplit_once('.').expect("a layer and a field");
             entry.name = format!("{found}.{part}");
         }
     }
     entries
 }
 
-/// Whether a file has exactly the tensors of `net`, names and shapes.
+/// Whether a file has exactly the tensors of `net`, by names and shapes.
 pub(crate) fn fits(net: &Net, tensors: &Tensors) -> bool {
-    let entries = entries(net, Scheme::of(tensors));
+    let entries = entries(net, Scheme::detect(tensors));
     entries.len() == tensors.len()
         && entries.iter().all(|e| tensors.get(&e.name).is_some_and(|t| t.shape == e.shape))
 }
@@ -134,7 +140,7 @@ fn list(kind: &str, names: &[String]) -> String {
 }
 
 fn check_values(entry: &Entry, values: &[f32]) -> Result<(), FormatError> {
-    // Without a branch at each number the compiler checks several at once.
+    // Without a branch for each number, the compiler checks several at once.
     let fine = |x: &f32| x.is_finite() & (entry.field != Field::Var || *x >= 0.0);
     if values.chunks(1024).all(|part| part.iter().fold(true, |all, x| all & fine(x))) {
         return Ok(());

@@ -1,8 +1,8 @@
-//! What can be wrong with a file of weights.
+//! Errors of reading, recognizing and writing weights.
 
 use std::path::{Path, PathBuf};
 
-/// Why weights cannot be read, recognized or written.
+/// An error of reading, recognizing or writing weights.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -11,31 +11,35 @@ pub enum FormatError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// The file is larger than any weights of these nets.
-    #[error("{}: {len} bytes; files of weights may have at most {max}", path.display())]
+    /// The file is larger than the weights of any net.
+    #[error("{}: {len} bytes, and the limit for weights is {max}", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its length.
+        /// Its length in bytes.
         len: u64,
-        /// The longest that is read.
+        /// The greatest length that is read.
         max: u64,
     },
-    /// Neither a safetensors file nor a PyTorch checkpoint.
+    /// The file is neither a safetensors file nor a PyTorch checkpoint.
     #[error("neither a safetensors file nor a PyTorch checkpoint")]
     UnknownKind,
-    /// A safetensors file that is damaged or holds unknown types.
+    /// The file is a PyTorch checkpoint, and this build cannot read those.
+    #[error("a PyTorch checkpoint, which this build cannot read: convert it to safetensors first")]
+    NoPyTorch,
+    /// A safetensors file that is damaged or holds unsupported types.
     #[error("not a safetensors file that can be read: {0}")]
     Safetensors(String),
-    /// A PyTorch checkpoint that is damaged or holds unknown things.
+    /// A PyTorch checkpoint that is damaged or holds unsupported objects.
     #[error("not a PyTorch checkpoint that can be read: {0}")]
     Pickle(String),
     /// A pickle that would run code.
     #[error(
-        "this file wants to call `{0}`; nothing in it was run. Save the bare `state_dict` and import that"
+        "the checkpoint asks to call `{0}`, which was refused: save only its `state_dict`, and read \
+         that instead"
     )]
     Refused(String),
     /// The `seesaw` metadata is damaged or of a later version.
@@ -52,19 +56,20 @@ pub enum FormatError {
         /// Which tensors are missing, left over or of another shape.
         details: String,
     },
-    /// No net of the zoo has these tensors.
-    #[error(
-        "no known net has these {0} tensors; say which net it is: `--net NAME`, or `--net FILE.toml` for one of your own"
-    )]
-    Unrecognized(usize),
-    /// Several nets have these tensors.
-    #[error("these tensors fit {}; say which with `--net`", candidates.join(" and "))]
+    /// No net of the zoo has these tensors, so the caller must name the net.
+    #[error("no known net has these {tensors} tensors")]
+    Unrecognized {
+        /// How many tensors the file holds.
+        tensors: usize,
+    },
+    /// Several nets have these tensors, so the caller must choose one.
+    #[error("these tensors fit several nets: {}", candidates.join(" and "))]
     Ambiguous {
         /// The nets' names.
         candidates: Vec<String>,
     },
     /// A weight that no net can compute with.
-    #[error("tensor `{name}` holds {what}; the file is damaged, or the training diverged")]
+    #[error("tensor `{name}` holds {what}: the file is damaged, or the training diverged")]
     BadValue {
         /// The tensor.
         name: String,
@@ -73,10 +78,11 @@ pub enum FormatError {
     },
 }
 
-/// The most characters of a file's texts that an error shows.
+/// The most characters of a file's text that an error shows.
 const MAX_SHOWN: usize = 200;
 
-/// A text of a file as an error may show it: not endless, and without what a terminal would obey.
+/// Text from a file made safe to show in an error: limited in length, and without control characters
+/// that a terminal would obey.
 pub(crate) fn shown(text: &str) -> String {
     let mut chars = text.chars();
     let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
@@ -88,7 +94,7 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 impl FormatError {
-    /// An input or output error at `path`.
+    /// Adds the path to an input or output error.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Io { path, error }

@@ -1,18 +1,18 @@
 //! Weights of Seesaw-Nets on disk: safetensors and PyTorch checkpoints.
 //!
-//! A model is one `.safetensors` file: tensors under the names of the published code ([`NetWeights`]
-//! says how they map to a net), and JSON about them in the header ([`Metadata`]). PyTorch files are
-//! read by an unpickler that runs nothing.
+//! A model is one `.safetensors` file: tensors under the names of the published code, which
+//! [`NetWeights`] maps to a net, and JSON about them in the header ([`Metadata`]). PyTorch checkpoints
+//! are read by an unpickler that runs nothing, with the feature `pytorch`, which is on by default.
 //!
 //! ```
-//! use seesaw_format::{Metadata, NetWeights, Precision, load_model, safetensors};
+//! use seesaw_format::{Metadata, NetWeights, StoredPrecision, load_model, safetensors};
 //!
 //! let net = seesaw_arch::zoo::net("seesaw-shuffle-0.5d-cifar").unwrap();
 //! let weights = NetWeights::random(&net, 1).unwrap();
 //! let folder = tempfile::tempdir().unwrap();
 //! let path = folder.path().join("fresh.safetensors");
-//! let tensors = weights.to_tensors(&net).unwrap();
-//! safetensors::write(&path, &tensors, Some(&Metadata::new(net.clone())), Precision::F32).unwrap();
+//! let (tensors, metadata) = (weights.to_tensors(&net).unwrap(), Metadata::new(net.clone()));
+//! safetensors::write(&path, &tensors, Some(&metadata), StoredPrecision::F32).unwrap();
 //! let model = load_model(&path, None).unwrap();
 //! assert_eq!((model.net, model.weights), (net, weights));
 //! ```
@@ -23,15 +23,17 @@ mod error;
 mod metadata;
 mod model;
 mod names;
+#[cfg(feature = "pytorch")]
 pub mod pytorch;
+mod replace;
 pub mod safetensors;
 mod tensors;
 mod weights;
 
 pub use error::FormatError;
 pub use metadata::Metadata;
-pub use model::{Contents, Model, load, load_model, recognize};
-pub use safetensors::Precision;
-pub use seesaw_arch::Preprocess;
+pub use model::{Assumption, Contents, Model, load, load_model, recognize};
+pub use replace::replace_file;
+pub use safetensors::StoredPrecision;
 pub use tensors::{Tensor, Tensors};
 pub use weights::{BatchNorm, BlockWeights, ConvBn, Linear, NetWeights};

@@ -1,4 +1,4 @@
-//! What a file of weights says of itself.
+//! The metadata of a model file.
 
 use seesaw_arch::{Net, Preprocess};
 use serde::{Deserialize, Serialize};
@@ -7,15 +7,16 @@ use crate::{FormatError, error::shown};
 
 /// The JSON under the key `seesaw` in a safetensors file's header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Metadata {
     /// Version of these fields: 1.
     pub version: u32,
-    /// The net, whole, so that a file needs no registry to be read.
+    /// The complete net, so that reading a file needs no registry.
     pub net: Net,
-    /// Class names in order of the logits; empty when they are not known.
+    /// Class names in the order of the logits; empty when they are unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// How a photo becomes an input; the net's own default where it is not given.
+    /// How a photo becomes the net's input; the net's own default where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocess: Option<Preprocess>,
     /// Where the weights came from.
@@ -27,9 +28,30 @@ impl Metadata {
     /// The version that this crate writes, and the latest that it reads.
     pub const VERSION: u32 = 1;
 
-    /// Metadata that says only which net it is.
+    /// Metadata of which only the net is known.
     pub fn new(net: Net) -> Self {
         Self { version: Self::VERSION, net, labels: Vec::new(), preprocess: None, origin: None }
+    }
+
+    /// Sets the class names, in the order of the logits.
+    #[must_use]
+    pub fn labels(mut self, labels: Vec<String>) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// Sets how a photo becomes the net's input.
+    #[must_use]
+    pub fn preprocess(mut self, preprocess: Preprocess) -> Self {
+        self.preprocess = Some(preprocess);
+        self
+    }
+
+    /// Sets where the weights came from.
+    #[must_use]
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
     }
 
     pub(crate) fn from_json(text: &str) -> Result<Self, FormatError> {
@@ -37,7 +59,7 @@ impl Metadata {
             serde_json::from_str(text).map_err(|e| FormatError::Metadata(shown(&e.to_string())))?;
         if metadata.version > Self::VERSION {
             let what = format!(
-                "version {} is newer than {}; a newer seesaw can read it",
+                "version {} is newer than {}; update seesaw to read it",
                 metadata.version,
                 Self::VERSION
             );
@@ -55,7 +77,7 @@ impl Metadata {
     fn validate(&self) -> Result<(), FormatError> {
         let texts = [&self.net.name].into_iter().chain(&self.labels).chain(&self.origin);
         if let Some(text) = texts.into_iter().find(|text| text.contains(char::is_control)) {
-            let what = format!("`{}` has control characters", shown(text));
+            let what = format!("`{}` contains control characters", shown(text));
             return Err(FormatError::Metadata(what));
         }
         self.net.validate()?;

@@ -1,51 +1,71 @@
-//! A file of weights, whatever its kind, as a net and its weights.
+//! Files of weights of either kind, as a net and its weights.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fmt, fs::File, io::Read, path::Path};
 
-use seesaw_arch::{Net, zoo};
+use seesaw_arch::{Net, Preprocess, zoo};
 
 use crate::{
-    FormatError, Metadata, NetWeights, Preprocess, Tensors,
+    FormatError, Metadata, NetWeights, Tensors,
     convert::fits,
     names::{CLASSIFIERS, Scheme},
-    pytorch, safetensors,
+    safetensors,
 };
 
 /// The longest file that is read: 1 GiB.
 const MAX_FILE: u64 = 1 << 30;
-/// Width multipliers that are tried when no net of the zoo fits as it is.
+/// Width multipliers that are tried when no net of the zoo fits unscaled.
 const WIDTHS: [f64; 7] = [0.25, 0.35, 0.5, 0.75, 1.3, 1.4, 2.0];
 
-/// What a file holds.
+/// The contents of a file of weights.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Contents {
     /// Its tensors.
     pub tensors: Tensors,
-    /// What it says of itself.
+    /// Its metadata, where it has any.
     pub metadata: Option<Metadata>,
 }
 
-/// A net with its weights and what is known of them.
+/// A net with its weights and what is known about them.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Model {
     /// The net.
     pub net: Net,
     /// Its weights.
     pub weights: NetWeights,
-    /// Class names in order of the logits; empty when they are not known.
+    /// Class names in the order of the logits; empty when they are unknown, or when the file names
+    /// another number of classes.
     pub labels: Vec<String>,
-    /// How a photo becomes an input, where the file says it.
+    /// How a photo becomes the net's input, where the file says so.
     pub preprocess: Option<Preprocess>,
-    /// Where the weights came from, where the file says it.
+    /// Where the weights came from, where the file says so.
     pub origin: Option<String>,
-    /// A choice that was made for the user and that they should hear of.
-    pub note: Option<String>,
+    /// How the net was chosen, where the tensors fit several. Users should be told.
+    pub assumption: Option<Assumption>,
 }
 
-/// Reads a safetensors file or a PyTorch checkpoint; which it is shows in its first bytes.
+/// A net that was chosen by the file's name, because the tensors fit several nets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Assumption {
+    /// The name of the chosen net.
+    pub chosen: String,
+    /// The names of the other nets that the tensors fit.
+    pub others: Vec<String>,
+}
+
+impl fmt::Display for Assumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (chosen, others) = (&self.chosen, self.others.join(" and "));
+        write!(f, "assumed to be {chosen} by the file's name; the tensors also fit {others}")
+    }
+}
+
+/// Reads a safetensors file or a PyTorch checkpoint, recognized by its first bytes.
 ///
 /// # Errors
-/// When it cannot be read, is neither, or is damaged.
+/// When the file cannot be read, is neither kind, or is damaged.
 pub fn load(path: &Path) -> Result<Contents, FormatError> {
     let io = || FormatError::io(path);
     let mut file = File::open(path).map_err(io())?;
@@ -57,79 +77,111 @@ pub fn load(path: &Path) -> Result<Contents, FormatError> {
     let mut bytes = Vec::new();
     (&mut file).take(16).read_to_end(&mut bytes).map_err(io())?;
     let native = safetensors::is_safetensors(&bytes);
-    // What is not a regular file, such as a pipe, has no length to go by.
+    // Pipes and other special files do not know their length.
     if native && metadata.is_file() {
         let (tensors, metadata) = safetensors::read_from(bytes.as_slice().chain(file), len)?;
         return Ok(Contents { tensors, metadata });
     }
-    if !native && !pytorch::is_pytorch(&bytes) {
+    if !native && !is_pytorch(&bytes) {
         return Err(FormatError::UnknownKind);
     }
     file.take(MAX_FILE).read_to_end(&mut bytes).map_err(io())?;
-    contents(&bytes)
+    Contents::from_bytes(&bytes)
 }
 
-fn contents(bytes: &[u8]) -> Result<Contents, FormatError> {
-    if safetensors::is_safetensors(bytes) {
-        let (tensors, metadata) = safetensors::read(bytes)?;
-        return Ok(Contents { tensors, metadata });
-    }
-    Ok(Contents { tensors: pytorch::read(bytes)?, metadata: None })
-}
-
-/// Reads a file of weights as a model. `net` says which net it is where the file does not; its
-/// number of classes is taken from the file.
+/// Reads a file of weights as a model. `net` says which net it is where the file does not; its number
+/// of classes is taken from the file.
 ///
 /// # Errors
-/// As [`load`]; when the net is not recognized, or the tensors are not those of the net.
+/// Those of [`load`] and [`Contents::into_model`].
 pub fn load_model(path: &Path, net: Option<Net>) -> Result<Model, FormatError> {
-    model(load(path)?, net, path)
+    load(path)?.into_model(net, path)
+}
+
+impl Contents {
+    /// Reads the bytes of a safetensors file or a PyTorch checkpoint.
+    ///
+    /// # Errors
+    /// When the bytes are neither kind, or damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
+        if safetensors::is_safetensors(bytes) {
+            let (tensors, metadata) = safetensors::read(bytes)?;
+            return Ok(Self { tensors, metadata });
+        }
+        if !is_pytorch(bytes) {
+            return Err(FormatError::UnknownKind);
+        }
+        Ok(Self { tensors: read_pytorch(bytes)?, metadata: None })
+    }
+
+    /// The model in the file called `path`. `net` says which net it is, with the number of classes of
+    /// the file; without it, the file's metadata says so, else the tensors and the file's name.
+    ///
+    /// # Errors
+    /// When the net is not recognized, or the tensors are not those of the net.
+    pub fn into_model(self, net: Option<Net>, path: &Path) -> Result<Model, FormatError> {
+        let Self { tensors, metadata } = self;
+        let (net, assumption) = match (net, &metadata) {
+            (Some(net), _) => {
+                let classes = count_classes(&tensors).unwrap_or(net.classes);
+                (net.with_classes(classes), None)
+            }
+            (None, Some(metadata)) => (metadata.net.clone(), None),
+            (None, None) => choose(recognize(&tensors)?, path)?,
+        };
+        let weights = NetWeights::take_tensors(&net, tensors)?;
+        let mut model = Model { assumption, ..Model::new(net, weights) };
+        if let Some(metadata) = metadata {
+            (model.preprocess, model.origin) = (metadata.preprocess, metadata.origin);
+            // Other labels belong to the metadata's net, and the caller asked for another one.
+            if metadata.labels.len() == model.net.classes {
+                model.labels = metadata.labels;
+            }
+        }
+        Ok(model)
+    }
 }
 
 impl Model {
-    /// Reads a model from the bytes of a file, such as one that a program carries in itself.
+    /// A net and its weights, of which nothing else is known.
+    pub fn new(net: Net, weights: NetWeights) -> Self {
+        let (labels, preprocess, origin, assumption) = (Vec::new(), None, None, None);
+        Self { net, weights, labels, preprocess, origin, assumption }
+    }
+
+    /// Reads a model from the bytes of a file, such as one that is compiled into a program.
     ///
     /// # Errors
-    /// As [`load_model`].
+    /// Those of [`load_model`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
-        model(contents(bytes)?, None, Path::new(""))
+        Contents::from_bytes(bytes)?.into_model(None, Path::new(""))
     }
 }
 
-/// The model of a file called `path`.
-fn model(contents: Contents, net: Option<Net>, path: &Path) -> Result<Model, FormatError> {
-    let Contents { tensors, metadata } = contents;
-    let (net, note) = match (net, &metadata) {
-        (Some(net), _) => {
-            let classes = classes_of(&tensors).unwrap_or(net.classes);
-            (net.with_classes(classes), None)
-        }
-        (None, Some(metadata)) => (metadata.net.clone(), None),
-        (None, None) => choose(recognize(&tensors)?, path)?,
-    };
-    let weights = NetWeights::take_tensors(&net, tensors)?;
-    let (mut labels, preprocess, origin) = match metadata {
-        Some(m) => (m.labels, m.preprocess, m.origin),
-        None => (Vec::new(), None, None),
-    };
-    if labels.len() != net.classes {
-        // They belong to the metadata's net, and the caller asked for another one.
-        labels.clear();
-    }
-    Ok(Model { net, weights, labels, preprocess, origin, note })
+/// Whether these first bytes are a PyTorch checkpoint's: a zip archive or a pickle.
+fn is_pytorch(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80])
+}
+
+#[cfg(feature = "pytorch")]
+use crate::pytorch::read as read_pytorch;
+
+#[cfg(not(feature = "pytorch"))]
+fn read_pytorch(_: &[u8]) -> Result<Tensors, FormatError> {
+    Err(FormatError::NoPyTorch)
 }
 
 /// The nets of the zoo that have exactly these tensors, by names and shapes, with as many classes
 /// as the linear layer has rows.
 ///
-/// Names and shapes do not tell everything: Seesaw-shuffle and Seesaw-share v1 have the same
-/// tensors, and so have MobileNetV2's two geometries.
+/// Names and shapes cannot distinguish all nets: Seesaw-shuffle and Seesaw-share v1 have the same
+/// tensors, and so do MobileNetV2's two geometries.
 ///
 /// # Errors
 /// [`FormatError::Unrecognized`] when there is none.
 pub fn recognize(tensors: &Tensors) -> Result<Vec<Net>, FormatError> {
-    let unknown = || FormatError::Unrecognized(tensors.len());
-    let classes = classes_of(tensors).ok_or_else(unknown)?;
+    let unknown = || FormatError::Unrecognized { tensors: tensors.len() };
+    let classes = count_classes(tensors).ok_or_else(unknown)?;
     let fitting = |nets: Vec<Net>| -> Vec<Net> {
         let nets = nets.into_iter().map(|net| net.with_classes(classes));
         nets.filter(|net| net.validate().is_ok() && fits(net, tensors)).collect()
@@ -142,38 +194,33 @@ pub fn recognize(tensors: &Tensors) -> Result<Vec<Net>, FormatError> {
         };
         nets = fitting(WIDTHS.iter().flat_map(scaled).collect());
     }
-    if Scheme::of(tensors) == Scheme::Torchvision {
-        // torchvision has MobileNetV2 for 224 pixels only.
+    if Scheme::detect(tensors) == Scheme::Torchvision {
+        // torchvision defines MobileNetV2 for 224 pixels only.
         nets.retain(|net| net.stem.stride == 2);
     }
     if nets.is_empty() { Err(unknown()) } else { Ok(nets) }
 }
 
-/// The one candidate, or the one whose family the file's name tells.
-fn choose(candidates: Vec<Net>, path: &Path) -> Result<(Net, Option<String>), FormatError> {
+/// The only candidate, or the one whose family the file's name mentions.
+fn choose(candidates: Vec<Net>, path: &Path) -> Result<(Net, Option<Assumption>), FormatError> {
     if let [net] = candidates.as_slice() {
         return Ok((net.clone(), None));
     }
     let file = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let told =
+    let is_named =
         |net: &&Net| ["shuffle", "share"].iter().any(|w| file.contains(w) && net.name.contains(w));
-    let mut named = candidates.iter().filter(told);
+    let mut named = candidates.iter().filter(is_named);
     if let (Some(net), None) = (named.next(), named.next()) {
-        let others: Vec<&str> =
-            candidates.iter().map(|n| n.name.as_str()).filter(|n| *n != net.name).collect();
-        let note = format!(
-            "taken for {} because of the file's name; the tensors would also fit {} (`--net` decides)",
-            net.name,
-            others.join(" and ")
-        );
-        return Ok((net.clone(), Some(note)));
+        let others = candidates.iter().map(|other| other.name.clone());
+        let others = others.filter(|name| *name != net.name).collect();
+        return Ok((net.clone(), Some(Assumption { chosen: net.name.clone(), others })));
     }
     let candidates = candidates.into_iter().map(|net| net.name).collect();
     Err(FormatError::Ambiguous { candidates })
 }
 
-/// Rows of the linear layer.
-fn classes_of(tensors: &Tensors) -> Option<usize> {
+/// The number of rows of the linear layer.
+fn count_classes(tensors: &Tensors) -> Option<usize> {
     let weight = |name: &&str| tensors.get(&format!("{name}.weight"));
     let tensor = CLASSIFIERS.iter().find_map(weight)?;
     tensor.shape.first().copied()

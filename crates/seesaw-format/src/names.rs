@@ -10,10 +10,10 @@
 //! | any other | `expand.G`, `expand_norm` | `depthwise`, `depthwise_norm` | `project.G`, `project_norm` |
 //!
 //! The stem is `features.0`; a net of N blocks has its head at `features.N+1`, but nets whose blocks
-//! are all dense follow MobileNetV2 and have it at `conv`. The linear layer is `classifier.1` behind
-//! a dropout, else `classifier.0`, and `classifier` in MobileNetV2. torchvision has names of its own.
+//! are all dense follow MobileNetV2 and have it at `conv`. The linear layer is `classifier.1` after a
+//! dropout, else `classifier.0`, and `classifier` in MobileNetV2. torchvision has names of its own.
 
-use seesaw_arch::{Block, Groups, Net};
+use seesaw_arch::{Block, Groups, LayerId, Net};
 
 use crate::{BatchNorm, ConvBn, NetWeights, Tensors};
 
@@ -27,24 +27,13 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme of these tensors.
-    pub fn of(tensors: &Tensors) -> Self {
+    /// The scheme that these tensors are named by.
+    pub fn detect(tensors: &Tensors) -> Self {
         match tensors.get("features.1.conv.0.0.weight") {
             Some(_) => Self::Torchvision,
             None => Self::Reference,
         }
     }
-}
-
-/// A layer of a net.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    Stem,
-    Expand(usize),
-    Depthwise(usize),
-    Project(usize),
-    Head,
-    Classifier,
 }
 
 /// A kind of tensor in a layer.
@@ -58,12 +47,12 @@ pub(crate) enum Field {
     Var,
 }
 
-/// One tensor of a file. Several with the same place follow each other in the weights' order.
+/// One tensor of a file. Those of one layer and field follow each other in the weights' order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub name: String,
     pub shape: Vec<usize>,
-    pub place: Place,
+    pub layer: LayerId,
     pub field: Field,
 }
 
@@ -71,9 +60,9 @@ pub(crate) struct Entry {
 pub(crate) fn entries(net: &Net, scheme: Scheme) -> Vec<Entry> {
     let blocks = net.blocks();
     let mut entries = Entries(Vec::new());
-    entries.conv("features.0.0", "features.0.1", &[net.stem.channels, 3, 3, 3], Place::Stem);
-    for (i, block) in blocks.iter().enumerate() {
-        entries.block(&format!("features.{}", i + 1), i, block, scheme);
+    entries.conv("features.0.0", "features.0.1", &[net.stem.channels, 3, 3, 3], LayerId::Stem);
+    for (number, block) in (1..).zip(&blocks) {
+        entries.block(&NamedBlock { block, number, prefix: format!("features.{number}") }, scheme);
     }
     let mobile = is_mobile(&blocks);
     let head = match scheme {
@@ -81,11 +70,11 @@ pub(crate) fn entries(net: &Net, scheme: Scheme) -> Vec<Entry> {
         _ => format!("features.{}", blocks.len() + 1),
     };
     let shape = [net.head.channels, net.trunk_channels(), 1, 1];
-    entries.conv(&format!("{head}.0"), &format!("{head}.1"), &shape, Place::Head);
+    entries.conv(&format!("{head}.0"), &format!("{head}.1"), &shape, LayerId::Head);
     let linear = classifier(net, mobile, scheme);
     let shape = [net.classes, net.head.channels];
-    entries.push(format!("{linear}.weight"), &shape, Place::Classifier, Field::Weight);
-    entries.push(format!("{linear}.bias"), &shape[..1], Place::Classifier, Field::Bias);
+    entries.push(format!("{linear}.weight"), &shape, LayerId::Linear, Field::Weight);
+    entries.push(format!("{linear}.bias"), &shape[..1], LayerId::Linear, Field::Bias);
     entries.0
 }
 
@@ -107,58 +96,90 @@ fn is_mobile(blocks: &[Block]) -> bool {
     blocks.iter().all(|b| b.expand.as_ref().is_none_or(dense) && dense(&b.project))
 }
 
+/// A block with its number, from 1, and the prefix of its tensors' names.
+struct NamedBlock<'a> {
+    block: &'a Block,
+    number: usize,
+    prefix: String,
+}
+
+/// A pointwise convolution whose groups are separate tensors.
+struct GroupedConv<'a> {
+    groups: &'a Groups,
+    inputs: usize,
+    outputs: usize,
+    layer: LayerId,
+}
+
+impl NamedBlock<'_> {
+    fn expand(&self) -> Option<GroupedConv<'_>> {
+        let Block { input, expanded, ref expand, .. } = *self.block;
+        let layer = LayerId::Expand(self.number);
+        expand.as_ref().map(|groups| GroupedConv {
+            groups,
+            inputs: input,
+            outputs: expanded,
+            layer,
+        })
+    }
+
+    fn project(&self) -> GroupedConv<'_> {
+        let Block { expanded, output, ref project, .. } = *self.block;
+        let layer = LayerId::Project(self.number);
+        GroupedConv { groups: project, inputs: expanded, outputs: output, layer }
+    }
+}
+
 struct Entries(Vec<Entry>);
 
 impl Entries {
-    fn push(&mut self, name: String, shape: &[usize], place: Place, field: Field) {
-        self.0.push(Entry { name, shape: shape.to_vec(), place, field });
+    fn push(&mut self, name: String, shape: &[usize], layer: LayerId, field: Field) {
+        self.0.push(Entry { name, shape: shape.to_vec(), layer, field });
     }
 
-    fn norm(&mut self, name: &str, channels: usize, place: Place) {
+    fn norm(&mut self, name: &str, channels: usize, layer: LayerId) {
         for (part, field) in [
             ("weight", Field::Gamma),
             ("bias", Field::Beta),
             ("running_mean", Field::Mean),
             ("running_var", Field::Var),
         ] {
-            self.push(format!("{name}.{part}"), &[channels], place, field);
+            self.push(format!("{name}.{part}"), &[channels], layer, field);
         }
     }
 
     /// A convolution in one tensor, and its norm.
-    fn conv(&mut self, conv: &str, norm: &str, shape: &[usize], place: Place) {
-        self.push(format!("{conv}.weight"), shape, place, Field::Weight);
-        self.norm(norm, shape[0], place);
+    fn conv(&mut self, conv: &str, norm: &str, shape: &[usize], layer: LayerId) {
+        self.push(format!("{conv}.weight"), shape, layer, Field::Weight);
+        self.norm(norm, shape[0], layer);
     }
 
-    /// A pointwise convolution with a tensor for each group, named in order of the groups.
-    fn groups(
-        &mut self,
-        names: &[String],
-        norm: &str,
-        groups: &Groups,
-        (inputs, outputs): (usize, usize),
-        place: Place,
-    ) {
-        let of = |channels| groups.ranges(channels).unwrap_or_default();
-        for (name, (i, o)) in names.iter().zip(of(inputs).into_iter().zip(of(outputs))) {
-            self.push(format!("{name}.weight"), &[o.len(), i.len(), 1, 1], place, Field::Weight);
+    /// A pointwise convolution with a tensor for each group, named in the order of the groups, and its
+    /// norm.
+    fn grouped(&mut self, conv: &GroupedConv<'_>, names: &[String], norm: &str) {
+        let shares = conv.groups.shares(conv.inputs, conv.outputs);
+        debug_assert_eq!(names.len(), shares.len(), "a name for each group");
+        for (name, share) in names.iter().zip(shares) {
+            let shape = [share.outputs.len(), share.inputs.len(), 1, 1];
+            self.push(format!("{name}.weight"), &shape, conv.layer, Field::Weight);
         }
-        self.norm(norm, outputs, place);
+        self.norm(norm, conv.outputs, conv.layer);
     }
 
-    fn block(&mut self, prefix: &str, i: usize, block: &Block, scheme: Scheme) {
-        let even = block.project.is_even() && block.expand.as_ref().is_none_or(Groups::is_even);
-        let sizes = block.expand.as_ref().map(Groups::sizes);
-        match (sizes, block.project.sizes()) {
-            _ if even => self.even_block(prefix, i, block, scheme),
-            (Some([1, 3]), [1, 3]) => self.uneven_block(prefix, i, block, ["11", "21"]),
-            (Some([1, 3]), [3, 1]) => self.uneven_block(prefix, i, block, ["21", "11"]),
-            _ => self.other_block(prefix, i, block),
+    fn block(&mut self, named: &NamedBlock<'_>, scheme: Scheme) {
+        let Block { expand, project, .. } = named.block;
+        let even = project.is_even() && expand.as_ref().is_none_or(Groups::is_even);
+        match (expand.as_ref().map(Groups::sizes), project.sizes()) {
+            _ if even => self.even_block(named, scheme),
+            (Some([1, 3]), [1, 3]) => self.uneven_block(named, ["11", "21"]),
+            (Some([1, 3]), [3, 1]) => self.uneven_block(named, ["21", "11"]),
+            _ => self.other_block(named),
         }
     }
 
-    fn even_block(&mut self, prefix: &str, i: usize, block: &Block, scheme: Scheme) {
+    /// Groups of one size, each convolution in one tensor.
+    fn even_block(&mut self, named: &NamedBlock<'_>, scheme: Scheme) {
+        let &NamedBlock { block, number, ref prefix } = named;
         let names: &[&str] = match (scheme, block.expand.is_some()) {
             (Scheme::Reference, true) => &["0", "1", "3", "4", "6", "7"],
             (Scheme::Reference, false) => &["", "", "0", "1", "3", "4"],
@@ -168,55 +189,56 @@ impl Entries {
         let name = |part: usize| format!("{prefix}.conv.{}", names[part]);
         if let Some(groups) = &block.expand {
             let shape = [block.expanded, block.input / groups.count(), 1, 1];
-            self.conv(&name(0), &name(1), &shape, Place::Expand(i));
+            self.conv(&name(0), &name(1), &shape, LayerId::Expand(number));
         }
-        self.conv(&name(2), &name(3), &[block.expanded, 1, 3, 3], Place::Depthwise(i));
+        let shape = [block.expanded, 1, 3, 3];
+        self.conv(&name(2), &name(3), &shape, LayerId::Depthwise(number));
         let shape = [block.output, block.expanded / block.project.count(), 1, 1];
-        self.conv(&name(4), &name(5), &shape, Place::Project(i));
+        self.conv(&name(4), &name(5), &shape, LayerId::Project(number));
     }
 
     /// A quarter and three quarters; `project` has the numbers of its two parts in order.
-    fn uneven_block(&mut self, prefix: &str, i: usize, block: &Block, project: [&str; 2]) {
-        let (input, wide, output) = (block.input, block.expanded, block.output);
-        let names = |parts: [&str; 2]| parts.map(|p| format!("{prefix}.pwconv{p}.0"));
-        let norm = |part| format!("{prefix}.{part}");
-        if let Some(groups) = &block.expand {
-            let (names, norm) = (names(["10", "20"]), norm("Permu2.0"));
-            self.groups(&names, &norm, groups, (input, wide), Place::Expand(i));
+    fn uneven_block(&mut self, named: &NamedBlock<'_>, project: [&str; 2]) {
+        let prefix = &named.prefix;
+        let names = |parts: [&str; 2]| parts.map(|part| format!("{prefix}.pwconv{part}.0"));
+        if let Some(expand) = named.expand() {
+            self.grouped(&expand, &names(["10", "20"]), &format!("{prefix}.Permu2.0"));
         }
-        let shape = [wide, 1, 3, 3];
-        self.conv(&norm("dwconv.0"), &norm("dwconv.1"), &shape, Place::Depthwise(i));
-        let (names, norm) = (names(project), norm("Permu4.0"));
-        self.groups(&names, &norm, &block.project, (wide, output), Place::Project(i));
+        let [conv, norm] = ["0", "1"].map(|part| format!("{prefix}.dwconv.{part}"));
+        let layer = LayerId::Depthwise(named.number);
+        self.conv(&conv, &norm, &[named.block.expanded, 1, 3, 3], layer);
+        self.grouped(&named.project(), &names(project), &format!("{prefix}.Permu4.0"));
     }
 
-    fn other_block(&mut self, prefix: &str, i: usize, block: &Block) {
-        let (input, wide, output) = (block.input, block.expanded, block.output);
-        let names = |layer: &str, groups: &Groups| -> Vec<String> {
-            (0..groups.count()).map(|g| format!("{prefix}.{layer}.{g}")).collect()
+    /// Any other groups, under names of our own.
+    fn other_block(&mut self, named: &NamedBlock<'_>) {
+        let prefix = &named.prefix;
+        let names = |conv: &GroupedConv<'_>, layer: &str| -> Vec<String> {
+            (0..conv.groups.count()).map(|group| format!("{prefix}.{layer}.{group}")).collect()
         };
         let norm = |layer: &str| format!("{prefix}.{layer}_norm");
-        if let Some(groups) = &block.expand {
-            let (names, norm) = (names("expand", groups), norm("expand"));
-            self.groups(&names, &norm, groups, (input, wide), Place::Expand(i));
+        if let Some(expand) = named.expand() {
+            self.grouped(&expand, &names(&expand, "expand"), &norm("expand"));
         }
-        let conv = format!("{prefix}.depthwise");
-        self.conv(&conv, &norm("depthwise"), &[wide, 1, 3, 3], Place::Depthwise(i));
-        let (names, norm) = (names("project", &block.project), norm("project"));
-        self.groups(&names, &norm, &block.project, (wide, output), Place::Project(i));
+        let (conv, layer) = (format!("{prefix}.depthwise"), LayerId::Depthwise(named.number));
+        self.conv(&conv, &norm("depthwise"), &[named.block.expanded, 1, 3, 3], layer);
+        let project = named.project();
+        self.grouped(&project, &names(&project, "project"), &norm("project"));
     }
 }
 
 impl NetWeights {
-    /// The values of one kind in one layer; `None` where the net has no such layer.
-    pub(crate) fn values(&mut self, place: Place, field: Field) -> Option<&mut Vec<f32>> {
-        let ConvBn { weight, bn } = match place {
-            Place::Stem => &mut self.stem,
-            Place::Expand(i) => self.blocks.get_mut(i)?.expand.as_mut()?,
-            Place::Depthwise(i) => &mut self.blocks.get_mut(i)?.depthwise,
-            Place::Project(i) => &mut self.blocks.get_mut(i)?.project,
-            Place::Head => &mut self.head,
-            Place::Classifier => {
+    /// The values of one field of one layer; `None` where these weights have no such layer.
+    pub(crate) fn values(&mut self, layer: LayerId, field: Field) -> Option<&mut Vec<f32>> {
+        let block = |number: usize| number.checked_sub(1);
+        let ConvBn { weight, bn } = match layer {
+            LayerId::Stem => &mut self.stem,
+            LayerId::Expand(number) => self.blocks.get_mut(block(number)?)?.expand.as_mut()?,
+            LayerId::Depthwise(number) => &mut self.blocks.get_mut(block(number)?)?.depthwise,
+            LayerId::Project(number) => &mut self.blocks.get_mut(block(number)?)?.project,
+            LayerId::Head => &mut self.head,
+            LayerId::Pool => return None,
+            LayerId::Linear => {
                 return match field {
                     Field::Weight => Some(&mut self.classifier.weight),
                     Field::Bias => Some(&mut self.classifier.bias),

@@ -1,7 +1,6 @@
 //! The native files: tensors, and JSON about them in the header.
 
 use std::{
-    collections::HashMap,
     fmt::Display,
     io::{Read, Write},
     path::Path,
@@ -12,37 +11,47 @@ use safetensors::{
     tensor::{Metadata as Header, TensorInfo, TensorView},
 };
 
-use crate::{FormatError, Metadata, Tensor, Tensors, error::shown};
+use crate::{FormatError, Metadata, Tensor, Tensors, error::shown, replace_file};
 
 /// The key of the metadata in the header.
 const KEY: &str = "seesaw";
-/// The longest header that is read or written. Nets of the zoo have some 50 KB, twenty thousand
-/// class names half a megabyte; parsing takes up to 26 times a hostile header's length.
+/// The longest header that is read or written. Nets of the zoo need about 50 KB and twenty thousand
+/// class names half a megabyte; parsing a hostile header takes up to 26 times its length in memory.
 const MAX_HEADER: u64 = 4 << 20;
 /// Bytes of a tensor that are read at a time: a multiple of every number's size, and small enough to
 /// stay in the cache.
 const CHUNK: usize = 128 << 10;
 
-/// How numbers are written.
+/// How wide the numbers in a file are. (How training computes is another matter.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
+#[non_exhaustive]
+pub enum StoredPrecision {
     /// 32-bit everywhere.
     #[default]
     F32,
-    /// 16-bit matrices and kernels; biases and batch norms, which are few and sensitive, stay
-    /// 32-bit, and so does a tensor with a number too large for 16 bits.
+    /// 16-bit matrices and kernels. Biases and batch norms, which are few and sensitive, stay 32-bit,
+    /// and so does a tensor with a number too large for 16 bits.
     F16,
 }
 
-/// Whether these first bytes are a safetensors file's: a header's length, below 2^32, and the JSON
-/// object that it is.
+/// A text of the caller's in a file's header, under a key of the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeaderText<'a> {
+    /// The key; models use `seesaw`.
+    pub key: &'a str,
+    /// The text.
+    pub text: &'a str,
+}
+
+/// Whether these first bytes are a safetensors file's: the length of its header, below 2^32, and the
+/// beginning of a JSON object.
 pub fn is_safetensors(bytes: &[u8]) -> bool {
     bytes.len() > 8 && bytes[4..8] == [0; 4] && bytes[8] == b'{'
 }
 
-/// Reads a safetensors file's tensors and its `seesaw` metadata, if it has any.
+/// Reads a safetensors file's tensors and its [`Metadata`], if it has any.
 ///
-/// Numbers of 16 and 64 bits become f32; tensors of whole numbers are left out.
+/// Floating-point numbers of 16 and 64 bits become f32; tensors of integers are left out.
 ///
 /// # Errors
 /// [`FormatError::Safetensors`] and [`FormatError::Metadata`].
@@ -50,27 +59,45 @@ pub fn read(bytes: &[u8]) -> Result<(Tensors, Option<Metadata>), FormatError> {
     read_from(bytes, bytes.len() as u64)
 }
 
-/// As [`read`], from a file of `len` bytes: it never lies in memory as a whole, and each number is
-/// written once.
+/// Reads a safetensors file's tensors as [`read`] does, and the text under `key` in its header, if it
+/// has one; the counterpart of [`write_with_text`].
+///
+/// # Errors
+/// [`FormatError::Safetensors`].
+pub fn read_with_text(bytes: &[u8], key: &str) -> Result<(Tensors, Option<String>), FormatError> {
+    let mut rest = bytes;
+    let header = read_header(&mut rest, bytes.len() as u64)?;
+    Ok((read_tensors(&mut rest, &header)?, header_text(&header, key).cloned()))
+}
+
+/// As [`read`], from a file of `len` bytes, which is never in memory as a whole.
 pub(crate) fn read_from(
     mut file: impl Read,
     len: u64,
 ) -> Result<(Tensors, Option<Metadata>), FormatError> {
     let header = read_header(&mut file, len)?;
-    let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
-    let metadata = json.map(|json| Metadata::from_json(json)).transpose()?;
+    let metadata = header_text(&header, KEY).map(|json| Metadata::from_json(json)).transpose()?;
+    Ok((read_tensors(&mut file, &header)?, metadata))
+}
+
+fn header_text<'a>(header: &'a Header, key: &str) -> Option<&'a String> {
+    header.metadata().as_ref()?.get(key)
+}
+
+/// Reads the tensors that follow the header.
+fn read_tensors(file: &mut impl Read, header: &Header) -> Result<Tensors, FormatError> {
     let mut tensors = Tensors::new();
     let mut chunk = vec![0; CHUNK];
     for name in header.offset_keys() {
-        let Some(info) = header.info(&name) else { continue };
-        if let Some(data) = floats(&mut file, &name, info, &mut chunk)? {
+        let info = header.info(&name).expect("the header's own names");
+        if let Some(data) = read_floats(file, &name, info, &mut chunk)? {
             tensors.insert(name, Tensor { shape: info.shape.clone(), data });
         }
     }
-    Ok((tensors, metadata))
+    Ok(tensors)
 }
 
-/// Reads the header and makes sure that the tensors it lists fill the rest of `len` bytes.
+/// Reads the header and checks that the tensors it lists fill the rest of `len` bytes.
 fn read_header(file: &mut impl Read, len: u64) -> Result<Header, FormatError> {
     let mut start = [0; 8];
     if len < start.len() as u64 {
@@ -96,37 +123,36 @@ fn bad(error: &dyn Display) -> FormatError {
     FormatError::Safetensors(shown(&error.to_string()))
 }
 
-/// Makes sure that the header, whose length comes first, is one that is worth parsing.
+/// Refuses a header that is too long to parse; `bytes` begin with its length.
 fn check_header(bytes: &[u8]) -> Result<(), FormatError> {
     let len = bytes.first_chunk().map_or(0, |len| u64::from_le_bytes(*len));
     if len > MAX_HEADER {
-        let what = format!("its header has {len} bytes; at most {MAX_HEADER} are allowed");
+        let what = format!("its header has {len} bytes, and the limit is {MAX_HEADER}");
         return Err(FormatError::Safetensors(what));
     }
     Ok(())
 }
 
-/// Reads the next tensor's numbers; `None` when they are whole numbers. `chunk` is for a part of
-/// its bytes.
-fn floats(
+/// Reads the next tensor's numbers; `None` when they are integers. `chunk` is a buffer for its bytes.
+fn read_floats(
     file: &mut impl Read,
     name: &str,
     info: &TensorInfo,
     chunk: &mut [u8],
 ) -> Result<Option<Vec<f32>>, FormatError> {
-    let whole = match info.dtype {
-        Dtype::F32 | Dtype::F64 | Dtype::F16 | Dtype::BF16 => false,
-        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => true,
+    let is_float = match info.dtype {
+        Dtype::F32 | Dtype::F64 | Dtype::F16 | Dtype::BF16 => true,
+        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => false,
         other => {
-            let name = shown(name);
-            let what = format!("`{name}` holds {other:?} numbers, which are not known here");
+            let what =
+                format!("`{}` holds {other:?} numbers, which are not supported", shown(name));
             return Err(FormatError::Safetensors(what));
         }
     };
     let mut left = info.data_offsets.1 - info.data_offsets.0;
     let mut data = Vec::new();
-    if !whole {
-        data.reserve_exact(8 * left / info.dtype.bitsize());
+    if is_float {
+        data.reserve_exact(left / (info.dtype.bitsize() / 8));
     }
     while left > 0 {
         let part = left.min(CHUNK);
@@ -134,36 +160,51 @@ fn floats(
         file.read_exact(bytes).map_err(|e| bad(&e))?;
         left -= part;
         match info.dtype {
-            Dtype::F32 => each(bytes, f32::from_le_bytes, &mut data),
-            Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32, &mut data),
-            Dtype::F16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f32(), &mut data),
-            Dtype::BF16 => each(bytes, |b| half::bf16::from_le_bytes(b).to_f32(), &mut data),
+            Dtype::F32 => extend(&mut data, bytes, f32::from_le_bytes),
+            Dtype::F64 => extend(&mut data, bytes, |b| f64::from_le_bytes(b) as f32),
+            Dtype::F16 => extend(&mut data, bytes, |b| half::f16::from_le_bytes(b).to_f32()),
+            Dtype::BF16 => extend(&mut data, bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
+            // Integers are read to get to the next tensor.
             _ => {}
         }
     }
-    Ok((!whole).then_some(data))
+    Ok(is_float.then_some(data))
 }
 
-fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32, data: &mut Vec<f32>) {
-    data.extend(bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)));
+fn extend<const N: usize>(data: &mut Vec<f32>, bytes: &[u8], decode: impl Fn([u8; N]) -> f32) {
+    data.extend(bytes.as_chunks::<N>().0.iter().map(|bytes| decode(*bytes)));
 }
 
-/// Writes tensors, and metadata where given, to a new name beside `path`, then renames it: the file
-/// is there whole or not at all.
+/// Writes a model file: tensors, and metadata where given. The file is replaced
+/// [atomically](replace_file).
 ///
 /// # Errors
 /// [`FormatError::Io`], [`FormatError::Metadata`], and [`FormatError::Safetensors`] when the header
-/// would be too long to be read; what was at `path` is then still there.
+/// would be too long to be read; what was at `path` is then unchanged.
 pub fn write(
     path: &Path,
     tensors: &Tensors,
     metadata: Option<&Metadata>,
-    precision: Precision,
+    precision: StoredPrecision,
 ) -> Result<(), FormatError> {
-    let mut header = None;
-    if let Some(metadata) = metadata {
-        header = Some(HashMap::from([(KEY.to_owned(), metadata.to_json()?)]));
-    }
+    let json = metadata.map(Metadata::to_json).transpose()?;
+    let header = json.as_deref().map(|text| HeaderText { key: KEY, text });
+    write_with_text(path, tensors, header, precision)
+}
+
+/// Writes tensors as [`write`] does, with a text of the caller's in the header instead of
+/// [`Metadata`].
+///
+/// # Errors
+/// [`FormatError::Io`] and [`FormatError::Safetensors`], as [`write`].
+pub fn write_with_text(
+    path: &Path,
+    tensors: &Tensors,
+    text: Option<HeaderText<'_>>,
+    precision: StoredPrecision,
+) -> Result<(), FormatError> {
+    let header =
+        text.map(|HeaderText { key, text }| [(key.into(), text.into())].into_iter().collect());
     let encoded: Vec<(&str, Dtype, &[usize], Vec<u8>)> = tensors
         .iter()
         .map(|(name, tensor)| {
@@ -177,36 +218,15 @@ pub fn write(
     }
     let bytes = safetensors::serialize(views, header).map_err(|e| bad(&e))?;
     check_header(&bytes)?;
-    replace(path, &bytes)
+    replace_file(path, |file| file.write_all(&bytes)).map_err(FormatError::io(path))
 }
 
-fn encode(tensor: &Tensor, precision: Precision) -> (Dtype, Vec<u8>) {
+fn encode(tensor: &Tensor, precision: StoredPrecision) -> (Dtype, Vec<u8>) {
     let halves = || tensor.data.iter().map(|x| half::f16::from_f32(*x));
-    if precision == Precision::F16 && tensor.shape.len() > 1 && halves().all(half::f16::is_finite) {
+    let small = || halves().all(half::f16::is_finite);
+    if precision == StoredPrecision::F16 && tensor.shape.len() > 1 && small() {
         (Dtype::F16, halves().flat_map(half::f16::to_le_bytes).collect())
     } else {
         (Dtype::F32, tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect())
     }
-}
-
-/// Puts `bytes` in the place of `path`.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), FormatError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let io = || FormatError::io(path);
-    let mut file = tempfile::Builder::new().prefix(".seesaw-").tempfile_in(folder).map_err(io())?;
-    file.write_all(bytes).map_err(io())?;
-    file.as_file().sync_all().map_err(io())?;
-    // A temporary file is its owner's alone; weights are as readable as any other new file.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(path).map_or(0o644, |old| old.permissions().mode());
-        let permissions = std::fs::Permissions::from_mode(mode);
-        file.as_file().set_permissions(permissions).map_err(io())?;
-    }
-    file.persist(path).map_err(|e| io()(e.error))?;
-    Ok(())
 }

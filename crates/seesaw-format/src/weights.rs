@@ -1,8 +1,8 @@
-//! A net's weights as engine and training use them, whatever file they came from.
+//! A net's weights as the engine and training use them, whatever file they came from.
 
 use std::borrow::Cow;
 
-use seesaw_arch::{ArchError, Block, Groups, Net, Share};
+use seesaw_arch::{ArchError, Block, Groups, Net, Share, splitmix64};
 
 /// All weights of a net, in the order of its layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +38,7 @@ pub struct ConvBn {
     pub bn: BatchNorm,
 }
 
-/// A batch norm, with a value a channel in each field.
+/// A batch norm, with one value per channel in each field.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchNorm {
     /// Scale.
@@ -56,7 +56,7 @@ pub struct BatchNorm {
 pub struct Linear {
     /// `[out, in]`, row-major.
     pub weight: Vec<f32>,
-    /// A value an output.
+    /// One value per output.
     pub bias: Vec<f32>,
 }
 
@@ -145,17 +145,13 @@ impl From<NetWeights> for Cow<'_, NetWeights> {
     }
 }
 
-/// Normally distributed numbers: splitmix64 and the Box-Muller transform.
+/// Normally distributed numbers: SplitMix64 and the Box-Muller transform.
 struct Normal(u64);
 
 impl Normal {
     /// Uniform in (0, 1].
     fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 11) + 1) as f64 / (1u64 << 53) as f64
+        ((splitmix64::next(&mut self.0) >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
     fn values(&mut self, len: usize, deviation: f64) -> Vec<f32> {

@@ -1,13 +1,13 @@
 //! Native files: round trips, recognition, and files that are damaged or not what they seem.
-#![allow(clippy::print_stderr, reason = "tests say why they skip")]
 
 use std::path::{Path, PathBuf};
 
-use seesaw_arch::{Net, zoo};
+use seesaw_arch::{Net, Preprocess, zoo};
 use seesaw_format::{
-    FormatError, Metadata, NetWeights, Precision, Preprocess, load, load_model, recognize,
-    safetensors,
+    FormatError, Metadata, NetWeights, StoredPrecision, load, load_model, recognize,
+    safetensors::{self, HeaderText},
 };
+use seesaw_testing::shared;
 
 const TINY: &str = r#"
 name = "tiny"
@@ -38,7 +38,7 @@ fn tiny() -> (Net, NetWeights) {
     (net, weights)
 }
 
-fn write(folder: &Path, metadata: Option<&Metadata>, precision: Precision) -> PathBuf {
+fn write(folder: &Path, metadata: Option<&Metadata>, precision: StoredPrecision) -> PathBuf {
     let (net, weights) = tiny();
     let path = folder.join("tiny.safetensors");
     safetensors::write(&path, &weights.to_tensors(&net).unwrap(), metadata, precision).unwrap();
@@ -46,32 +46,75 @@ fn write(folder: &Path, metadata: Option<&Metadata>, precision: Precision) -> Pa
 }
 
 fn metadata() -> Metadata {
-    Metadata {
-        labels: ["cat", "dog", "owl"].map(String::from).to_vec(),
-        preprocess: Some(Preprocess { resize: 18, crop: 16, mean: [0.5; 3], std: [0.25; 3] }),
-        origin: Some("made by a test".to_owned()),
-        ..Metadata::new(tiny().0)
-    }
+    Metadata::new(tiny().0)
+        .labels(["cat", "dog", "owl"].map(String::from).to_vec())
+        .preprocess(Preprocess { resize: 18, crop: 16, mean: [0.5; 3], std: [0.25; 3] })
+        .origin("made by a test")
 }
 
 #[test]
 fn a_model_of_a_users_own_round_trips() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(folder.path(), Some(&metadata()), Precision::F32);
+    let path = write(folder.path(), Some(&metadata()), StoredPrecision::F32);
     let model = load_model(&path, None).unwrap();
     let (net, weights) = tiny();
     assert_eq!((&model.net, &model.weights), (&net, &weights));
     assert_eq!(model.labels, metadata().labels);
     assert_eq!(model.preprocess, metadata().preprocess);
-    assert_eq!((model.origin, model.note), (metadata().origin, None));
+    assert_eq!((model.origin, model.assumption), (metadata().origin, None));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn one_read_gives_the_files_own_metadata_and_the_model_of_another_net() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), Some(&metadata()), StoredPrecision::F32);
+    let contents = load(&path).unwrap();
+    assert_eq!(contents.metadata, Some(metadata()));
+    let renamed = Net { name: "mine".to_owned(), ..tiny().0 };
+    let model = contents.into_model(Some(renamed.clone()), &path).unwrap();
+    assert_eq!((model.net, model.labels), (renamed, metadata().labels));
+}
+
+#[test]
+fn a_text_of_the_callers_takes_the_place_of_metadata() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let (net, weights) = tiny();
+    let tensors = weights.to_tensors(&net).unwrap();
+    let text = HeaderText { key: "progress", text: "half \"way\"" };
+    safetensors::write_with_text(&path, &tensors, Some(text), StoredPrecision::F32).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let (read, text) = safetensors::read_with_text(&bytes, "progress").unwrap();
+    assert_eq!((&read, text.as_deref()), (&tensors, Some("half \"way\"")));
+    assert_eq!(safetensors::read_with_text(&bytes, "seesaw").unwrap().1, None);
+    assert_eq!(safetensors::read(&bytes).unwrap(), (tensors, None));
+}
+
+#[cfg(not(feature = "pytorch"))]
+#[test]
+fn without_the_feature_pytorch_files_are_refused_by_name() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plain-zip.pth");
+    assert!(matches!(load(&golden), Err(FormatError::NoPyTorch)));
+}
+
+#[test]
+fn weights_that_are_not_the_nets_are_refused() {
+    let (net, weights) = tiny();
+    let (mut more, mut fewer) = (weights.clone(), weights);
+    more.head.bn.mean.push(0.0);
+    fewer.blocks[2].project.weight.pop();
+    for (wrong, part) in [(more, "more values"), (fewer, "`features.3.project.1.weight` lacks")] {
+        let error = wrong.to_tensors(&net).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]
 fn half_precision_rounds_matrices_and_keeps_norms() {
     let folder = tempfile::tempdir().unwrap();
-    let full = std::fs::metadata(write(folder.path(), Some(&metadata()), Precision::F32));
-    let path = write(folder.path(), Some(&metadata()), Precision::F16);
+    let full = std::fs::metadata(write(folder.path(), Some(&metadata()), StoredPrecision::F32));
+    let path = write(folder.path(), Some(&metadata()), StoredPrecision::F16);
     let full = full.unwrap().len();
     assert!(std::fs::metadata(&path).unwrap().len() < full);
     let (_, weights) = tiny();
@@ -90,7 +133,7 @@ fn half_precision_makes_no_weight_infinite() {
     weights.head.weight[0] = 1e5;
     let path = folder.path().join("large.safetensors");
     let tensors = weights.to_tensors(&net).unwrap();
-    safetensors::write(&path, &tensors, None, Precision::F16).unwrap();
+    safetensors::write(&path, &tensors, None, StoredPrecision::F16).unwrap();
     let read = load_model(&path, Some(net)).unwrap().weights;
     assert_eq!(read.head, weights.head);
     assert_ne!(read.stem, weights.stem);
@@ -120,14 +163,14 @@ fn what_names_and_shapes_do_not_tell_the_user_must() {
     let tensors = weights.to_tensors(&net).unwrap();
     let path = |name: &str| folder.path().join(name);
     for name in ["a.safetensors", "share.safetensors"] {
-        safetensors::write(&path(name), &tensors, None, Precision::F32).unwrap();
+        safetensors::write(&path(name), &tensors, None, StoredPrecision::F32).unwrap();
     }
     let error = load_model(&path("a.safetensors"), None).unwrap_err();
     assert!(matches!(error, FormatError::Ambiguous { .. }));
     let text = error.to_string();
     assert!(text.contains("seesaw-shuffle-0.5d-cifar and seesaw-share-v1-0.5d-cifar"), "{text}");
-    let told = load_model(&path("share.safetensors"), None).unwrap();
-    assert_eq!((&told.net, told.note.is_some()), (&net, true));
+    let assumed = load_model(&path("share.safetensors"), None).unwrap();
+    assert_eq!((&assumed.net, assumed.assumption.is_some()), (&net, true));
     let given = load_model(&path("a.safetensors"), Some(net.clone())).unwrap();
     assert_eq!((given.net, given.weights), (net, weights));
 }
@@ -135,7 +178,7 @@ fn what_names_and_shapes_do_not_tell_the_user_must() {
 #[test]
 fn weights_of_another_net_say_what_does_not_fit() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(folder.path(), None, Precision::F32);
+    let path = write(folder.path(), None, StoredPrecision::F32);
     let other = zoo::net("mobilenetv2-1.0-cifar").unwrap();
     let error = load_model(&path, Some(other)).unwrap_err().to_string();
     for part in [
@@ -148,7 +191,7 @@ fn weights_of_another_net_say_what_does_not_fit() {
         assert!(error.contains(part), "{part}: {error}");
     }
     let error = load_model(&path, None).unwrap_err();
-    assert!(matches!(error, FormatError::Unrecognized(_)), "{error}");
+    assert!(matches!(error, FormatError::Unrecognized { .. }), "{error}");
 }
 
 #[test]
@@ -162,7 +205,7 @@ fn a_file_that_contradicts_itself_can_be_read_as_the_net_that_is_given() {
     for name in ["classifier.0.weight", "classifier.0.bias"] {
         tensors.insert(name, linear.get(name).unwrap().clone());
     }
-    safetensors::write(&path, &tensors, Some(&metadata()), Precision::F32).unwrap();
+    safetensors::write(&path, &tensors, Some(&metadata()), StoredPrecision::F32).unwrap();
     assert!(matches!(load_model(&path, None), Err(FormatError::Mismatch { .. })));
     let model = load_model(&path, Some(net.clone())).unwrap();
     assert_eq!(
@@ -174,7 +217,7 @@ fn a_file_that_contradicts_itself_can_be_read_as_the_net_that_is_given() {
     for name in ["classifier.0.weight", "classifier.0.bias"] {
         tensors.remove(name);
     }
-    safetensors::write(&path, &tensors, None, Precision::F32).unwrap();
+    safetensors::write(&path, &tensors, None, StoredPrecision::F32).unwrap();
     let error = load_model(&path, Some(net)).unwrap_err().to_string();
     assert!(error.contains("2 missing (classifier.0.weight, classifier.0.bias)"), "{error}");
 }
@@ -195,7 +238,7 @@ fn values_that_cannot_be_weights_are_named() {
 #[test]
 fn damaged_files_are_refused_and_never_panic() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(folder.path(), Some(&metadata()), Precision::F32);
+    let path = write(folder.path(), Some(&metadata()), StoredPrecision::F32);
     let bytes = std::fs::read(&path).unwrap();
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     for end in (0..header).step_by(7).chain([header, bytes.len() - 1]) {
@@ -225,7 +268,7 @@ fn what_is_no_weight_file_is_said_at_once() {
     assert!(matches!(load(&path), Err(FormatError::TooLarge { .. })));
     let mut newer = metadata();
     newer.version = 2;
-    let path = write(folder.path(), Some(&newer), Precision::F32);
+    let path = write(folder.path(), Some(&newer), StoredPrecision::F32);
     let error = load(&path).unwrap_err().to_string();
     assert!(error.contains("version 2 is newer"), "{error}");
 }
@@ -238,9 +281,10 @@ fn texts_that_a_terminal_would_obey_are_refused() {
     let path = folder.path().join("tiny.safetensors");
     let mut named = metadata();
     named.labels[1] = "dog\x1b[2J".to_owned();
-    let error = safetensors::write(&path, &tensors, Some(&named), Precision::F32).unwrap_err();
+    let error =
+        safetensors::write(&path, &tensors, Some(&named), StoredPrecision::F32).unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("`dog\u{fffd}[2J` has control characters"), "{text:?}");
+    assert!(text.contains("`dog\u{fffd}[2J` contains control characters"), "{text:?}");
     let key = serde_json::json!({ "seesaw": r#"{"version":1,"net":{"\u001b[2J":0}}"# });
     let header = serde_json::json!({ "__metadata__": key }).to_string();
     let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
@@ -251,26 +295,21 @@ fn texts_that_a_terminal_would_obey_are_refused() {
 #[test]
 fn a_file_that_cannot_be_replaced_stays_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(folder.path(), Some(&metadata()), Precision::F32);
+    let path = write(folder.path(), Some(&metadata()), StoredPrecision::F32);
     let before = std::fs::read(&path).unwrap();
     let mut wrong = metadata();
     wrong.labels.pop();
     let (net, weights) = tiny();
     let tensors = weights.to_tensors(&net).unwrap();
-    assert!(safetensors::write(&path, &tensors, Some(&wrong), Precision::F32).is_err());
+    assert!(safetensors::write(&path, &tensors, Some(&wrong), StoredPrecision::F32).is_err());
     assert_eq!(std::fs::read(&path).unwrap(), before);
     let nowhere = folder.path().join("no/such/folder/x.safetensors");
-    assert!(safetensors::write(&nowhere, &tensors, None, Precision::F32).is_err());
+    assert!(safetensors::write(&nowhere, &tensors, None, StoredPrecision::F32).is_err());
 }
 
 #[test]
 fn torchvisions_names_are_mobilenetv2_for_224_pixels() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/weights/mobilenetv2-imagenet.safetensors");
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
-        return;
-    }
+    let Some(path) = shared("weights/mobilenetv2-imagenet.safetensors") else { return };
     let model = load_model(&path, None).unwrap();
     assert_eq!(model.net, zoo::net("mobilenetv2-1.0-imagenet").unwrap());
 }

@@ -6,7 +6,8 @@
 //! | [`resize`] | the resize and the center crop of torchvision's evaluation |
 //!
 //! ```
-//! use seesaw_image::{Limits, Preprocess, decode};
+//! use seesaw_arch::Preprocess;
+//! use seesaw_image::{Limits, decode};
 //!
 //! // The smallest image: one red pixel as a BMP. A program calls `decode::open` with a path.
 //! let bytes = [
@@ -20,7 +21,7 @@
 //!
 //! let preprocess = Preprocess::imagenet(224);
 //! let mut input = vec![0.0; preprocess.output_len()];
-//! preprocess.apply(&photo, &mut input)?;
+//! seesaw_image::preprocess(&preprocess, &photo, &mut input)?;
 //! assert_eq!(input.len(), 3 * 224 * 224);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -33,4 +34,4 @@ pub mod resize;
 
 pub use decode::{Format, ImageError, Limits};
 pub use image::RgbImage;
-pub use preprocess::{Normalizer, Preprocess, PreprocessError};
+pub use preprocess::{Normalizer, PreprocessError, preprocess};

@@ -173,12 +173,13 @@ impl Classifier {
     ) -> Result<(), E> {
         let threads = self.machine().threads();
         let loader = PhotoLoader::new(&self.preprocess, threads);
-        let load = |path| (path, loader.load(path));
+        let load = |path: &PathBuf| loader.load(path);
+        let mut paths = photos.iter();
         pipeline::windows(photos, self.plan.batch(), threads, load, |window| {
-            let inputs = window.iter().filter_map(|(_, input)| input.as_deref().ok());
+            let inputs = window.iter().filter_map(|input| input.as_deref().ok());
             let logits = self.logits(&inputs.collect::<Vec<_>>().concat());
             let mut logits = logits.chunks_exact(self.plan.classes());
-            window.into_iter().try_for_each(|(path, input): (&PathBuf, Result<_, _>)| {
+            window.into_iter().zip(&mut paths).try_for_each(|(input, path)| {
                 let guesses = input.and_then(|_| {
                     self.rank(logits.next().expect("a row of logits for each photo that loaded"))
                 });
@@ -239,9 +240,10 @@ impl Classifier {
         if logits.iter().any(|logit| !logit.is_finite()) {
             return Err(PhotoError::NotFinite);
         }
-        let guess = |(class, probability)| {
-            let label = self.labels[class].as_str();
-            Guess { class, label, probability }
+        let guess = |(class, probability): (usize, f64)| Guess {
+            class,
+            label: &self.labels[class],
+            probability,
         };
         Ok(ranking::rank(logits).into_iter().map(guess).collect())
     }

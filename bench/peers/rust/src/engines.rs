@@ -40,15 +40,11 @@ fn seesaw(setup: &Setup<'_>) -> Result<(Engine, String)> {
     let name = setup.model.file_stem().and_then(|stem| stem.to_str());
     let net = seesaw_arch::zoo::net(name.context("the model has no name")?)?;
     let model = seesaw_format::load_model(setup.model, Some(net))?;
-    let options = seesaw_engine::Options {
-        input_size: setup.size,
-        batch: setup.batch,
-        threads: setup.threads,
-        isa: None,
-    };
-    let plan = seesaw_engine::compile(&model.net, &model.weights, &options)?;
-    let peak = seesaw_kernels::peak::gflops(plan.isa(), plan.team());
-    let label = format!("{} peak {peak:.1}", plan.isa().isa());
+    let machine = seesaw_engine::Machine::from_env(setup.threads)?;
+    let options = seesaw_engine::Options::new(&model.net).input_size(setup.size).batch(setup.batch);
+    let plan = seesaw_engine::compile(&model.net, &model.weights, &options, &machine)?;
+    let peak = seesaw_kernels::peak::gflops(machine.token(), machine.team());
+    let label = format!("{} peak {peak:.1}", machine.isa());
     let run: Engine = Box::new(move |images| Ok(plan.logits(images)?));
     Ok((run, label))
 }

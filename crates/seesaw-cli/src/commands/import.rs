@@ -1,28 +1,26 @@
-//! `seesaw import`: weights of any readable kind to one file that says which net it is.
+//! `seesaw import`: weights of any supported kind to one file that names its net.
 
 use std::{io::Write, path::Path};
 
-use seesaw_format::{Metadata, Model, Precision, safetensors};
+use seesaw_format::{Metadata, Model, StoredPrecision, safetensors};
 
 use crate::{args::ImportArgs, failure::Failure, model, output, resolve};
 
 pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     resolve::check_output(&args.output, &args.input)?;
     let model = resolve::weights(&args.input, &args.net)?;
-    let metadata = Metadata {
-        labels: model::labels(&model, args.labels.as_deref())?.names,
-        preprocess: Some(model::preprocess(&model, &args.sizes)?),
-        origin: Some(origin(&model, &args.input)),
-        ..Metadata::new(model.net.clone())
-    };
-    let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
+    let metadata = Metadata::new(model.net.clone())
+        .labels(model::labels(&model, args.labels.as_deref())?.names)
+        .preprocess(model::preprocess(&model, &args.sizes)?)
+        .origin(origin(&model, &args.input));
+    let precision = if args.f16 { StoredPrecision::F16 } else { StoredPrecision::F32 };
     let failed = |error| Failure::format(&args.output, &error);
     let tensors = model.weights.to_tensors(&model.net).map_err(failed)?;
     safetensors::write(&args.output, &tensors, Some(&metadata), precision).map_err(failed)?;
     report(args, &metadata)
 }
 
-/// Where the weights came from: what the file itself says, else its name.
+/// Where the weights came from: as the file itself says, else its name.
 fn origin(model: &Model, input: &Path) -> String {
     let name = || input.file_name().unwrap_or_default().to_string_lossy().into_owned();
     model.origin.clone().unwrap_or_else(|| format!("imported from {}", name()))
@@ -30,7 +28,7 @@ fn origin(model: &Model, input: &Path) -> String {
 
 fn report(args: &ImportArgs, metadata: &Metadata) -> Result<(), Failure> {
     let net = &metadata.net;
-    let cost = net.cost(net.input_size).map_err(Failure::new)?;
+    let cost = net.cost(net.input_size)?;
     let names = match metadata.labels.len() {
         0 => "no class names".to_owned(),
         count => format!("{count} class names"),

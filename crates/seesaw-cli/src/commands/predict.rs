@@ -6,8 +6,8 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use seesaw::{Builder, Guess, Machine, Model};
-use seesaw_data::find_photos;
+use seesaw::{Builder, Guess, Model};
+use seesaw_data::{FoundPhotos, find_photos};
 use serde::Serialize;
 
 use crate::{
@@ -21,22 +21,20 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     let model = load(args.weights.as_deref(), &args.net)?;
     let labels = model::labels(&model, args.labels.as_deref())?.names;
     let preprocess = model::preprocess(&model, &args.sizes)?;
-    let (photos, mut problems) = find_photos(&args.paths);
+    let FoundPhotos { photos, errors: mut problems } = find_photos(&args.paths);
     if photos.is_empty() && !problems.is_empty() {
-        return Err(Failure::new(problems.swap_remove(0)));
+        return Err(problems.swap_remove(0).into());
     }
     for problem in &problems {
         failure::error(problem);
     }
     let batch = args.batch.min(photos.len().max(1));
     resolve::check_batch(batch, preprocess.crop as usize)?;
-    let machine = Machine::from_env(args.threads.count()).map_err(Failure::new)?;
-    let classifier = Builder::new(&machine)
+    let classifier = Builder::new(&args.threads.machine()?)
         .batch(batch)
         .labels(labels)
         .preprocess(preprocess)
-        .build(model)
-        .map_err(Failure::new)?;
+        .build(model)?;
     let mut printer = Printer::new(args, photos.len());
     classifier.classify_files(&photos, |path, guesses| match guesses {
         Ok(guesses) => printer.classified(path, &guesses),
@@ -48,10 +46,10 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
 fn load(weights: Option<&Path>, net: &NetArgs) -> Result<Model, Failure> {
     let Some(weights) = weights else {
         if net.net.is_some() || net.classes.is_some() {
-            let what = "`--net` and `--classes` describe weights, and there are none";
-            return Err(Failure::new(what).hint("pass `--weights FILE` with them"));
+            let what = "`--net` and `--classes` describe weights, but no weights are given";
+            return Err(Failure::new(what).hint("add `--weights FILE`"));
         }
-        return Model::from_bytes(seesaw::BUNDLED_WEIGHTS).map_err(Failure::new);
+        return Ok(Model::from_bytes(seesaw::BUNDLED_WEIGHTS)?);
     };
     resolve::weights(weights, net)
 }
@@ -95,9 +93,11 @@ impl Printer {
 
     /// Writes the most likely classes of a photo.
     fn classified(&mut self, path: &Path, guesses: &[Guess<'_>]) -> Result<(), Failure> {
-        let ranked =
-            |guess: &Guess<'_>| Ranked { class: guess.label, probability: guess.probability };
-        let ranked: Vec<Ranked<'_>> = guesses.iter().take(self.top).map(ranked).collect();
+        let ranked: Vec<Ranked<'_>> = guesses
+            .iter()
+            .take(self.top)
+            .map(|guess| Ranked { class: guess.label, probability: guess.probability })
+            .collect();
         let (out, json) = (&mut self.out, self.json);
         self.bar.suspend(|| match json {
             true => {
@@ -126,7 +126,7 @@ impl Printer {
         Ok(())
     }
 
-    /// Says how many of `photos` failed, and of the arguments that named none.
+    /// Says how many of the `photos` failed; `missing` arguments named none.
     fn finish(self, photos: usize, missing: usize) -> Result<Outcome, Failure> {
         self.bar.finish_and_clear();
         match (self.failed, missing) {
@@ -151,10 +151,10 @@ fn line(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
 fn text(out: &mut impl Write, path: &Path, ranked: &[Ranked<'_>]) -> io::Result<()> {
     let path = path.display();
     if let [Ranked { class, probability }] = ranked {
-        return writeln!(out, "{path}: {class} ({:.1}%)", 100.0 * probability);
+        return writeln!(out, "{path}: {class} ({:.1} %)", 100.0 * probability);
     }
     writeln!(out, "{path}")?;
     ranked.iter().try_for_each(|Ranked { class, probability }| {
-        writeln!(out, "  {:5.1}%  {class}", 100.0 * probability)
+        writeln!(out, "  {:5.1} %  {class}", 100.0 * probability)
     })
 }

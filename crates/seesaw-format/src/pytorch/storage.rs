@@ -1,4 +1,4 @@
-//! From the bytes of storages to tensors.
+//! Tensors from the bytes of storages.
 
 use std::collections::HashMap;
 
@@ -8,20 +8,20 @@ use crate::{FormatError, Tensor};
 /// The bytes of each storage.
 pub(super) type Storages<'a> = HashMap<String, std::borrow::Cow<'a, [u8]>>;
 
-/// Copies a view's numbers out of its storage; `None` when they are whole numbers.
+/// Copies a view's numbers out of its storage; `None` when they are integers.
 ///
-/// `budget` is how many numbers all tensors together may still have: views may overlap or repeat
-/// their storage, and a small file must not fill the memory.
+/// `budget` is how many more numbers all tensors together may have: views may overlap or repeat their
+/// storage, and a small file must not fill the memory.
 ///
 /// # Errors
-/// [`FormatError::Pickle`] when the view leaves its storage or the budget is used up.
+/// [`FormatError::Pickle`] when the view reaches beyond its storage or exceeds the budget.
 pub(super) fn tensor(
     view: &TensorRef,
     storages: &Storages<'_>,
     budget: &mut usize,
 ) -> Result<Option<Tensor>, FormatError> {
     let element = view.storage.element;
-    if let Element::Whole(_) = element {
+    if let Element::Integer(_) = element {
         return Ok(None);
     }
     let bytes = storages.get(&view.storage.key).ok_or_else(|| bad("a storage is missing"))?;
@@ -44,7 +44,7 @@ pub(super) fn tensor(
     Ok(Some(Tensor { shape: view.shape.clone(), data }))
 }
 
-/// Appends the numbers of the dimensions from `axis` on, the first of them at element `at`.
+/// Appends the numbers of the dimensions from `axis` on, the first one being element `at`.
 fn copy(view: &TensorRef, bytes: &[u8], at: usize, axis: usize, data: &mut Vec<f32>) {
     if axis == view.shape.len() {
         data.push(number(view.storage.element, bytes, at));
@@ -55,16 +55,16 @@ fn copy(view: &TensorRef, bytes: &[u8], at: usize, axis: usize, data: &mut Vec<f
     }
 }
 
-/// Element number `at`, which the caller has found to be there.
+/// Element number `at`, which the caller has checked to lie in the storage.
 fn number(element: Element, bytes: &[u8], at: usize) -> f32 {
     fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-        bytes.as_chunks::<N>().0.get(at).copied().unwrap_or([0; N])
+        bytes.as_chunks::<N>().0[at]
     }
     match element {
         Element::F64 => f64::from_le_bytes(part(bytes, at)) as f32,
         Element::F32 => f32::from_le_bytes(part(bytes, at)),
         Element::F16 => half::f16::from_le_bytes(part(bytes, at)).to_f32(),
         Element::Bf16 => half::bf16::from_le_bytes(part(bytes, at)).to_f32(),
-        Element::Whole(_) => 0.0,
+        Element::Integer(_) => unreachable!("tensors of integers are left out"),
     }
 }

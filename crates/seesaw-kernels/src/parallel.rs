@@ -279,7 +279,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Part `index` of `0..total` in `parts` parts of nearly equal size.
 pub(crate) fn share(total: usize, parts: usize, index: usize) -> Range<usize> {
-    total * index / parts..total * (index + 1) / parts
+    // A product may exceed the address space of 32-bit targets.
+    let edge = |index: usize| (total as u64 * index as u64 / parts as u64) as usize;
+    edge(index)..edge(index + 1)
 }
 
 /// A pointer that threads may share; each use has to justify what it does with it.

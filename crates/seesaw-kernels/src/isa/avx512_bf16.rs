@@ -11,10 +11,11 @@ use std::{
 };
 
 use super::{
-    Bf16Table, Extension, PanelKernels,
+    Bf16Table, PanelKernels,
     avx2::Avx2,
     avx512::{Avx512, Avx512Features},
     features,
+    table::Extension,
 };
 use crate::{
     element::Slot,

@@ -18,7 +18,7 @@ mod token;
 use std::{fmt, str::FromStr};
 
 pub use table::PanelKernels;
-pub(crate) use table::{Bf16Table, Extension, KernelTable, PlanarKernels};
+pub(crate) use table::{Bf16Table, KernelTable, PlanarKernels};
 pub use token::{Bf16Token, IsaToken};
 
 use crate::KernelError;
@@ -97,6 +97,7 @@ impl FromStr for Isa {
 
 /// Defines the features of an instruction set: the only place that names them. `$base` are features
 /// that must be present too.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! features {
     ($(#[$doc:meta])* $name:ident $(: $base:ident)? = $detected:ident($($feature:tt),+)) => {
         $(#[$doc])*

@@ -65,7 +65,7 @@ def images_per_s(load, count):
 
 def ours(binary, *arguments):
     done = subprocess.run([binary, *map(str, arguments)], check=True, capture_output=True)
-    return json.loads(done.stdout)["images_per_s"]
+    return json.loads(done.stdout)["images_per_second"]
 
 
 def find_binary():

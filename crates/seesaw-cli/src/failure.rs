@@ -5,17 +5,19 @@ use std::{fmt, io, path::Path};
 use clap::builder::styling::{AnsiColor, Style};
 use seesaw_format::FormatError;
 
+use crate::hint::Hint;
+
 /// What ends a command before its work is done; the process exits with code 2.
 #[derive(Debug)]
 pub enum Failure {
-    /// Something is wrong that the user can mend.
+    /// Something is wrong that the user can fix.
     Error {
         /// What is wrong.
         message: String,
         /// What to do about it.
         hint: Option<String>,
     },
-    /// Whoever read standard output has closed it, as `head` does; that is no error.
+    /// The reader of standard output closed it, as `head` does, which is not an error.
     OutputClosed,
 }
 
@@ -25,21 +27,23 @@ impl Failure {
         Self::Error { message: message.to_string(), hint: None }
     }
 
-    /// An error about a file.
+    /// An error in a file.
     pub fn file(path: &Path, error: impl fmt::Display) -> Self {
         Self::new(format_args!("{}: {error}", path.display()))
     }
 
-    /// An error about a file of weights or tensors.
+    /// An error in a file, with the hint of a library's error.
+    pub fn in_file(path: &Path, error: &impl Hint) -> Self {
+        let message = format!("{}: {error}", path.display());
+        Self::Error { message, hint: error.hint() }
+    }
+
+    /// An error in a file of weights or tensors.
     pub fn format(path: &Path, error: &FormatError) -> Self {
         match error {
             // These name the file themselves.
             FormatError::Io { .. } | FormatError::TooLarge { .. } => Self::new(error),
-            FormatError::Unrecognized { .. } | FormatError::Ambiguous { .. } => Self::file(
-                path, error,
-            )
-            .hint("say which net it is: `--net NAME`, or `--net FILE.toml` for one of your own"),
-            _ => Self::file(path, error),
+            _ => Self::in_file(path, error),
         }
     }
 
@@ -58,6 +62,13 @@ impl Failure {
         if let Some(hint) = hint {
             report("hint", AnsiColor::Cyan.on_default().bold(), hint);
         }
+    }
+}
+
+/// Errors of the libraries, with the hints of this command.
+impl<E: Hint> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Error { message: error.to_string(), hint: error.hint() }
     }
 }
 
@@ -83,6 +94,6 @@ pub fn warn(message: impl fmt::Display) {
 
 fn report(kind: &str, style: Style, message: impl fmt::Display) {
     use io::Write;
-    // With standard error closed there is nobody left to tell.
+    // If standard error is closed, there is nobody left to inform.
     let _ = writeln!(anstream::stderr(), "{style}{kind}{style:#}: {message}");
 }

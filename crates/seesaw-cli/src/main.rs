@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod failure;
+mod hint;
 mod model;
 mod output;
 mod resolve;

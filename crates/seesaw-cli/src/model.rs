@@ -33,7 +33,7 @@ pub fn preprocess(model: &Model, sizes: &SizeArgs) -> Result<Preprocess, Failure
         preprocess = preprocess.with_crop(crop);
     }
     preprocess.resize = sizes.resize.unwrap_or(preprocess.resize);
-    preprocess.validate().map_err(Failure::new)?;
+    preprocess.validate()?;
     Ok(preprocess)
 }
 

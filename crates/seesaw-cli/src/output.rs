@@ -1,4 +1,4 @@
-//! What the commands write to standard output: tables, JSON, numbers.
+//! Output of the commands: tables, JSON, numbers, progress.
 
 use std::{
     borrow::Cow,
@@ -25,7 +25,7 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// A bar of work to do on standard error; draws nothing unless that is a terminal.
+/// A progress bar on standard error; draws nothing unless that is a terminal.
 pub fn bar(len: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let template = "{prefix} {wide_bar} {pos}/{len}, {eta} left  {msg}";
     let style = ProgressStyle::with_template(template);
@@ -33,7 +33,7 @@ pub fn bar(len: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// A bar of bytes to bring, however many they are.
+/// A progress bar of bytes, whose total need not be known.
 pub fn bytes_bar(total: Option<u64>) -> ProgressBar {
     let template = "{wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
     let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
@@ -41,12 +41,13 @@ pub fn bytes_bar(total: Option<u64>) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Writes a line to standard error; with that closed there is nobody left to tell.
+/// Writes a line to standard error.
 pub fn say(what: impl fmt::Display) {
+    // If standard error is closed, there is nobody left to inform.
     let _ = writeln!(anstream::stderr(), "{what}");
 }
 
-/// On which side of a column its texts line up.
+/// The side of a column on which its texts line up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     Left,

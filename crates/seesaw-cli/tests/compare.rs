@@ -12,7 +12,7 @@ fn seeds_of_one_net_are_one_row() {
     }
     let [a, b, pictures] = ["a", "b", "pictures"].map(|name| album.path(name));
 
-    let report = seesaw(args!["compare", a, b, "--times", "3", "--json"]).json();
+    let report = seesaw(args!["compare", a, b, "--runs", "3", "--json"]).json();
     let nets = report["nets"].as_array().unwrap();
     let runs = nets[0]["runs"].as_array().unwrap();
     assert_eq!((nets.len(), runs.len()), (1, 2));
@@ -24,7 +24,7 @@ fn seeds_of_one_net_are_one_row() {
     assert!(nets[0]["inference_ms"].as_f64().unwrap() > 0.0);
     assert!(nets[0]["train_s"].as_f64().unwrap() > 0.0);
 
-    let table = seesaw(args!["compare", a, b, "--times", "3", "--pictures", pictures]);
+    let table = seesaw(args!["compare", a, b, "--runs", "3", "--pictures", pictures]);
     assert!(table.ok().contains("tiny") && table.stdout().contains("best"), "{}", table.stdout());
     assert_eq!(table.stderr(), "");
     for name in ["top1-madds.svg", "top1-ms.svg"] {
@@ -39,7 +39,7 @@ fn what_cannot_be_compared_is_said() {
     album.train("a", &["--epochs", "1"]).ok();
     album.train("b", &["--epochs", "1", "--seed", "9", "--set", "optimizer.rate=0.01"]).ok();
     let [a, b] = ["a", "b"].map(|name| album.path(name));
-    let unlike = seesaw(args!["compare", a, b, "--times", "1"]);
+    let unlike = seesaw(args!["compare", a, b, "--runs", "1"]);
     unlike.ok();
     let said = unlike.stderr();
     assert!(said.contains("the runs differ in recipe.optimizer.rate: 0.01 | 0.05"), "{said}");
@@ -76,7 +76,7 @@ fn logs_are_drawn_together() {
     assert!(std::fs::read(pictures.join("train_loss.png")).unwrap().starts_with(b"\x89PNG"));
 
     album.train("short", &["--epochs", "1"]).ok();
-    for (run, wrong) in [("short", "needs two epochs"), ("nothing", "log.csv")] {
+    for (run, wrong) in [("short", "no run has two epochs"), ("nothing", "log.csv")] {
         let refused = seesaw(args!["plot", album.path(run)]);
         assert_eq!(refused.code(), Some(2));
         assert!(refused.stderr().contains(wrong), "{}", refused.stderr());

@@ -82,7 +82,7 @@ fn every_published_figure_but_one_is_met() {
 }
 
 #[test]
-fn descriptions_that_are_none() {
+fn invalid_descriptions() {
     let tiny = Tiny::new();
     let toml = tiny.path("bad.toml");
     let good = std::fs::read_to_string(&tiny.net).unwrap();

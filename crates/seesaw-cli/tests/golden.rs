@@ -1,4 +1,4 @@
-//! PyTorch's logits through `import` and `run`, on every instruction set, at 1 and 2 threads.
+//! PyTorch's logits through `import` and `infer`, on every instruction set, at 1 and 2 threads.
 
 use std::{
     ffi::OsString,
@@ -16,7 +16,7 @@ const LOGITS: f32 = 1e-4;
 /// Runs `weights` on the `input` of `io`, into `output`.
 fn run_net(weights: &Path, io: &Path, output: &Path, more: &[OsString], isa: Option<Isa>) -> Run {
     let mut command = command();
-    command.args(args!["run", "--weights", weights, "--input", io, "--output", output]);
+    command.args(args!["infer", "--weights", weights, "--input", io, "--output", output]);
     if let Some(isa) = isa {
         command.env("SEESAW_ISA", isa.to_string());
     }
@@ -131,22 +131,25 @@ fn inputs_that_do_not_fit() {
 fn outputs_do_not_replace_inputs() {
     let tiny = Tiny::new();
     let (weights, before) = (tiny.imported(), std::fs::read(&tiny.io).unwrap());
-    seesaw(args!["import", weights, weights]).fails(&["input and output are one file", "hint: "]);
-    run_net(&weights, &tiny.io, &tiny.io, &[], None).fails(&["input and output are one file"]);
-    run_net(&weights, &tiny.io, &weights, &[], None).fails(&["input and output are one file"]);
+    seesaw(args!["import", weights, weights])
+        .fails(&["input and output are the same file", "hint: "]);
+    run_net(&weights, &tiny.io, &tiny.io, &[], None).fails(&["input and output are the same file"]);
+    run_net(&weights, &tiny.io, &weights, &[], None).fails(&["input and output are the same file"]);
     run_net(&weights, &tiny.io, &tiny.path("y.bin"), &[], None).fails(&["ends in .safetensors"]);
     run_net(&weights, &tiny.io, &tiny.path("no/y.safetensors"), &[], None).fails(&["No such file"]);
     assert_eq!(std::fs::read(&tiny.io).unwrap(), before);
 }
 
 #[test]
-fn an_instruction_set_that_cannot_be_had() {
+fn an_instruction_set_that_is_absent() {
     let tiny = Tiny::new();
     let (weights, output) = (tiny.imported(), tiny.path("y.safetensors"));
     for isa in Isa::ALL.into_iter().filter(|isa| !isa.is_present()) {
-        run_net(&weights, &tiny.io, &output, &[], Some(isa)).fails(&["this processor has no"]);
+        run_net(&weights, &tiny.io, &output, &[], Some(isa))
+            .fails(&["this processor has no", "hint: unset SEESAW_ISA"]);
     }
     let mut command = command();
     command.args(["bench", "igcv3-0.5d-cifar"]).env("SEESAW_ISA", "sse9");
-    run(&mut command).fails(&["`sse9` is no instruction set"]);
+    run(&mut command)
+        .fails(&["SEESAW_ISA: unknown instruction set `sse9`", "hint: unset SEESAW_ISA"]);
 }

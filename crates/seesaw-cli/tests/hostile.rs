@@ -1,4 +1,4 @@
-//! Files that are damaged or mean harm: one clear error, exit code 2, and little memory.
+//! Damaged and malicious files: one clear error, exit code 2, and little memory.
 
 use std::{
     path::{Path, PathBuf},
@@ -35,7 +35,7 @@ fn png_claiming(side: u32) -> Vec<u8> {
 }
 
 #[test]
-fn weights_that_are_none() {
+fn files_that_are_not_weights() {
     let tiny = Tiny::new();
     let path = tiny.path("bad.safetensors");
     let zip = b"PK\x03\x04".repeat(40);
@@ -94,7 +94,7 @@ fn a_flipped_byte_in_native_weights() {
         bytes[at] ^= 0xff;
         std::fs::write(&flipped, &bytes).unwrap();
         let run = summary(&flipped);
-        // A weight may be any number: flipped ones that are finite cannot be told.
+        // A weight may be any number, so a flipped one that is finite goes unnoticed.
         if run.code() != Some(0) {
             run.fails(&["flipped.safetensors: "]);
             refused += 1;
@@ -146,8 +146,9 @@ fn weights_of_another_net() {
     let output = tiny.path("out.safetensors");
     let import = |net: &str| seesaw(args!["import", tiny.weights, output, "--net", net]);
     import("seesaw-shuffle-0.5d-cifar").fails(&["are not of seesaw-shuffle-0.5d-cifar", "missing"]);
-    import("nonsense").fails(&["no net is called `nonsense`"]);
-    seesaw(args!["import", tiny.weights, output]).fails(&["no known net has these", "--net"]);
+    import("nonsense").fails(&["unknown net `nonsense`", "`seesaw models`"]);
+    seesaw(args!["import", tiny.weights, output])
+        .fails(&["no known net has these", "hint: name the net with `--net"]);
     let toml = std::fs::read_to_string(&tiny.net).unwrap();
     let other = tiny.path("other.toml");
     std::fs::write(&other, toml.replace("channels = 24", "channels = 32")).unwrap();
@@ -157,9 +158,9 @@ fn weights_of_another_net() {
     assert!(!output.exists());
 }
 
-/// Photos that mean harm, each alone.
+/// Malicious photos, one at a time.
 #[test]
-fn photos_that_are_none() {
+fn files_that_are_not_photos() {
     let tiny = Tiny::new();
     let weights = tiny.imported();
     let photo = tiny.path("photo.jpg");
@@ -167,7 +168,7 @@ fn photos_that_are_none() {
         (png_claiming(100_000), "too large"),
         (png_claiming(30_000), "too large"),
         (png_claiming(100), "photo.jpg: "),
-        (b"Dear reader, this is no photo.".to_vec(), "not a picture"),
+        (b"Dear reader, this is no photo.".to_vec(), "not an image"),
         (b"".to_vec(), "the file is empty"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00".to_vec(), "photo.jpg: "),
         (b"GIF89a".to_vec(), "not supported"),

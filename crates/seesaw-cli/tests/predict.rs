@@ -84,7 +84,7 @@ fn names_from_a_file_or_indices() {
     assert_eq!(named[0]["top"][0]["class"], format!("named {class}"));
     std::fs::write(&labels, "one\ntwo\n").unwrap();
     predict(&args!["--labels", labels]).fails(&["2 class names, but the net has 7 classes"]);
-    predict(&args!["--classes", "9"]).fails(&["weights of 7 classes, not 9"]);
+    predict(&args!["--classes", "9"]).fails(&["weights for 7 classes, not 9"]);
 }
 
 #[test]
@@ -117,9 +117,8 @@ fn a_broken_photo_does_not_stop_the_rest() {
     let failed: Vec<bool> = seen.iter().map(|line| line.get("error").is_some()).collect();
     assert_eq!(failed, [false, true, true, true, false, false]);
     assert!(seen.iter().all(|line| line.get("error").is_some() != line.get("top").is_some()));
-    assert!(seen[1]["error"].as_str().unwrap().contains("not a picture"));
-    for part in
-        ["aa.jpg: not a picture", "ab.png: ", "ac.webp: ", "3 of 6 photos could not be read"]
+    assert!(seen[1]["error"].as_str().unwrap().contains("not an image"));
+    for part in ["aa.jpg: not an image", "ab.png: ", "ac.webp: ", "3 of 6 photos could not be read"]
     {
         assert!(json.stderr().contains(part), "no {part:?} in {}", json.stderr());
     }
@@ -150,7 +149,7 @@ fn nothing_readable_is_an_error() {
     let weights = tiny.imported();
     let text = photos.join("notes.txt");
     let refused = seesaw(args!["predict", "--weights", weights, text]);
-    refused.fails(&["notes.txt: not a picture", "none of 1 photos could be read"]);
+    refused.fails(&["notes.txt: not an image", "none of 1 photos could be read"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A training that is killed and resumed ends as one that is left alone.
+//! A training that is killed and resumed ends like one that is not interrupted.
 #![cfg(unix)]
 
 use std::{
@@ -29,7 +29,7 @@ fn result(run: &Path) -> (String, BTreeMap<String, Vec<u32>>) {
     (log, tensors.iter().map(|(name, t)| (name.to_owned(), bits(&t.data))).collect())
 }
 
-/// Lets a training go on until its checkpoint holds so many steps. `None` when it ended before.
+/// Lets a training run until its checkpoint holds so many steps; `None` if it ended before.
 fn run_until(mut command: Command, run: &Path, step: u64) -> Option<Child> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
@@ -49,7 +49,7 @@ fn resume(run: &Path, save_every: u64) -> Command {
     let mut command = command();
     // The number of threads makes no difference.
     let threads = (1 + save_every % 2).to_string();
-    command.args(args!["train", "--resume", run, "--threads", threads]);
+    command.args(args!["resume", run, "--threads", threads]);
     command.args(["--checkpoint-every", &save_every.to_string()]);
     command
 }
@@ -83,13 +83,13 @@ fn killed_at_ten_steps_and_resumed() {
         kills.push(steps(&run).unwrap());
     }
     assert!(kills.len() as u64 == KILLS && kills[9] < STEPS, "killed at {kills:?}");
-    seesaw(args!["train", "--resume", run]).ok();
+    seesaw(args!["resume", run]).ok();
     let found = result(&run);
     assert_eq!(found.0, expected.0, "killed at {kills:?}");
     assert!(found.1 == expected.1, "other numbers; killed at {kills:?}");
 }
 
-/// A training that has taken five steps, beside a whole one in `alone`.
+/// A training that has taken five steps, and a whole one in `alone`.
 fn begun(album: &Album) -> (PathBuf, Child) {
     album.train("alone", &[]).ok();
     let run = album.path("stopped");
@@ -100,7 +100,7 @@ fn begun(album: &Album) -> (PathBuf, Child) {
 }
 
 #[test]
-fn ctrl_c_saves_and_says_how_to_go_on() {
+fn ctrl_c_saves_and_says_how_to_resume() {
     let album = Album::new();
     let (run, child) = begun(&album);
     let pid = child.id().to_string();
@@ -108,14 +108,14 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{said}");
-    let hint = format!("seesaw train --resume {}", run.display());
+    let hint = format!("seesaw resume {}", run.display());
     assert!(said.contains("finishing the step") && said.contains(&hint), "{said}");
     let at = steps(&run).unwrap();
     assert!((5..STEPS).contains(&at), "stopped at step {at}");
 
-    let resumed = seesaw(args!["train", "--resume", run]);
+    let resumed = seesaw(args!["resume", run]);
     resumed.ok();
-    assert!(resumed.stderr().contains(&format!("going on behind step {at}")));
+    assert!(resumed.stderr().contains(&format!("resuming after step {at}")));
     assert!(result(&run) == result(&album.path("alone")));
 }
 
@@ -133,7 +133,7 @@ fn more_ctrl_c_loses_no_checkpoint() {
     };
     assert_eq!(code, Some(130));
     assert!(steps(&run).unwrap() >= 5);
-    seesaw(args!["train", "--resume", run]).ok();
+    seesaw(args!["resume", run]).ok();
     assert!(result(&run) == result(&album.path("alone")));
 }
 
@@ -148,11 +148,11 @@ fn a_full_disk_loses_no_checkpoint() {
     // Files may have two blocks, a write beyond them fails: to the program, a full disk.
     let mut limited = Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$@\"", "sh"]);
-    limited.arg(env!("CARGO_BIN_EXE_seesaw")).args(args!["train", "--resume", run]);
+    limited.arg(env!("CARGO_BIN_EXE_seesaw")).args(args!["resume", run]);
     run_command(&mut limited).fails(&["too large"]);
     assert_eq!(steps(&run), before);
     let left: Vec<_> = std::fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains("tmp")), "{left:?}");
-    seesaw(args!["train", "--resume", run]).ok();
+    seesaw(args!["resume", run]).ok();
     assert!(result(&run) == result(&album.path("alone")));
 }

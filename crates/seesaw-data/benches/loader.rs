@@ -1,10 +1,10 @@
-//! Images a second that one core decodes, augments and puts into batches.
+//! Images per second that one core decodes, augments and puts into batches.
 //!
 //! `cargo bench -p seesaw-data --bench loader -- DATASET SIZE CROP` with `resized` or `padded` for
-//! CROP prints one figure; photos are decoded each time, or only in an epoch that is not timed where
-//! `kept` follows, as training does with what its memory holds. Without arguments, CIFAR-10 is made up.
-//! `bench/loader/compare.py` times torchvision beside it.
-#![allow(clippy::print_stdout, reason = "it is what a benchmark is for")]
+//! CROP prints one figure. Photos are decoded each time; with `kept`, they are decoded in an epoch that is
+//! not timed and then come from memory, as in training. Without arguments, the data are noise in the
+//! layout of CIFAR-10. `bench/loader/compare.py` compares the loader with torchvision's.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use std::{error::Error, fs, path::Path, sync::Arc, time::Instant};
 
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn time(path: &Path, size: u32, crop: Crop, kept: bool) -> Result<(), Box<dyn Error>> {
-    let mut options = OpenOptions { val_split: Some(0.0), ..OpenOptions::default() };
+    let mut options = OpenOptions::new().val_split(0.0);
     if !kept {
         options.cache_bytes = 0;
     }
@@ -44,7 +44,7 @@ fn time(path: &Path, size: u32, crop: Crop, kept: bool) -> Result<(), Box<dyn Er
     let augment = Augment { crop, scale: [0.35, 1.0], flip: true, ..Augment::default() };
     let preprocess = Preprocess { crop: size, ..Preprocess::imagenet(size) };
     let options = LoaderOptions::train(&preprocess, 64, augment, 0);
-    let loader = Loader::new(dataset, LoaderOptions { workers: 0, ..options })?;
+    let loader = Loader::new(dataset, options.workers(0))?;
     if kept {
         loader.epoch(0, 0).try_for_each(|batch| batch.map(drop))?;
     }
@@ -58,7 +58,7 @@ fn time(path: &Path, size: u32, crop: Crop, kept: bool) -> Result<(), Box<dyn Er
             let seconds = start.elapsed().as_secs_f64();
             if seconds > SECONDS {
                 std::hint::black_box(sum);
-                println!("{{\"images_per_s\": {:.1}}}", images as f64 / seconds);
+                println!("{{\"images_per_second\": {:.1}}}", images as f64 / seconds);
                 return Ok(());
             }
         }
@@ -66,7 +66,7 @@ fn time(path: &Path, size: u32, crop: Crop, kept: bool) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// 2,000 images in the layout of CIFAR-10, of noise: what they show costs nothing here.
+/// 2,400 images of noise in the layout of CIFAR-10: their content does not affect the time.
 fn make_cifar(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut state = 1_u32;
     let mut record = |n: usize| {

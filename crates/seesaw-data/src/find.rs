@@ -1,4 +1,4 @@
-//! Photos from what was named on a command line.
+//! Finding photos in files, folders and patterns.
 
 use std::path::{Path, PathBuf};
 
@@ -7,28 +7,28 @@ use walkdir::WalkDir;
 /// The extensions of photos, in lower case.
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
 
-/// Why an argument, or a part of it, gave no photos.
+/// An error of finding photos.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindError {
     /// Neither a file, nor a folder, nor a pattern.
     #[error("{}: no such file or folder", .0.display())]
     Missing(PathBuf),
-    /// A folder without a photo in it or below it.
-    #[error("{}: no photos in this folder; jpg, jpeg, png, webp and bmp are looked for", .0.display())]
+    /// A folder without photos in it or its subfolders.
+    #[error("{}: no photos in this folder; supported are jpg, jpeg, png, webp and bmp", .0.display())]
     NoPhotos(PathBuf),
-    /// A pattern that nothing matches.
+    /// A pattern without a match.
     #[error("{}: no file or folder matches this pattern", .0.display())]
     NoMatch(PathBuf),
-    /// A pattern that is none.
-    #[error("{}: not a pattern ({reason}); `*` stands for any name and `**` for any folders", .pattern.display())]
+    /// An invalid pattern.
+    #[error("{}: invalid pattern ({reason}); `*` matches any name and `**` any folders", .pattern.display())]
     Pattern {
-        /// What was named.
+        /// The pattern.
         pattern: PathBuf,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A folder, or something in it, that could not be read.
+    /// A folder, or an entry of one, that could not be read.
     #[error("{}: {source}", .path.display())]
     Read {
         /// What could not be read.
@@ -38,41 +38,44 @@ pub enum FindError {
     },
 }
 
-/// Expands `arguments` into photos: in the order of the arguments, and each folder and pattern in
-/// the order of names.
+/// Finds the photos at `paths`: in the order of the paths, and within a folder or pattern in the order
+/// of names.
 ///
-/// - A file is taken as it is, whatever its name.
-/// - A folder gives the files in it and below it whose extension is jpg, jpeg, png, webp or bmp in
-///   any case. Symbolic links are followed, but never round in circles.
-/// - A path that does not exist and holds `*`, `?` or `[` is a pattern; what it matches is treated
-///   as if it had been named.
+/// - A file is a photo, whatever its name.
+/// - A folder stands for the files in it and its subfolders whose extension is jpg, jpeg, png, webp or
+///   bmp in any case. Symbolic links are followed, but not in circles.
+/// - A path that does not exist and contains `*`, `?` or `[` is a pattern, which stands for the files
+///   and folders that it matches.
 ///
-/// Errors come beside the photos, so that one bad argument does not hide the others.
-pub fn find_photos<P: AsRef<Path>>(arguments: &[P]) -> (Vec<PathBuf>, Vec<FindError>) {
-    let mut found = Found::default();
-    for argument in arguments {
-        found.expand(argument.as_ref());
+/// One bad path does not hide the photos at the others.
+pub fn find_photos<P: AsRef<Path>>(paths: &[P]) -> FoundPhotos {
+    let mut found = FoundPhotos::default();
+    for path in paths {
+        found.expand(path.as_ref());
     }
-    (found.photos, found.errors)
+    found
 }
 
-#[derive(Default)]
-struct Found {
-    photos: Vec<PathBuf>,
-    errors: Vec<FindError>,
+/// The result of [`find_photos`].
+#[derive(Debug, Default)]
+pub struct FoundPhotos {
+    /// The photos.
+    pub photos: Vec<PathBuf>,
+    /// The errors, in their order.
+    pub errors: Vec<FindError>,
 }
 
-impl Found {
-    fn expand(&mut self, argument: &Path) {
-        match argument.metadata() {
-            Ok(metadata) if metadata.is_dir() => self.walk(argument),
-            Ok(_) => self.photos.push(argument.to_owned()),
-            Err(_) if is_pattern(argument) => self.expand_pattern(argument),
+impl FoundPhotos {
+    fn expand(&mut self, path: &Path) {
+        match path.metadata() {
+            Ok(metadata) if metadata.is_dir() => self.walk(path),
+            Ok(_) => self.photos.push(path.to_owned()),
+            Err(_) if is_pattern(path) => self.expand_pattern(path),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.errors.push(FindError::Missing(argument.to_owned()));
+                self.errors.push(FindError::Missing(path.to_owned()));
             }
             Err(source) => {
-                self.errors.push(FindError::Read { path: argument.to_owned(), source });
+                self.errors.push(FindError::Read { path: path.to_owned(), source });
             }
         }
     }
@@ -85,12 +88,12 @@ impl Found {
                     self.photos.push(entry.into_path());
                 }
                 Ok(_) => {}
-                // A loop leads to what has been seen already.
+                // A loop leads to files that were found already.
                 Err(error) if error.loop_ancestor().is_some() => {}
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
                     let source = std::io::Error::from(error);
-                    // A dangling link is no loss where it is not a photo's.
+                    // A dangling link matters only where it is named like a photo.
                     if source.kind() != std::io::ErrorKind::NotFound || is_photo(&path) {
                         self.errors.push(FindError::Read { path, source });
                     }
@@ -103,16 +106,16 @@ impl Found {
     }
 
     fn expand_pattern(&mut self, pattern: &Path) {
-        let not_a_pattern = |reason| FindError::Pattern { pattern: pattern.to_owned(), reason };
+        let invalid = |reason| FindError::Pattern { pattern: pattern.to_owned(), reason };
         let Some(text) = pattern.to_str() else {
-            return self.errors.push(not_a_pattern("it is not Unicode"));
+            return self.errors.push(invalid("not Unicode"));
         };
         let matches = match glob::glob(text) {
             Ok(matches) => matches,
-            Err(error) => return self.errors.push(not_a_pattern(error.msg)),
+            Err(error) => return self.errors.push(invalid(error.msg)),
         };
         let mut any = false;
-        // `**` matches a folder and then, once more, what lies in it.
+        // `**` matches a folder and also what is in it.
         let mut walked: Vec<PathBuf> = vec![];
         for path in matches {
             any = true;

@@ -4,14 +4,15 @@
 //! |---|---|
 //! | [`find`] | files, folders and globs to a list of photos |
 //! | [`datasets`] | CIFAR, MNIST, class folders and lists, for training and for validation |
-//! | [`download`] | CIFAR-10 from its official place |
+//! | `download` | CIFAR-10 from its official server, with the feature `download` |
 //! | [`augment`] | random crops, flips, colors, erasing and mixing |
-//! | [`loader`] | batches, made ahead in threads, the same whatever their number |
+//! | [`loader`] | batches, made ahead by threads, and the same for any number of them |
 //! | [`rng`] | random numbers that depend on what they are for |
 #![forbid(unsafe_code)]
 
 pub mod augment;
 pub mod datasets;
+#[cfg(feature = "download")]
 pub mod download;
 pub mod find;
 pub mod loader;
@@ -19,5 +20,5 @@ pub mod rng;
 
 pub use augment::Augment;
 pub use datasets::{DataError, Dataset};
-pub use find::{FindError, find_photos};
+pub use find::{FindError, FoundPhotos, find_photos};
 pub use loader::{Batch, Loader, LoaderOptions};

@@ -1,5 +1,4 @@
-//! A few photos of Imagenette, from its archive where that lies beside the project.
-#![allow(clippy::print_stderr, reason = "a test that is skipped says why")]
+//! A few photos of Imagenette, from its archive in `shared`.
 
 use std::{collections::BTreeMap, fs::File, path::Path, sync::Arc};
 
@@ -9,6 +8,7 @@ use seesaw_data::{
     augment::Crop,
     datasets::{Kind, OpenOptions, open},
 };
+use seesaw_testing::shared;
 
 /// Unpacks the first `each` photos of every class of both parts.
 fn unpack(archive: &Path, each: usize, folder: &Path) {
@@ -30,12 +30,9 @@ fn unpack(archive: &Path, each: usize, folder: &Path) {
 
 #[test]
 fn imagenette_is_opened_verified_and_loaded() {
-    let archive = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/imagenette-160.tar");
-    if !Path::new(archive).is_file() {
-        return eprintln!("skipped: {archive} is not there");
-    }
+    let Some(archive) = shared("data/imagenette-160.tar") else { return };
     let folder = tempfile::tempdir().unwrap();
-    unpack(Path::new(archive), 4, folder.path());
+    unpack(&archive, 4, folder.path());
     let options = OpenOptions::default();
     let mut splits = open(folder.path().join("imagenette-160"), &options).unwrap();
     assert_eq!((splits.kind, splits.train.len(), splits.val.len()), (Kind::Folders, 40, 40));

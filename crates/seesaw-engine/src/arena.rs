@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use seesaw_kernels::{
     Aligned, CBLOCK, InvertedResidual, Pointwise,
-    layout::{Plane, cblocks},
+    layout::{Plane, Size, cblocks},
 };
 
 use crate::{EngineError, Options, plan::Trunk};
@@ -51,7 +51,7 @@ impl Sizes {
     pub fn new(trunk: &Trunk, linear: &Pointwise, options: &Options, threads: usize) -> Self {
         let Trunk { stem, blocks, head } = trunk;
         let mut side = stem.output_side(options.input_size);
-        let scratch = stem.scratch_len((options.input_size, options.input_size));
+        let scratch = stem.scratch_len(Size::square(options.input_size));
         let mut sizes = Self {
             maps: [Plane::dense(side, side).len(stem_channels(trunk)), 0],
             scratch_alone: scratch,
@@ -63,8 +63,8 @@ impl Sizes {
         };
         let mut outputs = Vec::with_capacity(blocks.len() + 1);
         for block in blocks {
-            let alone = block.scratch_len((side, side), 1);
-            let on_team = block.scratch_len((side, side), threads);
+            let alone = block.scratch_len(Size::square(side), 1);
+            let on_team = block.scratch_len(Size::square(side), threads);
             sizes.scratch_alone = sizes.scratch_alone.max(alone);
             sizes.scratch_on_team = sizes.scratch_on_team.max(on_team);
             side = block.output_side(side);

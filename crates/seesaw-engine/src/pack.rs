@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use seesaw_arch::{LayerKind, Net, Op, Share};
 use seesaw_format::NetWeights;
 use seesaw_kernels::{
-    Depthwise, InvertedResidual, IsaToken, Machine, Pointwise, Stem, Team, pointwise::Group,
+    Depthwise, GroupPlaces, InvertedResidual, IsaToken, Machine, Pointwise, PointwiseShape,
+    PointwiseWeights, Stem, Team,
 };
 
 use crate::{
@@ -137,19 +138,17 @@ fn pointwise(
     token: IsaToken,
 ) -> Result<Pointwise, EngineError> {
     let step = &lowered.step;
-    let mut rest = &lowered.weights[..];
-    let mut groups = Vec::with_capacity(shares.len());
-    for share in shares {
-        let (weights, after) = rest.split_at(share.weights());
-        rest = after;
-        let inputs = &step.inputs[share.inputs.clone()];
-        let outputs = &step.outputs[share.outputs.clone()];
-        groups.push(Group { inputs, outputs, weights });
-    }
-    let channels = (step.inputs.len(), step.outputs.len());
+    let places = |share: &Share| GroupPlaces {
+        inputs: &step.inputs[share.inputs.clone()],
+        outputs: &step.outputs[share.outputs.clone()],
+    };
+    let groups: Vec<GroupPlaces<'_>> = shares.iter().map(places).collect();
+    let (inputs, outputs) = (step.inputs.len(), step.outputs.len());
+    let shape = PointwiseShape { inputs, outputs, groups: &groups };
     let scale = by_place(&lowered.scale, &step.outputs);
     let bias = by_place(&lowered.bias, &step.outputs);
-    Ok(Pointwise::scaled(token, channels, &groups, Some(&scale), &bias, step.relu6)?)
+    let values = PointwiseWeights { weights: &lowered.weights, scale: Some(&scale), bias: &bias };
+    Ok(Pointwise::new(token, &shape, &values, step.relu6)?)
 }
 
 fn depthwise(lowered: &LoweredStep<'_>, token: IsaToken) -> Result<Depthwise, EngineError> {

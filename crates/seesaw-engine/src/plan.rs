@@ -2,8 +2,9 @@
 
 use seesaw_arch::Layer;
 use seesaw_kernels::{
-    CBLOCK, InvertedResidual, Machine, PartTimes, Pointwise, Stem, Team, global_average_pool,
-    layout::{Plane, cblocks, to_planar},
+    BlockMaps, CBLOCK, InvertedResidual, Machine, PartTimes, Pointwise, Stem, Team,
+    global_average_pool,
+    layout::{Plane, Size, cblocks, to_planar},
 };
 
 use crate::{
@@ -199,14 +200,14 @@ impl Plan {
         let (mut from, mut to) = (from, to);
         let mut side = stem.output_side(self.input_size);
         let mut len = Plane::dense(side, side).len(stem_channels(&self.trunk));
-        let size = (self.input_size, self.input_size);
+        let size = Size::square(self.input_size);
         stem.run(team, image, size, scratch, &mut from[..len]);
         visit(0, &from[..len]);
         for (step, block) in (1..).zip(trunk) {
             let after = block.output_side(side);
             let next = Plane::dense(after, after).len(block.outputs());
-            let out = &mut to[..next];
-            block.run_timed(team, &from[..len], (side, side), scratch, out, times);
+            let (x, size, out) = (&from[..len], Size::square(side), &mut to[..next]);
+            block.run_timed(team, BlockMaps { x, size, scratch, out }, times);
             visit(step, &to[..next]);
             (side, len) = (after, next);
             (from, to) = (to, from);

@@ -63,6 +63,10 @@ impl NetWeights {
             let data = values.drain(..len).collect();
             tensors.insert(entry.name, Tensor { shape: entry.shape, data });
         }
+        if rest != Self::empty(net) {
+            let details = "there are more values than the net has".to_owned();
+            return Err(FormatError::Mismatch { net: shown(&net.name), details });
+        }
         Ok(tensors)
     }
 

@@ -2,8 +2,7 @@
 //!
 //! A model is one `.safetensors` file: tensors under the names of the published code, which
 //! [`NetWeights`] maps to a net, and JSON about them in the header ([`Metadata`]). PyTorch checkpoints
-//! are read by an unpickler that runs nothing; it is behind the feature `pytorch`, which is on by
-//! default.
+//! are read by an unpickler that runs nothing, with the feature `pytorch`, which is on by default.
 //!
 //! ```
 //! use seesaw_format::{Metadata, NetWeights, StoredPrecision, load_model, safetensors};

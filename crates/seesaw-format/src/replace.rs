@@ -8,8 +8,8 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Writes the file at `path` atomically: whoever opens it finds the old content or the new, never a
-/// part of either.
+/// Writes the file at `path` atomically: a reader finds the old content or the new, never a part of
+/// either.
 ///
 /// `write` fills a temporary file in the same folder, which is flushed to disk before it takes the
 /// name `path`. The permissions are those of the file that is replaced, or where there is none, those
@@ -22,7 +22,7 @@ pub fn replace_file(
     path: &Path,
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let (temporary, mut file) = create_beside(path)?;
+    let (temporary, mut file) = create_next_to(path)?;
     let replaced = write(&mut file).and_then(|()| {
         if let Ok(old) = fs::metadata(path) {
             file.set_permissions(old.permissions())?;
@@ -40,7 +40,7 @@ pub fn replace_file(
 }
 
 /// Creates a file with a name of its own in the folder of `path`.
-fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+fn create_next_to(path: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -97,7 +97,7 @@ mod tests {
     fn a_name_that_is_taken_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let (first, _) = create_beside(&path).unwrap();
+        let (first, _) = create_next_to(&path).unwrap();
         let number: usize = first.to_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
         // Other tests may take some of these meanwhile.
         for taken in number + 1..number + 20 {

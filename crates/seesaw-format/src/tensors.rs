@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// A tensor of f32, row-major.
+/// A tensor of f32 in row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     /// Its sizes, outermost first; empty for a single number.
     pub shape: Vec<usize>,
-    /// Its values, as many as the product of the sizes.
+    /// Its values; their number is the product of the sizes.
     pub data: Vec<f32>,
 }
 
@@ -31,7 +31,7 @@ impl Tensors {
         self.0.get(name)
     }
 
-    /// Takes the tensor of that name out.
+    /// Removes the tensor of that name and returns it.
     pub fn remove(&mut self, name: &str) -> Option<Tensor> {
         self.0.remove(name)
     }
@@ -41,12 +41,12 @@ impl Tensors {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// How many there are.
+    /// The number of tensors.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no tensors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

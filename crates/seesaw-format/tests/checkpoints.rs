@@ -1,4 +1,5 @@
 //! Checkpoints as PyTorch and training scripts write them.
+#![cfg(feature = "pytorch")]
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ fn an_archive_may_have_any_name() {
 }
 
 #[test]
-fn what_training_scripts_save_beside_the_weights_does_not_matter() {
+fn what_training_scripts_save_with_the_weights_does_not_matter() {
     for kind in ["zip", "old"] {
         let tensors = load(&golden(&format!("training-{kind}.pth.tar"))).unwrap().tensors;
         assert_eq!(tensors.get("a").unwrap().data, [-0.5, -0.25, 0.0, 0.25, 0.5, 0.75]);

@@ -1,16 +1,11 @@
 //! The peak memory of reading hostile files; alone in its process, because the peak is the
 //! process's.
+#![cfg(feature = "pytorch")]
 
 use seesaw_format::{pytorch, safetensors};
+use seesaw_testing::peak_memory_kb;
 
 const LIMIT_KB: u64 = 195_000;
-
-/// The most memory that this process ever held, where the system says so.
-fn peak_kb() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
-}
 
 /// A safetensors file that is all header.
 fn native(header: &str) -> Vec<u8> {
@@ -61,10 +56,8 @@ fn entries(count: u32) -> Vec<u8> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a skipped test says why")]
 fn files_of_a_few_megabytes_stay_below_the_limit() {
-    if peak_kb().is_none() {
-        println!("skipped: this system has no /proc/self/status to read the peak memory from");
+    if peak_memory_kb().is_none() {
         return;
     }
     // At the limit of what is parsed, and far above it.
@@ -77,7 +70,7 @@ fn files_of_a_few_megabytes_stay_below_the_limit() {
     assert!(pytorch::read(&endless_list(16 << 20)).is_err());
     let error = pytorch::read(&entries(65_000)).unwrap_err().to_string();
     assert!(error.contains("the archive has no data.pkl"), "{error}");
-    let peak = peak_kb().unwrap();
+    let peak = peak_memory_kb().unwrap();
     // Far below, the headers would not have been parsed.
     assert!((60_000..LIMIT_KB).contains(&peak), "{peak} kB");
 }

@@ -1,12 +1,13 @@
 //! Native files: round trips, recognition, and files that are damaged or not what they seem.
-#![allow(clippy::print_stderr, reason = "tests say why they skip")]
 
 use std::path::{Path, PathBuf};
 
 use seesaw_arch::{Net, Preprocess, zoo};
 use seesaw_format::{
-    FormatError, Metadata, NetWeights, StoredPrecision, load, load_model, recognize, safetensors,
+    FormatError, Metadata, NetWeights, StoredPrecision, load, load_model, recognize,
+    safetensors::{self, HeaderText},
 };
+use seesaw_testing::shared;
 
 const TINY: &str = r#"
 name = "tiny"
@@ -62,6 +63,51 @@ fn a_model_of_a_users_own_round_trips() {
     assert_eq!(model.preprocess, metadata().preprocess);
     assert_eq!((model.origin, model.assumption), (metadata().origin, None));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn one_read_gives_the_files_own_metadata_and_the_model_of_another_net() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), Some(&metadata()), StoredPrecision::F32);
+    let contents = load(&path).unwrap();
+    assert_eq!(contents.metadata, Some(metadata()));
+    let renamed = Net { name: "mine".to_owned(), ..tiny().0 };
+    let model = contents.into_model(Some(renamed.clone()), &path).unwrap();
+    assert_eq!((model.net, model.labels), (renamed, metadata().labels));
+}
+
+#[test]
+fn a_text_of_the_callers_takes_the_place_of_metadata() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let (net, weights) = tiny();
+    let tensors = weights.to_tensors(&net).unwrap();
+    let text = HeaderText { key: "progress", text: "half \"way\"" };
+    safetensors::write_with_text(&path, &tensors, Some(text), StoredPrecision::F32).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let (read, text) = safetensors::read_with_text(&bytes, "progress").unwrap();
+    assert_eq!((&read, text.as_deref()), (&tensors, Some("half \"way\"")));
+    assert_eq!(safetensors::read_with_text(&bytes, "seesaw").unwrap().1, None);
+    assert_eq!(safetensors::read(&bytes).unwrap(), (tensors, None));
+}
+
+#[cfg(not(feature = "pytorch"))]
+#[test]
+fn without_the_feature_pytorch_files_are_refused_by_name() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plain-zip.pth");
+    assert!(matches!(load(&golden), Err(FormatError::NoPyTorch)));
+}
+
+#[test]
+fn weights_that_are_not_the_nets_are_refused() {
+    let (net, weights) = tiny();
+    let (mut more, mut fewer) = (weights.clone(), weights);
+    more.head.bn.mean.push(0.0);
+    fewer.blocks[2].project.weight.pop();
+    for (wrong, part) in [(more, "more values"), (fewer, "`features.3.project.1.weight` lacks")] {
+        let error = wrong.to_tensors(&net).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]
@@ -123,8 +169,8 @@ fn what_names_and_shapes_do_not_tell_the_user_must() {
     assert!(matches!(error, FormatError::Ambiguous { .. }));
     let text = error.to_string();
     assert!(text.contains("seesaw-shuffle-0.5d-cifar and seesaw-share-v1-0.5d-cifar"), "{text}");
-    let told = load_model(&path("share.safetensors"), None).unwrap();
-    assert_eq!((&told.net, told.assumption.is_some()), (&net, true));
+    let assumed = load_model(&path("share.safetensors"), None).unwrap();
+    assert_eq!((&assumed.net, assumed.assumption.is_some()), (&net, true));
     let given = load_model(&path("a.safetensors"), Some(net.clone())).unwrap();
     assert_eq!((given.net, given.weights), (net, weights));
 }
@@ -263,12 +309,7 @@ fn a_file_that_cannot_be_replaced_stays_as_it_was() {
 
 #[test]
 fn torchvisions_names_are_mobilenetv2_for_224_pixels() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/weights/mobilenetv2-imagenet.safetensors");
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
-        return;
-    }
+    let Some(path) = shared("weights/mobilenetv2-imagenet.safetensors") else { return };
     let model = load_model(&path, None).unwrap();
     assert_eq!(model.net, zoo::net("mobilenetv2-1.0-imagenet").unwrap());
 }

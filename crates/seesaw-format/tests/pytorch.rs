@@ -1,9 +1,10 @@
-//! PyTorch's checkpoints in all their forms, and files that mean harm.
-#![allow(clippy::print_stderr, reason = "tests say why they skip")]
+//! PyTorch checkpoints in all their forms, and malicious files.
+#![cfg(feature = "pytorch")]
 
 use std::path::{Path, PathBuf};
 
 use seesaw_format::{FormatError, StoredPrecision, load, load_model, pytorch, safetensors};
+use seesaw_testing::shared;
 
 mod common;
 use common::{hostile, text, view};
@@ -146,11 +147,7 @@ fn any_cut_or_flipped_byte_is_an_error_or_harmless() {
 
 #[test]
 fn every_published_checkpoint_is_recognized_and_survives_the_native_format() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
-    if !folder.exists() {
-        eprintln!("skipped: {} is not there", folder.display());
-        return;
-    }
+    let Some(folder) = shared("golden") else { return };
     for (file, net, classes) in [
         ("igcv3-0.5d-cifar10", "igcv3-0.5d-cifar", 10),
         ("share-0.5d-cifar100", "seesaw-share-v1-0.5d-cifar", 100),

@@ -1,4 +1,5 @@
-//! PyTorch files that mean harm: they end in a clear error, soon, and nothing in them is run.
+//! Malicious PyTorch files: a clear error, soon, and nothing in them is run.
+#![cfg(feature = "pytorch")]
 
 use std::{
     io::{Cursor, Read, Write},

@@ -1,7 +1,7 @@
-//! A picture in memory.
+//! An image in memory.
 
-/// A picture of 8-bit RGB pixels: interleaved `[height, width, 3]`, row by row from the top,
-/// without padding. Neither side is 0.
+/// An image of 8-bit RGB pixels: interleaved `[height, width, 3]`, row by row from the top, without
+/// padding. Neither side is 0.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RgbImage {
     width: u32,
@@ -10,7 +10,7 @@ pub struct RgbImage {
 }
 
 impl RgbImage {
-    /// A picture of these pixels, or `None` where a side is 0 or `pixels` does not hold
+    /// An image of these pixels; `None` where a side is 0 or `pixels` does not hold
     /// `3 * width * height` bytes.
     pub fn new(width: u32, height: u32, pixels: Vec<u8>) -> Option<Self> {
         let expected = 3 * u128::from(width) * u128::from(height);
@@ -37,26 +37,26 @@ impl RgbImage {
         self.pixels
     }
 
-    /// The samples, to be changed in place.
+    /// The samples, for changes in place.
     pub fn pixels_mut(&mut self) -> &mut [u8] {
         &mut self.pixels
     }
 
-    /// Exchanges left and right.
+    /// Mirrors the image: left and right change places.
     pub fn flip_horizontal(&mut self) {
         for row in self.pixels.chunks_exact_mut(3 * self.width as usize) {
             reverse_pixels(row);
         }
     }
 
-    /// Turns by half a turn.
+    /// Turns the image upside down, by half a turn.
     pub fn rotate_180(&mut self) {
         reverse_pixels(&mut self.pixels);
     }
 
-    /// Exchanges rows and columns.
+    /// Exchanges rows and columns: mirrors the image along its main diagonal.
     pub fn transpose(&mut self) {
-        // Tiles keep the columns that are read in the cache while their rows are written.
+        // A tile's columns stay in the cache while its rows are written.
         const TILE: usize = 32;
         let (width, height) = (self.width as usize, self.height as usize);
         let mut turned = vec![0; self.pixels.len()];
@@ -75,7 +75,7 @@ impl RgbImage {
     }
 }
 
-/// The size alone: nobody reads a million samples.
+/// Shows the size alone: nobody reads a million samples.
 impl std::fmt::Debug for RgbImage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "RgbImage({}x{})", self.width, self.height)

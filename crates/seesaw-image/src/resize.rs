@@ -1,7 +1,7 @@
 //! The geometry of torchvision's evaluation: `Resize` of the shorter side, then `CenterCrop`.
 //!
 //! The filter is that of PIL images there: bilinear, its support widened by the scale when the
-//! picture shrinks (antialiased). Samples differ from Pillow's by at most 1 of 255, because the
+//! image shrinks (antialiased). Samples differ from Pillow's by at most 1 of 255, because the
 //! two passes run in the other order and with shorter fixed-point weights.
 
 use fast_image_resize::{
@@ -15,12 +15,13 @@ use crate::RgbImage;
 /// The largest side that [`resize_and_crop`] takes for its `resize` and `crop`.
 pub const MAX_SIDE: u32 = 4096;
 
-/// Scales the shorter side of a picture to `resize`, and cuts `crop` by `crop` from the center.
+/// Scales the shorter side of an image to `resize` pixels, and cuts `crop` by `crop` pixels from the
+/// center.
 ///
-/// The longer side becomes `long * resize / short`, rounded down. Where the scaled picture is
-/// smaller than the crop, the rest is black. Only the pixels that the crop shows are computed.
-/// Returns the samples, interleaved `[crop, crop, 3]`; nothing where `resize` or `crop` is 0 or
-/// more than [`MAX_SIDE`].
+/// The longer side becomes `long * resize / short`, rounded down. Where the scaled image is smaller
+/// than the crop, the rest is black. Only the pixels in the crop are computed.
+///
+/// Returns `None` where `resize` or `crop` is 0 or more than [`MAX_SIDE`].
 pub fn resize_and_crop(image: &RgbImage, resize: u32, crop: u32) -> Option<RgbImage> {
     if !(1..=MAX_SIDE).contains(&resize) || !(1..=MAX_SIDE).contains(&crop) {
         return None;
@@ -29,22 +30,52 @@ pub fn resize_and_crop(image: &RgbImage, resize: u32, crop: u32) -> Option<RgbIm
     let across = Axis::new(image.width(), short, resize, crop);
     let down = Axis::new(image.height(), short, resize, crop);
 
-    let region = [across.source, down.source, across.source_len, down.source_len];
-    scale(image, region, crop, [across.target, down.target, across.len, down.len])
+    let source = Rect {
+        left: across.source,
+        top: down.source,
+        width: across.source_len,
+        height: down.source_len,
+    };
+    let target =
+        Rect { left: across.target, top: down.target, width: across.len, height: down.len };
+    scale(image, &source, crop, &target)
 }
 
-/// Scales a part of a picture (left, top, width and height) to a square of `size`, with the filter
-/// of [`resize_and_crop`]; what lies around the part has no influence. Nothing where the part is
-/// empty or not in the picture, or `size` is 0 or more than [`MAX_SIDE`].
-pub fn resize_region(image: &RgbImage, region: [u32; 4], size: u32) -> Option<RgbImage> {
+/// A rectangle of pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rect<T = u32> {
+    /// Pixels to the left of it.
+    pub left: T,
+    /// Pixels above it.
+    pub top: T,
+    /// Pixels across.
+    pub width: T,
+    /// Pixels down.
+    pub height: T,
+}
+
+/// Scales a part of an image to a square of `size` pixels, with the filter of [`resize_and_crop`].
+/// Pixels around the part have no influence.
+///
+/// Returns `None` where the part is empty or reaches beyond the image, or `size` is 0 or more than
+/// [`MAX_SIDE`].
+pub fn resize_region(image: &RgbImage, region: &Rect, size: u32) -> Option<RgbImage> {
     if !(1..=MAX_SIDE).contains(&size) {
         return None;
     }
-    scale(image, region.map(f64::from), size, [0, 0, size, size])
+    let source = Rect {
+        left: region.left.into(),
+        top: region.top.into(),
+        width: region.width.into(),
+        height: region.height.into(),
+    };
+    scale(image, &source, size, &Rect { left: 0, top: 0, width: size, height: size })
 }
 
-/// Scales square planes `[n, from, from]` to `[n, to, to]`, each by itself, with the filter of
-/// [`resize_and_crop`]. Nothing where the planes are not whole, or a side is 0 or more than
+/// Scales square planes `[n, from, from]` to `[n, to, to]`, each on its own, with the filter of
+/// [`resize_and_crop`].
+///
+/// Returns `None` where `planes` does not hold whole planes, or a side is 0 or more than
 /// [`MAX_SIDE`].
 pub fn resize_planes(planes: &[f32], from: usize, to: usize) -> Option<Vec<f32>> {
     let [side, size] = [from, to].map(|side| u32::try_from(side).unwrap_or(0));
@@ -65,36 +96,37 @@ pub fn resize_planes(planes: &[f32], from: usize, to: usize) -> Option<Vec<f32>>
     Some(scaled)
 }
 
-/// Scales a part of a picture to a part of a black square of `size`. The types are spelt out,
-/// because the general functions are compiled for every type of pixel.
-fn scale(image: &RgbImage, from: [f64; 4], size: u32, to: [u32; 4]) -> Option<RgbImage> {
+/// Scales a part of an image to a part of a black square of `size` pixels. The pixel types are written
+/// out, because the library's general functions are compiled for every type of pixel.
+fn scale(image: &RgbImage, from: &Rect<f64>, size: u32, to: &Rect) -> Option<RgbImage> {
     let source =
         TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels()).ok()?;
     let mut pixels = vec![0; 3 * (size as usize).pow(2)];
     let target = TypedImage::<U8x3>::from_buffer(size, size, &mut pixels).ok()?;
-    let mut target = TypedCroppedImageMut::new(target, to[0], to[1], to[2], to[3]).ok()?;
+    let mut target =
+        TypedCroppedImageMut::new(target, to.left, to.top, to.width, to.height).ok()?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(from[0], from[1], from[2], from[3]);
+        .crop(from.left, from.top, from.width, from.height);
     Resizer::new().resize_typed(&source, &mut target, &options).ok()?;
     RgbImage::new(size, size, pixels)
 }
 
-/// What is computed along one side of the picture.
+/// The part of one side of the image that the crop shows.
 #[derive(Debug, PartialEq)]
 struct Axis {
-    /// Where the part begins in the source, and how long it is there.
+    /// Where the part begins in the source image, and its length there.
     source: f64,
     source_len: f64,
-    /// Where the part begins in the crop, and how long it is there.
+    /// Where the part begins in the crop, and its length there.
     target: u32,
     len: u32,
 }
 
 impl Axis {
-    /// For a picture with a side of `side`, whose shorter side is `short`.
+    /// For an image with a side of `side`, whose shorter side is `short`.
     fn new(side: u32, short: u32, resize: u32, crop: u32) -> Self {
-        // At most 2^32 * 2^12: exact as a whole number, and as a float.
+        // At most 2^32 * 2^12: exact as an integer and as a float.
         let scaled = u64::from(side) * u64::from(resize) / u64::from(short);
         let (start, target) = match scaled.checked_sub(u64::from(crop)) {
             Some(excess) => (half_to_even(excess), 0),
@@ -103,13 +135,13 @@ impl Axis {
         let len = scaled.min(u64::from(crop)) as u32;
         let scale = f64::from(side) / scaled as f64;
         let source = start as f64 * scale;
-        // Rounding must not lead past the edge.
+        // Rounding must not reach past the edge.
         let source_len = (f64::from(len) * scale).min(f64::from(side) - source);
         Self { source, source_len, target, len }
     }
 }
 
-/// Half of `n`, where a half goes to the even neighbor: Python's `round(n / 2)`.
+/// Half of `n`, rounded to even: Python's `round(n / 2)`.
 fn half_to_even(n: u64) -> u64 {
     let half = n / 2;
     half + ((n % 2) & (half % 2))
@@ -143,12 +175,13 @@ mod tests {
     fn planes_are_scaled_one_by_one_as_pictures_are() {
         let samples: Vec<u8> = (0..2 * 25).map(|i| (i * 37 % 251) as u8).collect();
         let planes: Vec<f32> = samples.iter().map(|&sample| f32::from(sample)).collect();
+        let whole = Rect { left: 0, top: 0, width: 5, height: 5 };
         for size in [3, 5, 12] {
             let scaled = resize_planes(&planes, 5, size).unwrap();
             for (plane, scaled) in samples.chunks(25).zip(scaled.chunks(size * size)) {
                 let gray = plane.iter().flat_map(|&sample| [sample; 3]).collect();
-                let picture = RgbImage::new(5, 5, gray).unwrap();
-                let expected = resize_region(&picture, [0, 0, 5, 5], size as u32).unwrap();
+                let image = RgbImage::new(5, 5, gray).unwrap();
+                let expected = resize_region(&image, &whole, size as u32).unwrap();
                 for (sample, pixel) in scaled.iter().zip(expected.pixels().chunks(3)) {
                     assert!((sample - f32::from(pixel[0])).abs() <= 1.0, "{sample}, {pixel:?}");
                 }

@@ -65,7 +65,7 @@ fn resized_and_cropped_pictures_are_within_one_of_pillows() {
     }
 }
 
-/// The picture of `make.py`'s `formula`.
+/// The image of `make.py`'s `formula`.
 fn formula(width: u32, height: u32) -> RgbImage {
     let mut pixels = vec![];
     for y in 0..height {

@@ -1,7 +1,8 @@
-//! Damaged and hostile files: an error or a picture, never a panic.
+//! Damaged and hostile files: an error or an image, never a panic.
 
 use std::path::{Path, PathBuf};
 
+use seesaw_arch::splitmix64;
 use seesaw_image::{Limits, decode};
 
 fn seeds() -> Vec<PathBuf> {
@@ -12,37 +13,26 @@ fn seeds() -> Vec<PathBuf> {
     seeds
 }
 
-/// Small enough that a header that claims much costs no time.
-const LIMITS: Limits = Limits { file_bytes: 1 << 20, side: 4096, pixels: 1 << 18, memory: 1 << 23 };
+/// Small enough that headers that claim much cost no time.
+const LIMITS: Limits = Limits::new().file_bytes(1 << 20).side(4096).pixels(1 << 18).memory(1 << 23);
 
-/// A generator for the test alone (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
+/// A number below `bound`, from the test's own SplitMix64.
+fn below(bound: usize, state: &mut u64) -> usize {
+    (splitmix64::next(state) % bound as u64) as usize
 }
 
 /// Changes a few bytes, or cuts, doubles or drops a part.
-fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
-    for _ in 0..=random.below(4) {
-        let at = random.below(bytes.len());
-        let end = (at + 1 + random.below(16)).min(bytes.len());
-        match random.below(8) {
+fn mutate(bytes: &mut Vec<u8>, state: &mut u64) {
+    for _ in 0..=below(4, state) {
+        let at = below(bytes.len(), state);
+        let end = (at + 1 + below(16, state)).min(bytes.len());
+        match below(8, state) {
             0 => bytes[at] = 0xFF,
             1 => bytes[at] = 0,
             2 => drop(bytes.drain(at..end)),
             3 => bytes.extend_from_within(at..end),
             4 => bytes.truncate(at),
-            _ => bytes[at] ^= 1 << random.below(8),
+            _ => bytes[at] ^= 1 << below(8, state),
         }
         if bytes.is_empty() {
             return;
@@ -52,13 +42,13 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 
 #[test]
 fn no_damage_makes_the_decoders_panic() {
-    let mut random = Random(1);
+    let mut state = 1;
     let mut counts = [0, 0];
     for seed in seeds() {
         let whole = std::fs::read(&seed).unwrap();
         for case in 0..200 {
             let mut bytes = whole.clone();
-            mutate(&mut bytes, &mut random);
+            mutate(&mut bytes, &mut state);
             let error = decode::decode(&bytes, &LIMITS).err();
             counts[usize::from(error.is_some())] += 1;
             // A panic within a decoder comes out as this error.

@@ -2,6 +2,7 @@
 //! process's.
 
 use seesaw_image::{Limits, decode};
+use seesaw_testing::peak_memory_kb;
 
 const LIMIT_KB: u64 = 195_000;
 
@@ -32,18 +33,9 @@ fn png(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-/// The most memory that this process ever held, where the system says so.
-fn peak_kb() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
-}
-
 #[test]
-#[expect(clippy::print_stdout, reason = "a skipped test says why")]
 fn the_largest_pictures_of_the_smallest_files_stay_below_the_limit() {
-    if peak_kb().is_none() {
-        println!("skipped: this system has no /proc/self/status to read the peak memory from");
+    if peak_memory_kb().is_none() {
         return;
     }
     let limits = Limits::default();
@@ -51,7 +43,7 @@ fn the_largest_pictures_of_the_smallest_files_stay_below_the_limit() {
     assert!(decode::decode(&bmp(7100, 7100), &limits).is_err());
     assert!(decode::decode(&png(6400, 6400), &limits).is_ok());
     assert!(decode::decode(&png(6500, 6500), &limits).is_err());
-    let peak = peak_kb().unwrap();
-    // Far below, the pictures would not have been decoded.
+    let peak = peak_memory_kb().unwrap();
+    // Far below, the images would not have been decoded.
     assert!((140_000..LIMIT_KB).contains(&peak), "{peak} kB");
 }

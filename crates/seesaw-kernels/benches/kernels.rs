@@ -11,10 +11,9 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 use seesaw_kernels::{
-    Aligned, Depthwise, InvertedResidual, Isa, IsaToken, Pointwise, Stem, Team,
-    global_average_pool,
-    layout::{Plane, cblocks},
-    pointwise::Group,
+    Aligned, BlockMaps, Depthwise, GroupPlaces, InvertedResidual, Isa, IsaToken, Pointwise,
+    PointwiseShape, PointwiseWeights, Stem, Team, global_average_pool,
+    layout::{Plane, Size, cblocks},
 };
 
 /// Name; channels in, expanded and out; side of the input; stride; groups of both pointwise layers.
@@ -50,16 +49,15 @@ fn pointwise(
     for size in groups {
         let range =
             |n: usize| (n * before / whole..n * (before + size) / whole).collect::<Vec<_>>();
-        let (from, to) = (range(inputs), range(outputs));
-        let weights = values(from.len() * to.len());
-        parts.push((from, to, weights));
+        parts.push((range(inputs), range(outputs)));
         before += size;
     }
-    let madds = parts.iter().map(|(_, _, weights)| weights.len()).sum();
-    let groups: Vec<Group<'_>> =
-        parts.iter().map(|(inputs, outputs, weights)| Group { inputs, outputs, weights }).collect();
-    let bias = values(outputs);
-    let layer = Pointwise::new(token, inputs, outputs, &groups, &bias, false).expect("it fits");
+    let groups: Vec<GroupPlaces<'_>> =
+        parts.iter().map(|(inputs, outputs)| GroupPlaces { inputs, outputs }).collect();
+    let shape = PointwiseShape { inputs, outputs, groups: &groups };
+    let (madds, bias) = (shape.weights(), values(outputs));
+    let all = PointwiseWeights { weights: &values(madds), scale: None, bias: &bias };
+    let layer = Pointwise::new(token, &shape, &all, false).expect("it fits");
     (layer, madds)
 }
 
@@ -102,11 +100,15 @@ fn whole_blocks(criterion: &mut Criterion) {
                 residual,
             )
             .expect("it fits");
-            let (team, size) = (Team::solo(), (side, side));
+            let (team, size) = (Team::solo(), Size::square(side));
             let x = values(Plane::dense(side, side).len(input));
             let mut scratch = Aligned::zeros(block.scratch_len(size, 1));
             let mut out = Aligned::zeros(Plane::dense(after, after).len(output));
-            Box::new(move || block.run(&team, black_box(&x), size, &mut scratch, &mut out))
+            Box::new(move || {
+                let x = black_box(&x);
+                let maps = BlockMaps { x, size, scratch: &mut scratch, out: &mut out };
+                block.run(&team, maps);
+            })
         });
     }
 }
@@ -140,12 +142,12 @@ fn layers(criterion: &mut Criterion) {
             let x = values(Plane::dense(side + 2, side + 2).len(channels));
             let mut out = Aligned::zeros(Plane::dense(after, after).len(channels));
             let team = Team::solo();
-            Box::new(move || layer.run(&team, black_box(&x), (side, side), &mut out))
+            Box::new(move || layer.run(&team, black_box(&x), Size::square(side), &mut out))
         });
     }
     each_isa(&mut group, "stem 3 to 32, 224x224", 27 * 32 * 112 * 112, |token| {
         let stem = Stem::new(token, &values(27 * 32), &values(32), 2).expect("it fits");
-        let (team, size) = (Team::solo(), (224, 224));
+        let (team, size) = (Team::solo(), Size::square(224));
         let (image, mut scratch) = (values(3 * 224 * 224), Aligned::zeros(stem.scratch_len(size)));
         let mut out = Aligned::zeros(Plane::dense(112, 112).len(32));
         Box::new(move || stem.run(&team, black_box(&image), size, &mut scratch, &mut out))

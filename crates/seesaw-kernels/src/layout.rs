@@ -3,10 +3,48 @@
 //! A map of `c` channels, `h` rows and `w` columns lies in memory as `[ceil(c/8)][h][w][8]`. Eight
 //! neighboring channels of a pixel fill a vector, so outputs are stored whole; pixels follow each
 //! other 8 values apart, so that a kernel reaches the inputs of a whole tile from one pointer with
-//! constant offsets; and a group of channels is a range of blocks. Lanes behind the last channel
+//! constant offsets; and a group of channels is a range of blocks. Lanes after the last channel
 //! hold zeros.
 
 use crate::simd::CBLOCK;
+
+/// Rows and columns of pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+}
+
+impl Size {
+    /// As many rows as columns.
+    pub fn square(side: usize) -> Self {
+        Self { rows: side, cols: side }
+    }
+
+    /// Pixels.
+    pub fn pixels(self) -> usize {
+        self.rows * self.cols
+    }
+
+    /// With a border of one pixel on each side.
+    pub(crate) fn padded(self) -> Self {
+        Self { rows: self.rows + 2, cols: self.cols + 2 }
+    }
+
+    /// A plane of this size.
+    pub(crate) fn dense(self) -> Plane {
+        Plane::dense(self.rows, self.cols)
+    }
+}
+
+/// From rows and columns.
+impl From<(usize, usize)> for Size {
+    fn from((rows, cols): (usize, usize)) -> Self {
+        Self { rows, cols }
+    }
+}
 
 /// Geometry of a map in blocked layout, possibly with wider rows than pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +82,7 @@ pub fn cblocks(channels: usize) -> usize {
     channels.div_ceil(CBLOCK)
 }
 
-/// Copies planar channels `[c][pixels]` into the blocked layout, zeroing the lanes behind the last
+/// Copies planar channels `[c][pixels]` into the blocked layout, zeroing the lanes after the last
 /// channel.
 ///
 /// # Panics

@@ -1,7 +1,7 @@
 //! A team of threads that start together in a fraction of a microsecond.
 //!
 //! A net of forty layers that takes a few milliseconds hands out work a hundred times; a general
-//! thread pool costs more for each hand-over than a small layer takes. The threads of a team spin
+//! thread pool takes longer to hand it out than a small layer takes to run. The threads of a team spin
 //! for a moment before they sleep, and handing out work allocates nothing.
 
 use std::{
@@ -15,7 +15,7 @@ use std::{
 
 use crate::KernelError;
 
-/// How often a thread looks for work before it sleeps: some 100 microseconds on a Zen 4.
+/// How often a thread looks for work before it sleeps: about 100 microseconds on a Zen 4.
 const SPINS: u32 = 4_000;
 
 /// Work: called once with each index below the team's number of threads.
@@ -39,7 +39,7 @@ struct Shared {
     round: AtomicUsize,
     /// Workers that have not finished the round.
     pending: AtomicUsize,
-    /// Whether a caller has the workers.
+    /// Whether a caller is using the workers.
     taken: AtomicBool,
     /// Whether a worker's work panicked.
     panicked: AtomicBool,
@@ -57,13 +57,17 @@ struct WorkPtr(*const Work<'static>);
 unsafe impl Send for WorkPtr {}
 
 impl Team {
+    /// The most threads of a team.
+    pub const MAX_THREADS: usize = 256;
+
     /// A team of `threads` threads, the caller's included.
     ///
     /// # Errors
-    /// [`KernelError::Threads`] when the system gives no more threads, or `threads` is not 1 to 256.
+    /// [`KernelError::ThreadCount`] when `threads` is not 1 to [`Self::MAX_THREADS`];
+    /// [`KernelError::Spawn`] when the system does not start a thread.
     pub fn new(threads: usize) -> Result<Self, KernelError> {
-        if !(1..=256).contains(&threads) {
-            return Err(KernelError::Threads(format!("{threads} asked for; 1 to 256 can be had")));
+        if !(1..=Self::MAX_THREADS).contains(&threads) {
+            return Err(KernelError::ThreadCount(threads));
         }
         let mut team = Self::solo();
         let asleep = (1..threads).map(|_| AtomicBool::new(false)).collect();
@@ -75,7 +79,7 @@ impl Team {
             let builder = thread::Builder::new().name(format!("seesaw-{index}"));
             let worker = builder
                 .spawn(move || shared.work(index))
-                .map_err(|error| KernelError::Threads(error.to_string()))?;
+                .map_err(|error| KernelError::Spawn(error.to_string()))?;
             team.workers.push(worker);
         }
         Ok(team)
@@ -101,8 +105,8 @@ impl Team {
     }
 
     /// Calls `work` once with each index below [`Self::threads`], each on a thread of its own, and
-    /// returns when all calls have. Where another caller has the team at the moment, this thread
-    /// makes all the calls itself.
+    /// returns when all calls have returned. While another caller is using the team, this thread makes
+    /// all the calls itself.
     ///
     /// # Panics
     /// When `work` does.
@@ -117,8 +121,8 @@ impl Team {
         drop(round);
     }
 
-    /// Cuts `out` into chunks of `len` values and calls `work` with each chunk's number, the chunk
-    /// and a scratch buffer of `scratch_len` values that no other call uses meanwhile.
+    /// Cuts `out` into chunks of `len` values and calls `work` with each chunk's number, the chunk,
+    /// and a scratch buffer of `scratch_len` values that no other call uses at the same time.
     ///
     /// # Panics
     /// When `scratch` is too short for all threads, `len` is 0, or `work` panics.
@@ -147,8 +151,8 @@ impl Team {
         });
     }
 
-    /// Calls `work` once with each item and a scratch that no other call uses meanwhile; a thread
-    /// that is done takes the next item.
+    /// Calls `work` once with each item and a scratch that no other call uses at the same time; a
+    /// thread that is done takes the next item.
     ///
     /// # Panics
     /// When there are fewer scratches than threads, or `work` panics.
@@ -187,13 +191,13 @@ impl Drop for Team {
     }
 }
 
-/// One hand-over; dropping it, also while unwinding, waits for the workers, who borrow the work.
+/// One round of work; dropping it, also while unwinding, waits for the workers, which borrow the work.
 struct Round<'a>(&'a Team);
 
 impl Round<'_> {
     fn start(&self, work: &Work<'_>) {
         let Self(Team { shared, workers }) = self;
-        // SAFETY: only the lifetime changes, and `drop` outwaits every use.
+        // SAFETY: only the lifetime changes, and `drop` waits for the end of every use.
         let work: *const Work<'static> = unsafe { std::mem::transmute(std::ptr::from_ref(work)) };
         *lock(&shared.work) = Some(WorkPtr(work));
         shared.pending.store(workers.len(), SeqCst);
@@ -259,7 +263,7 @@ impl Shared {
     }
 }
 
-/// Spins; gives the processor away now and then, for machines with fewer cores than threads.
+/// Spins, and yields the processor now and then, for machines with fewer cores than threads.
 fn wait(spins: &mut u32) {
     *spins += 1;
     if spins.is_multiple_of(1_000) {
@@ -273,12 +277,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Part `index` of `0..total` in `parts` parts of nearly one size.
+/// Part `index` of `0..total` in `parts` parts of nearly equal size.
 pub(crate) fn share(total: usize, parts: usize, index: usize) -> Range<usize> {
     total * index / parts..total * (index + 1) / parts
 }
 
-/// A pointer that threads may share; what they do with it is each use's to justify.
+/// A pointer that threads may share; each use has to justify what it does with it.
 pub(crate) struct SendPtr<T = f32>(pub *mut T);
 
 impl<T> Clone for SendPtr<T> {
@@ -296,7 +300,7 @@ impl<T> SendPtr<T> {
     }
 }
 
-// SAFETY: a pointer by itself does nothing, and what it leads to may be handed to other threads.
+// SAFETY: a pointer alone does nothing, and what it points to may be sent to other threads.
 unsafe impl<T: Send> Send for SendPtr<T> {}
 // SAFETY: as for `Send`.
 unsafe impl<T: Send> Sync for SendPtr<T> {}
@@ -342,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_reaches_the_caller_and_the_team_lives_on() {
+    fn a_panic_reaches_the_caller_and_the_team_survives() {
         let team = Team::new(2).unwrap();
         for panicking in [0, 1] {
             let run = std::panic::AssertUnwindSafe(|| team.run(&|i| assert!(i != panicking)));
@@ -356,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_and_scratch_are_each_a_calls_own() {
+    fn each_call_has_its_own_chunk_and_scratch() {
         let team = Team::new(3).unwrap();
         let (mut out, mut scratch) = (vec![0.0; 10 * 4], vec![0.0; 3 * 5]);
         team.run_chunks(&mut out, 4, &mut scratch, 5, &|chunk, out, scratch| {
@@ -365,7 +369,12 @@ mod tests {
             out.copy_from_slice(&scratch[..4]);
         });
         assert!(out.iter().enumerate().all(|(i, x)| *x == (i / 4) as f32));
-        assert!(Team::new(0).is_err() && Team::new(100_000).is_err());
+        for (threads, message) in [
+            (0, "0 threads requested; at least 1 is needed"),
+            (100_000, "100000 threads requested; the limit is 256"),
+        ] {
+            assert_eq!(Team::new(threads).unwrap_err().to_string(), message);
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ const MEMORY: u64 = 120 << 20;
 impl<'a> PhotoLoader<'a> {
     /// A loader for `threads` threads.
     pub fn new(preprocess: &'a Preprocess, threads: usize) -> Self {
-        let limits = |memory| Limits { memory, ..Limits::default() };
+        let limits = |memory| Limits::new().memory(memory);
         let (alone, shared) = (limits(MEMORY), limits(MEMORY / threads.max(1) as u64));
         Self { preprocess, alone, shared, memory: RwLock::new(()) }
     }
@@ -59,7 +59,7 @@ impl<'a> PhotoLoader<'a> {
 
 /// The photo in these bytes, with all the memory that one photo may take.
 pub(crate) fn decode_one(bytes: &[u8]) -> Result<RgbImage, PhotoError> {
-    Ok(decode::decode(bytes, &Limits { memory: MEMORY, ..Limits::default() })?)
+    Ok(decode::decode(bytes, &Limits::new().memory(MEMORY))?)
 }
 
 /// The image as an input of the net, `[3, crop, crop]`.

@@ -11,7 +11,9 @@ fn classify() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn the_readmes_code_is_built_and_run() {
-    for document in [include_str!("../../../README.md"), include_str!("../../../docs/guides/rust.md")] {
+    for document in
+        [include_str!("../../../README.md"), include_str!("../../../docs/guides/rust.md")]
+    {
         let (_, rest) = document.split_once("```rust\n").unwrap();
         let (code, _) = rest.split_once("```").unwrap();
         assert_eq!(code.lines().count(), 3);

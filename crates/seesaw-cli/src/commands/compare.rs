@@ -1,35 +1,28 @@
-//! `seesaw compare`: what finished runs say of nets.
+//! `seesaw compare`: the nets of finished runs.
 
-use std::{
-    io::Write,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{io::Write, path::Path};
 
-use seesaw_engine::{Machine, Options, Plan, compile};
+use seesaw_arch::Net;
+use seesaw_engine::{Machine, Options, Plan, compile, measure::time_in_turn};
 use seesaw_format::NetWeights;
 use seesaw_train::{
-    comparison::{Comparison, Distance, Entrant, Score},
+    comparison::{Comparison, Distance, Score},
     draw::{Group, Scatter, write_picture},
 };
 use serde::Serialize;
 
-use super::bench::{images, nearest_rank};
 use crate::{
     args::CompareArgs,
     failure::{self, Failure},
     output::{self, Align, Table},
 };
 
-/// How long each net runs before anything is timed.
-const WARM_UP: Duration = Duration::from_millis(100);
-
 /// The comparison, as `--json` prints it.
 #[derive(Serialize)]
 struct Report {
-    /// Standard deviation of a run's top-1 by its seed.
+    /// Standard deviation of top-1 between runs that differ only in their seed.
     spread: Option<f64>,
-    /// What the runs differ in beside net and seed.
+    /// What the runs differ in, other than net and seed.
     differences: Vec<String>,
     threads: usize,
     isa: String,
@@ -59,7 +52,7 @@ struct Row {
 }
 
 pub fn run(args: &CompareArgs) -> Result<(), Failure> {
-    let comparison = Comparison::of(&args.runs).map_err(Failure::new)?;
+    let comparison = Comparison::of(&args.folders)?;
     for difference in &comparison.differences {
         failure::warn(format_args!("the runs differ in {difference}"));
     }
@@ -71,14 +64,15 @@ pub fn run(args: &CompareArgs) -> Result<(), Failure> {
 }
 
 fn measure(args: &CompareArgs, comparison: Comparison) -> Result<Report, Failure> {
-    let plans = comparison.entrants.iter().map(|entrant| plan(entrant, args.threads));
+    let machine = args.threads.machine()?;
+    let plans = comparison.entrants.iter().map(|entrant| plan(&entrant.net, &machine));
     let plans = plans.collect::<Result<Vec<_>, _>>()?;
-    let times = times(&plans, args.times as usize)?;
+    let times = time_in_turn(&plans, args.runs as usize)?;
     let best = comparison.best();
     let mut nets = Vec::new();
-    for (entrant, ms) in comparison.entrants.iter().zip(times) {
+    for (entrant, times) in comparison.entrants.iter().zip(times) {
         let net = &entrant.net;
-        let cost = net.cost(net.input_size).map_err(Failure::new)?;
+        let cost = net.cost(net.input_size)?;
         nets.push(Row {
             net: net.name.clone(),
             input_size: net.input_size,
@@ -88,48 +82,18 @@ fn measure(args: &CompareArgs, comparison: Comparison) -> Result<Report, Failure
             to_best: comparison.distance(entrant, best.unwrap_or(entrant)),
             runs: entrant.runs.clone(),
             train_s: entrant.train_s(),
-            inference_ms: ms,
+            inference_ms: 1e3 * times.median(),
         });
     }
-    let isa = plans.first().map(|plan| plan.machine().isa().to_string()).unwrap_or_default();
     let Comparison { differences, spread, .. } = comparison;
-    Ok(Report { spread, differences, threads: args.threads, isa, nets })
+    let (threads, isa) = (machine.threads(), machine.isa().to_string());
+    Ok(Report { spread, differences, threads, isa, nets })
 }
 
-/// Weights do not change how fast a net is.
-fn plan(entrant: &Entrant, threads: usize) -> Result<Plan, Failure> {
-    let net = &entrant.net;
-    let weights = NetWeights::random(net, 0).map_err(Failure::new)?;
-    let machine = Machine::from_env(threads).map_err(Failure::new)?;
-    compile(net, &weights, &Options::new(net), &machine).map_err(Failure::new)
-}
-
-/// Median milliseconds of each plan. The plans take turns, so that whatever the machine does beside
-/// meets all of them.
-fn times(plans: &[Plan], rounds: usize) -> Result<Vec<f64>, Failure> {
-    let inputs: Vec<Vec<f32>> = plans.iter().map(images).collect();
-    let time = |plan: &Plan, images: &[f32]| {
-        let mut logits = vec![0.0; plan.classes()];
-        let start = Instant::now();
-        plan.run(images, &mut logits).map_err(Failure::new)?;
-        Ok::<_, Failure>(start.elapsed())
-    };
-    for (plan, images) in plans.iter().zip(&inputs) {
-        let start = Instant::now();
-        while start.elapsed() < WARM_UP {
-            time(plan, images)?;
-        }
-    }
-    let mut times = vec![Vec::with_capacity(rounds); plans.len()];
-    for _ in 0..rounds {
-        for ((plan, images), times) in plans.iter().zip(&inputs).zip(&mut times) {
-            // The first run after another net brings the weights back into the cache.
-            time(plan, images)?;
-            times.push(1e3 * time(plan, images)?.as_secs_f64());
-        }
-    }
-    times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
-    Ok(times.iter().map(|times| nearest_rank(times, 0.5)).collect())
+/// A plan with random weights, which do not change how fast the net is.
+fn plan(net: &Net, machine: &Machine) -> Result<Plan, Failure> {
+    let weights = NetWeights::random(net, 0)?;
+    Ok(compile(net, &weights, &Options::new(net), machine)?)
 }
 
 fn draw(folder: &Path, report: &Report) -> Result<(), Failure> {
@@ -141,16 +105,16 @@ fn draw(folder: &Path, report: &Report) -> Result<(), Failure> {
             scores: row.runs.iter().map(|run| 100.0 * run.top1).collect(),
         };
         let picture = Scatter {
-            title: "accuracy over cost, a cross a seed, a disc their mean".to_owned(),
+            title: "accuracy over cost: a cross for each seed, a disc for their mean".to_owned(),
             across,
             up: "top-1, %".to_owned(),
             groups: report.nets.iter().map(group).collect(),
         };
-        write_picture(&folder.join(name), &picture).map_err(Failure::new)
+        Ok::<_, Failure>(write_picture(&folder.join(name), &picture)?)
     };
-    let madds = "multiply-adds of an image, millions".to_owned();
+    let madds = "multiply-adds per image, millions".to_owned();
     write("top1-madds.svg", madds, |row| row.madds as f64 / 1e6)?;
-    let ms = format!("milliseconds an image, {}", report.machine());
+    let ms = format!("milliseconds per image, {}", report.machine());
     write("top1-ms.svg", ms, |row| row.inference_ms)
 }
 
@@ -161,12 +125,12 @@ fn print(report: &Report) -> Result<(), Failure> {
     match report.spread {
         Some(spread) => writeln!(
             out,
-            "A run's top-1 differs by its seed with a standard deviation of {:.2} points.",
+            "Between seeds, top-1 has a standard deviation of {:.2} points.",
             100.0 * spread
         )?,
-        None => writeln!(out, "No net has two seeds: how much chance there is, is not known.")?,
+        None => writeln!(out, "No net has two seeds, so the spread between seeds is unknown.")?,
     }
-    writeln!(out, "ms: one image, {}, median.", report.machine())?;
+    writeln!(out, "ms: median for one image, {}.", report.machine())?;
     Ok(out.flush()?)
 }
 

@@ -1,4 +1,4 @@
-//! `seesaw completions`: scripts that complete the command line.
+//! `seesaw completions`: shell completion scripts.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
-    // By way of a buffer: the generator panics when standard output is closed.
+    // Through a buffer, because the generator panics when standard output is closed.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "seesaw", &mut script);
     let mut out = std::io::stdout().lock();

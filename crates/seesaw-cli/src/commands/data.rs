@@ -1,4 +1,4 @@
-//! `seesaw data`: getting data sets, and seeing what they hold.
+//! `seesaw data`: downloading data sets, and showing what they hold.
 
 use std::io::Write;
 
@@ -40,7 +40,7 @@ fn cifar10(args: &Cifar10Args) -> Result<Outcome, Failure> {
     };
     let done = download::cifar10(&args.folder, args.url.as_deref(), &mut progress);
     bar.iter().for_each(ProgressBar::finish_and_clear);
-    let folder = done.map_err(Failure::new)?;
+    let folder = done?;
     let mut out = output::stdout();
     writeln!(out, "{}", folder.display())?;
     out.flush()?;
@@ -54,7 +54,7 @@ struct Info {
     kind: String,
     train: usize,
     val: usize,
-    /// How many cannot be decoded; unknown without `--check`.
+    /// How many images cannot be decoded; unknown without `--check`.
     broken: Option<usize>,
     classes: Vec<Class>,
 }
@@ -67,13 +67,9 @@ struct Class {
 }
 
 fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
-    let options = OpenOptions {
-        val_split: args.val_split,
-        // Nothing is looked at twice.
-        cache_bytes: 0,
-        ..OpenOptions::default()
-    };
-    let mut parts = open(&args.data, &options).map_err(Failure::new)?;
+    // No image is read twice.
+    let options = OpenOptions::new().val_split(args.val_split).cache_bytes(0);
+    let mut parts = open(&args.data, &options)?;
     let mut broken = None;
     if args.check {
         for part in [&mut parts.train, &mut parts.val] {
@@ -109,13 +105,13 @@ impl Info {
         let [train, val] = [self.train, self.val].map(|n| output::thousands(n as u64));
         writeln!(
             out,
-            "{}: {}, {} classes, {train} images to train on, {val} to validate",
+            "{}: {}, {} classes, {train} training images, {val} validation images",
             self.data,
             self.kind,
             self.classes.len()
         )?;
         if let Some(broken) = self.broken {
-            writeln!(out, "{} broken", output::thousands(broken as u64))?;
+            writeln!(out, "{} broken images", output::thousands(broken as u64))?;
         }
         writeln!(out)?;
         let mut table =

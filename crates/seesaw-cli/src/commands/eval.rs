@@ -36,7 +36,7 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
     if let Some(path) = &args.confusion {
         let names = subject.classifier.labels();
         let picture = Confusion { counts: evaluation.confusion(), names };
-        write_picture(path, &picture).map_err(Failure::new)?;
+        write_picture(path, &picture)?;
     }
     if let Some(path) = &args.worst {
         write_worst(path, &evaluation, &subject, &dataset)?;
@@ -70,18 +70,16 @@ fn evaluate(
 ) -> Result<Evaluation, Failure> {
     let classifier = &subject.classifier;
     let columns = subject.columns(dataset.classes())?;
-    let options = LoaderOptions {
-        workers: args.threads.count(),
-        ahead: AHEAD,
-        ..LoaderOptions::evaluate(classifier.preprocess(), args.batch)
-    };
-    let loader = Loader::new(Arc::clone(dataset), options).map_err(Failure::new)?;
+    let options = LoaderOptions::evaluate(classifier.preprocess(), args.batch)
+        .workers(args.threads.count())
+        .ahead(AHEAD);
+    let loader = Loader::new(Arc::clone(dataset), options)?;
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };
     let progress = &mut |done| bar.set_position(done as u64);
     let evaluation = metrics::evaluate(classifier.plan(), &columns, &loader, mistakes, progress);
     bar.finish_and_clear();
-    let evaluation = evaluation.map_err(Failure::new)?;
+    let evaluation = evaluation?;
     if !evaluation.loss().is_finite() {
         let what = "the net's output is not finite; its weights are damaged";
         return Err(Failure::file(&subject.weights, what));
@@ -105,7 +103,7 @@ fn write_worst(
     let tiles: Result<Vec<Tile>, Failure> = mistakes
         .iter()
         .map(|mistake| {
-            let photo = dataset.image(mistake.index as usize).map_err(Failure::new)?;
+            let photo = dataset.image(mistake.index as usize)?;
             Ok(Tile {
                 photo: photo.into_owned(),
                 truth: name(mistake.truth).clone(),

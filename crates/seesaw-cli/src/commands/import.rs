@@ -1,4 +1,4 @@
-//! `seesaw import`: weights of any readable kind to one file that says which net it is.
+//! `seesaw import`: weights of any supported kind to one file that names its net.
 
 use std::{io::Write, path::Path};
 
@@ -20,7 +20,7 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     report(args, &metadata)
 }
 
-/// Where the weights came from: what the file itself says, else its name.
+/// Where the weights came from: as the file itself says, else its name.
 fn origin(model: &Model, input: &Path) -> String {
     let name = || input.file_name().unwrap_or_default().to_string_lossy().into_owned();
     model.origin.clone().unwrap_or_else(|| format!("imported from {}", name()))
@@ -28,7 +28,7 @@ fn origin(model: &Model, input: &Path) -> String {
 
 fn report(args: &ImportArgs, metadata: &Metadata) -> Result<(), Failure> {
     let net = &metadata.net;
-    let cost = net.cost(net.input_size).map_err(Failure::new)?;
+    let cost = net.cost(net.input_size)?;
     let names = match metadata.labels.len() {
         0 => "no class names".to_owned(),
         count => format!("{count} class names"),

@@ -7,13 +7,16 @@ mod completions;
 mod data;
 mod eval;
 mod import;
+mod infer;
 mod models;
 mod plot;
 mod predict;
-mod run;
+mod recipes;
+mod resume;
 mod summary;
 mod tables;
 mod train;
+mod training;
 
 use crate::{
     args::{Cli, Command},
@@ -25,9 +28,9 @@ use crate::{
 pub enum Outcome {
     /// All went well: exit code 0.
     Complete,
-    /// Some inputs failed, and were reported: exit code 1.
+    /// Some inputs failed and were reported: exit code 1.
     SomeFailed,
-    /// Ctrl-C ended it, and what was done is saved: exit code 130.
+    /// Ctrl-C ended it, and the work so far is saved: exit code 130.
     Interrupted,
 }
 
@@ -36,15 +39,17 @@ pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
     match cli.command {
         Command::Predict(args) => return predict::run(&args),
         Command::Train(args) => return train::run(&args),
+        Command::Resume(args) => return resume::run(&args),
         Command::Eval(args) => return eval::run(&args),
         Command::Data(args) => return data::run(&args),
+        Command::Recipes(args) => recipes::run(&args)?,
         Command::Compare(args) => compare::run(&args)?,
         Command::Plot(args) => plot::run(&args)?,
         Command::Models(args) => models::run(&args)?,
         Command::Summary(args) => summary::run(&args)?,
         Command::Tables(args) => tables::run(&args)?,
         Command::Import(args) => import::run(&args)?,
-        Command::Run(args) => run::run(&args)?,
+        Command::Infer(args) => infer::run(&args)?,
         Command::Bench(args) => bench::run(&args)?,
         Command::Completions(args) => completions::run(&args)?,
     }

@@ -1,4 +1,4 @@
-//! `seesaw models`: the zoo.
+//! `seesaw models`: the built-in nets.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::{
     output::{self, Align, Table},
 };
 
-/// A net of the zoo, as `--json` prints it.
+/// A net, as `--json` prints it.
 #[derive(Serialize)]
 struct Model {
     name: String,
@@ -28,7 +28,7 @@ pub fn run(args: &ModelsArgs) -> Result<(), Failure> {
 }
 
 fn model(net: Net) -> Result<Model, Failure> {
-    let cost = net.cost(net.input_size).map_err(Failure::new)?;
+    let cost = net.cost(net.input_size)?;
     let blocks = net.blocks().len();
     Ok(Model { name: net.name, input_size: net.input_size, classes: net.classes, blocks, cost })
 }

@@ -1,4 +1,4 @@
-//! `seesaw plot`: the logs of runs in one picture a column.
+//! `seesaw plot`: the logs of several runs, one picture per column.
 
 use std::{io::Write, path::Path};
 
@@ -16,29 +16,28 @@ use crate::{
 pub fn run(args: &PlotArgs) -> Result<(), Failure> {
     let mut runs = Vec::new();
     for folder in &args.runs {
-        let rows = read_log(&RunFolder::new(folder).log()).map_err(Failure::new)?;
+        let rows = read_log(&RunFolder::new(folder).log())?;
         runs.push((name(folder, args), rows));
     }
     let pictures = run_curves(&runs);
     if pictures.is_empty() {
-        let few = "a line needs two epochs, and no run has them yet";
-        return Err(Failure::new(few));
+        return Err(Failure::new("nothing to plot: no run has two epochs yet"));
     }
     std::fs::create_dir_all(&args.out).map_err(|error| Failure::file(&args.out, error))?;
     let mut out = output::stdout();
     for (column, curves) in pictures {
-        let ending = match args.format {
+        let extension = match args.format {
             PictureFormat::Svg => "svg",
             PictureFormat::Png => "png",
         };
-        let path = args.out.join(column).with_extension(ending);
-        write_picture(&path, &curves).map_err(Failure::new)?;
+        let path = args.out.join(column).with_extension(extension);
+        write_picture(&path, &curves)?;
         writeln!(out, "{}", path.display())?;
     }
     Ok(out.flush()?)
 }
 
-/// The folder's own name, or its path where another run is called the same.
+/// The folder's own name, or its path where another run has the same name.
 fn name(folder: &Path, args: &PlotArgs) -> String {
     let same = args.runs.iter().filter(|other| other.file_name() == folder.file_name()).count();
     match folder.file_name() {

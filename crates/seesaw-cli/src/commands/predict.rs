@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use seesaw::{Builder, Guess, Machine, Model};
-use seesaw_data::find_photos;
+use seesaw_data::{FoundPhotos, find_photos};
 use serde::Serialize;
 
 use crate::{
@@ -21,7 +21,7 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     let model = load(args.weights.as_deref(), &args.net)?;
     let labels = model::labels(&model, args.labels.as_deref())?.names;
     let preprocess = model::preprocess(&model, &args.sizes)?;
-    let (photos, mut problems) = find_photos(&args.paths);
+    let FoundPhotos { photos, errors: mut problems } = find_photos(&args.paths);
     if photos.is_empty() && !problems.is_empty() {
         return Err(Failure::new(problems.swap_remove(0)));
     }
@@ -30,13 +30,9 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     }
     let batch = args.batch.min(photos.len().max(1));
     resolve::check_batch(batch, preprocess.crop as usize)?;
-    let machine = Machine::from_env(args.threads.count()).map_err(Failure::new)?;
-    let classifier = Builder::new(&machine)
-        .batch(batch)
-        .labels(labels)
-        .preprocess(preprocess)
-        .build(model)
-        .map_err(Failure::new)?;
+    let machine = Machine::from_env(args.threads.count())?;
+    let classifier =
+        Builder::new(&machine).batch(batch).labels(labels).preprocess(preprocess).build(model)?;
     let mut printer = Printer::new(args, photos.len());
     classifier.classify_files(&photos, |path, guesses| match guesses {
         Ok(guesses) => printer.classified(path, &guesses),

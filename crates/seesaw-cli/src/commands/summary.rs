@@ -23,7 +23,7 @@ struct Summary {
 }
 
 pub fn run(args: &SummaryArgs) -> Result<(), Failure> {
-    let net = match Source::of(&args.net)? {
+    let net = match Source::parse(&args.net)? {
         Source::Net(net) => net,
         Source::Weights(path) => resolve::load(&path, None)?.net,
     };
@@ -31,15 +31,15 @@ pub fn run(args: &SummaryArgs) -> Result<(), Failure> {
     if args.toml {
         return description(&Net { input_size, ..net });
     }
-    let layers = net.layers(input_size).map_err(Failure::new)?;
-    let total = net.cost(input_size).map_err(Failure::new)?;
+    let layers = net.layers(input_size)?;
+    let total = net.cost(input_size)?;
     let summary = Summary { net: net.name, input_size, classes: net.classes, layers, total };
     if args.json { output::json(&summary) } else { table(&summary) }
 }
 
 fn description(net: &Net) -> Result<(), Failure> {
-    net.validate().map_err(Failure::new)?;
-    let text = net.to_toml().map_err(Failure::new)?;
+    net.validate()?;
+    let text = net.to_toml()?;
     let mut out = output::stdout();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)

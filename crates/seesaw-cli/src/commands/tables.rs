@@ -1,4 +1,4 @@
-//! `seesaw tables`: the papers' figures beside ours.
+//! `seesaw tables`: the papers' figures compared with ours.
 
 use std::io::Write;
 
@@ -16,7 +16,7 @@ use crate::{
 
 /// How to read the tables.
 const NOTE: &str = "\
-Each published figure (params, MAdds, top-1) stands before our count and the difference after rounding.
+Each published figure is followed by our count and by the difference after rounding.
 IGCV3's paper prints 318M MAdds on ImageNet; the layers that it describes add up to 313M.";
 
 /// One row of a paper's table with our counts, as `--json` prints it.
@@ -40,9 +40,9 @@ struct Figure {
     published: Option<f64>,
     /// Our count.
     ours: u64,
-    /// Ours rounded as the published figure is, less that figure: millions.
+    /// Our count rounded like the published figure, minus that figure, in millions.
     difference: Option<f64>,
-    /// Digits behind the point of the published figure.
+    /// Digits after the decimal point of the published figure.
     #[serde(skip)]
     digits: usize,
 }
@@ -53,8 +53,8 @@ pub fn run(args: &TablesArgs) -> Result<(), Failure> {
 }
 
 fn row(figures: &Figures) -> Result<Row, Failure> {
-    let net = zoo::net(figures.net).map_err(Failure::new)?.with_classes(figures.classes);
-    let cost = net.cost(net.input_size).map_err(Failure::new)?;
+    let net = zoo::net(figures.net)?.with_classes(figures.classes);
+    let cost = net.cost(net.input_size)?;
     Ok(Row {
         net: figures.net,
         dataset: figures.dataset,
@@ -88,7 +88,7 @@ impl Figure {
 }
 
 fn number(printed: &str) -> Result<f64, Failure> {
-    printed.parse().map_err(|_| Failure::new(format_args!("`{printed}` is no published figure")))
+    printed.parse().map_err(|_| Failure::new(format_args!("`{printed}` is not a number")))
 }
 
 fn rounded(value: f64, digits: usize) -> f64 {

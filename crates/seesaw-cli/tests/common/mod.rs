@@ -17,7 +17,7 @@ macro_rules! args {
 }
 pub(crate) use args;
 
-/// The built command, with nothing of the environment that changes what it does.
+/// The built command, without the environment variables that change what it does.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seesaw"));
     command.env_remove("SEESAW_ISA").env_remove("CLICOLOR_FORCE");
@@ -66,7 +66,7 @@ impl Run {
         serde_json::from_str(self.ok()).unwrap()
     }
 
-    /// Asserts exit code 2, nothing on standard output, and one error that says all of `parts`.
+    /// Asserts exit code 2, nothing on standard output, and one error that contains all of `parts`.
     #[track_caller]
     pub fn fails(&self, parts: &[&str]) {
         let (stdout, stderr) = (self.stdout(), self.stderr());
@@ -80,10 +80,14 @@ impl Run {
     }
 }
 
-/// A file of the folder `shared` beside the repository; says so where it is absent.
+/// A file of the folder `shared` next to the repository. Where it is absent, the test is skipped,
+/// or fails if `SEESAW_REQUIRE_SHARED` is set.
+#[track_caller]
 pub fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
     if !path.exists() {
+        let required = std::env::var_os("SEESAW_REQUIRE_SHARED").is_some();
+        assert!(!required, "{} is missing", path.display());
         let mut stderr = std::io::stderr();
         let _ = std::io::Write::write_fmt(
             &mut stderr,
@@ -94,7 +98,7 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// A small net, as TOML and with weights, and what PyTorch makes of an input.
+/// A small net, as TOML and with weights, and PyTorch's outputs for an input.
 pub struct Tiny {
     pub folder: tempfile::TempDir,
     /// The net's description.

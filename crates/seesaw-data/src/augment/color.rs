@@ -1,4 +1,4 @@
-//! Changes of color, by the arithmetic of Pillow's `ImageEnhance`.
+//! Changes of color, with the arithmetic of Pillow's `ImageEnhance`.
 
 use seesaw_image::RgbImage;
 
@@ -63,7 +63,7 @@ fn hue(image: &mut RgbImage, turn: f64) {
             4.0 + (r - g) / range
         };
         let turned = sector + 6.0 * turn as f32;
-        // Red, green and blue are full within one sector of theirs and absent from two on.
+        // Red, green and blue are full within one sector of their own, and absent from two sectors on.
         for (sample, center) in pixel.iter_mut().zip([0.0, 2.0, 4.0]) {
             let away = (turned - center).rem_euclid(6.0);
             let away = away.min(6.0 - away);
@@ -72,7 +72,7 @@ fn hue(image: &mut RgbImage, turn: f64) {
     }
 }
 
-/// `low` at 0 and `high` at 1, beyond them too; truncated as Pillow does.
+/// From `low` at 0 to `high` at 1, extrapolated beyond; truncated as in Pillow.
 pub(super) fn blend(low: u8, high: u8, factor: f64) -> u8 {
     let (low, high) = (f32::from(low), f32::from(high));
     // A cast to u8 saturates.

@@ -1,6 +1,9 @@
 //! Random crops.
 
-use seesaw_image::{RgbImage, resize};
+use seesaw_image::{
+    RgbImage,
+    resize::{self, Rect},
+};
 
 use super::Padding;
 use crate::rng::Rng;
@@ -13,13 +16,13 @@ pub(super) fn resized(
     size: u32,
     rng: &mut Rng,
 ) -> Option<RgbImage> {
-    let [left, top, width, height] = region(image.width(), image.height(), scale, ratio, rng);
-    resize::resize_region(image, [left, top, width, height], size)
+    let region = region(image.width(), image.height(), scale, ratio, rng);
+    resize::resize_region(image, &region, size)
 }
 
-/// Left, top, width and height of the rectangle, by torchvision's rule: ten tries, and then the
-/// largest centered rectangle whose shape is in the range.
-fn region(width: u32, height: u32, scale: [f64; 2], ratio: [f64; 2], rng: &mut Rng) -> [u32; 4] {
+/// The rectangle, by torchvision's rule: ten tries, and then the largest centered rectangle whose shape
+/// is in the range.
+fn region(width: u32, height: u32, scale: [f64; 2], ratio: [f64; 2], rng: &mut Rng) -> Rect {
     let (full_width, full_height) = (f64::from(width), f64::from(height));
     for _ in 0..10 {
         let area = full_width * full_height * rng.uniform(scale[0], scale[1]);
@@ -30,7 +33,7 @@ fn region(width: u32, height: u32, scale: [f64; 2], ratio: [f64; 2], rng: &mut R
             let (w, h) = (w as u32, h as u32);
             let top = rng.below(u64::from(height - h) + 1) as u32;
             let left = rng.below(u64::from(width - w) + 1) as u32;
-            return [left, top, w, h];
+            return Rect { left, top, width: w, height: h };
         }
     }
     let shape = full_width / full_height;
@@ -43,10 +46,10 @@ fn region(width: u32, height: u32, scale: [f64; 2], ratio: [f64; 2], rng: &mut R
     };
     let side = |side: f64, full: u32| (side.round_ties_even() as u32).clamp(1, full);
     let (w, h) = (side(w, width), side(h, height));
-    [(width - w) / 2, (height - h) / 2, w, h]
+    Rect { left: (width - w) / 2, top: (height - h) / 2, width: w, height: h }
 }
 
-/// The image as a square of `size`, moved by up to `padding` pixels each way.
+/// The image scaled to a square of `size` pixels, and moved by up to `padding` pixels in both directions.
 pub(super) fn padded(
     image: &RgbImage,
     padding: u32,
@@ -79,7 +82,7 @@ pub(super) fn padded(
     RgbImage::new(size, size, pixels)
 }
 
-/// Which of `len` pixels is seen at `at`, which may lie outside.
+/// Which of `len` pixels is seen at `at`, which may be outside of them.
 fn source(at: i64, len: i64, mode: Padding) -> Option<usize> {
     if (0..len).contains(&at) {
         return Some(at as usize);
@@ -106,7 +109,8 @@ mod tests {
         let (scale, ratio) = ([0.08, 0.9], [0.75, 4.0 / 3.0]);
         let mut shares = vec![];
         for index in 0..2000 {
-            let [left, top, w, h] = region(500, 400, scale, ratio, &mut rng(index));
+            let Rect { left, top, width: w, height: h } =
+                region(500, 400, scale, ratio, &mut rng(index));
             assert!(left + w <= 500 && top + h <= 400);
             shares.push(f64::from(w * h) / 200_000.0);
             let shape = f64::from(w) / f64::from(h);
@@ -117,13 +121,17 @@ mod tests {
         assert!((0.078..0.1).contains(&least) && (0.85..0.902).contains(&most), "{least} {most}");
     }
 
+    fn rect(left: u32, top: u32, width: u32, height: u32) -> Rect {
+        Rect { left, top, width, height }
+    }
+
     #[test]
     fn where_no_try_fits_the_center_is_taken() {
         let full = [1.0, 1.0];
-        assert_eq!(region(900, 10, full, [0.5, 2.0], &mut rng(0)), [440, 0, 20, 10]);
-        assert_eq!(region(10, 900, full, [0.5, 2.0], &mut rng(0)), [0, 440, 10, 20]);
-        assert_eq!(region(1, 1, [0.001, 0.001], [1.0, 1.0], &mut rng(0)), [0, 0, 1, 1]);
-        assert_eq!(region(1, 900, full, [50.0, 60.0], &mut rng(0)), [0, 449, 1, 1]);
+        assert_eq!(region(900, 10, full, [0.5, 2.0], &mut rng(0)), rect(440, 0, 20, 10));
+        assert_eq!(region(10, 900, full, [0.5, 2.0], &mut rng(0)), rect(0, 440, 10, 20));
+        assert_eq!(region(1, 1, [0.001, 0.001], [1.0, 1.0], &mut rng(0)), rect(0, 0, 1, 1));
+        assert_eq!(region(1, 900, full, [50.0, 60.0], &mut rng(0)), rect(0, 449, 1, 1));
     }
 
     #[test]

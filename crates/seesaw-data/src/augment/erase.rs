@@ -9,7 +9,7 @@ const AREA: [f64; 2] = [0.02, 0.33];
 /// Height of the rectangle as a multiple of its width.
 const SHAPE: [f64; 2] = [0.3, 3.3];
 
-/// Erases a random rectangle; nothing where none of ten fits, as in torchvision.
+/// Erases a random rectangle, or nothing where none of ten fits, as in torchvision.
 pub(super) fn random(planes: &mut [f32], size: usize, rng: &mut Rng) {
     for _ in 0..10 {
         let area = (size * size) as f64 * rng.uniform(AREA[0], AREA[1]);
@@ -24,7 +24,7 @@ pub(super) fn random(planes: &mut [f32], size: usize, rng: &mut Rng) {
     }
 }
 
-/// Erases the part in the image of a square of `side` around a random pixel.
+/// Erases a square of `side` pixels around a random pixel, as far as it is within the image.
 pub(super) fn cutout(planes: &mut [f32], size: usize, side: usize, rng: &mut Rng) {
     let mut range = || {
         let start = rng.below(size as u64) as i64 - (side / 2) as i64;

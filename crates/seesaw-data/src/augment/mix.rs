@@ -1,4 +1,6 @@
-//! Mixup and cutmix: each image of a batch takes in a part of the next one.
+//! Mixup and cutmix: each image of a batch receives a part of the next one.
+
+use seesaw_image::resize::Rect;
 
 use super::Augment;
 use crate::rng::Rng;
@@ -8,23 +10,23 @@ use crate::rng::Rng;
 pub struct Mixed {
     /// The label of the image that was mixed in, for each image.
     pub labels: Vec<u32>,
-    /// The weight of an image's own label; the rest goes to the label that was mixed in. 1 where
-    /// nothing was.
+    /// The weight of an image's own label; the rest goes to the label that was mixed in. 1 where nothing
+    /// was mixed in.
     pub share: Vec<f32>,
 }
 
-/// How much of its own an image keeps.
+/// How much of itself an image keeps.
 enum Blend {
-    /// All.
+    /// Everything.
     Keep,
     /// This share of each number.
-    Up(f32),
-    /// All but a rectangle: top, left, height and width.
-    Cut([usize; 4]),
+    Share(f32),
+    /// Everything but a rectangle.
+    Cut(Rect<usize>),
 }
 
-/// Mixes each image, planes `[3, size, size]`, with the one that followed it before anything was
-/// mixed, the last with the first. `rng` gives the numbers of the image at a place of the batch.
+/// Mixes each image, planes `[3, size, size]`, with the original of the one that follows it, and the
+/// last with the first. `rng` returns the random numbers for the image at an index of the batch.
 pub(crate) fn mix(
     augment: &Augment,
     images: &mut [f32],
@@ -42,13 +44,13 @@ pub(crate) fn mix(
         let other = after.get(..len).unwrap_or(&first);
         *share = match draw(augment, size, &mut rng(place)) {
             Blend::Keep => 1.0,
-            Blend::Up(share) => {
+            Blend::Share(share) => {
                 for (own, &other) in own.iter_mut().zip(other) {
                     *own = share * *own + (1.0 - share) * other;
                 }
                 share
             }
-            Blend::Cut([top, left, height, width]) => {
+            Blend::Cut(Rect { left, top, width, height }) => {
                 for row in (0..3).flat_map(|c| (top..top + height).map(move |y| c * size + y)) {
                     let row = row * size + left..row * size + left + width;
                     own[row.clone()].copy_from_slice(&other[row]);
@@ -69,14 +71,14 @@ fn draw(augment: &Augment, size: usize, rng: &mut Rng) -> Blend {
         (true, true) => rng.chance(0.5),
         (_, cuts) => cuts,
     };
-    // An image keeps the larger share: if it could become most of its neighbor, which may stay as
-    // it is, batches would show some images twice and others not at all.
+    // An image keeps the larger share. If it could become mostly its neighbor, and the neighbor stays
+    // itself, batches would show some images twice and others not at all.
     let share = rng.beta(if cuts { augment.cutmix } else { augment.mixup });
     let share = share.max(1.0 - share);
     if !cuts {
-        return Blend::Up(share as f32);
+        return Blend::Share(share as f32);
     }
-    // Around a random pixel; only what lies in the image is pasted, and counted.
+    // Around a random pixel; only the part within the image is pasted, and counted.
     let half = 0.5 * (1.0 - share).sqrt() * size as f64;
     let mut range = || {
         let center = rng.below(size as u64) as f64;
@@ -84,5 +86,5 @@ fn draw(augment: &Augment, size: usize, rng: &mut Rng) -> Blend {
         (edge(center - half), edge(center + half))
     };
     let ((top, bottom), (left, right)) = (range(), range());
-    Blend::Cut([top, left, bottom - top, right - left])
+    Blend::Cut(Rect { left, top, width: right - left, height: bottom - top })
 }

@@ -1,9 +1,9 @@
 //! Random changes to training images.
 //!
-//! [`Augment`] is plain data, as a recipe writes it. Its default changes nothing: a center crop, as
-//! in validation. What happens to an image depends on its own [`Rng`] alone, in this order: crop,
-//! flip, [trivial augment](Augment::trivial), [color jitter](Augment::jitter), normalization,
-//! random erasing, cutout; then images of a batch are mixed.
+//! [`Augment`] is plain data, as written in a recipe. The default changes nothing: a center crop, as in
+//! validation. Changes to an image depend only on its own [`Rng`], and are made in this order: crop,
+//! flip, [trivial augment](Augment::trivial), [color jitter](Augment::jitter), normalization, random
+//! erasing, cutout. Then the images of a batch are mixed.
 
 mod color;
 mod crop;
@@ -24,40 +24,40 @@ use crate::rng::Rng;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Crop {
-    /// The shorter side is scaled, and the center cut: no chance in it.
+    /// The shorter side is scaled, and the center is cut out. Nothing is random.
     #[default]
     #[serde(alias = "centre")]
     Center,
     /// A rectangle of random area and shape is scaled to the square: torchvision's
     /// `RandomResizedCrop`.
     Resized,
-    /// The image is scaled until its shorter side is that of the square, and its center cut; then
-    /// it is padded, and a square cut from a random place: torchvision's `RandomCrop`.
+    /// The image is scaled until its shorter side is that of the square, and its center is cut out.
+    /// Then it is padded, and a square is cut from a random place: torchvision's `RandomCrop`.
     Padded,
 }
 
-/// What lies around an image that is padded.
+/// The padding around an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Padding {
     /// Black.
     #[default]
     Zero,
-    /// The image mirrored, its edge not repeated.
+    /// The mirrored image, without repeating the edge.
     Reflect,
 }
 
-/// The range of random changes of color: torchvision's `ColorJitter`, in random order. 0 is none.
+/// The ranges of random changes of color: torchvision's `ColorJitter`, in random order. 0 is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Jitter {
     /// Brightness is multiplied by 1 plus or minus up to this.
     pub brightness: f64,
-    /// Distance from the mean gray of the image, likewise.
+    /// The distance from the mean gray of the image is multiplied in the same way.
     pub contrast: f64,
-    /// Distance of each pixel from its gray, likewise.
+    /// The distance of each pixel from its gray is multiplied in the same way.
     pub saturation: f64,
-    /// The hue is turned by up to this share of the circle either way, at most 0.5.
+    /// The hue is turned by up to this share of the circle in either direction, at most 0.5.
     pub hue: f64,
 }
 
@@ -65,7 +65,7 @@ pub struct Jitter {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
-    /// How the input is cut from an image.
+    /// How the square is cut from an image.
     pub crop: Crop,
     /// Smallest and largest area of a [`Crop::Resized`], as a share of the image's.
     pub scale: [f64; 2],
@@ -81,17 +81,17 @@ pub struct Augment {
     pub jitter: Jitter,
     /// One random operation of random strength: TrivialAugment, wide (Müller and Hutter, 2021).
     pub trivial: bool,
-    /// The probability that a rectangle is erased (Zhong et al., 2017): 2 to 33 % of the area, its
-    /// sides 0.3 to 3.3 of each other. What is erased takes the mean of the data.
+    /// The probability that a rectangle is erased (Zhong et al., 2017): 2 to 33 % of the area, with a
+    /// ratio of the sides from 0.3 to 3.3. Erased pixels get the mean of the data.
     pub erasing: f64,
-    /// Side in pixels of a square that is erased around a random place, as far as it lies in the
-    /// image (DeVries and Taylor, 2017); 0 for none.
+    /// Side in pixels of a square that is erased around a random pixel, as far as it is within the image
+    /// (DeVries and Taylor, 2017); 0 for none.
     pub cutout: u32,
-    /// Alpha of mixup (Zhang et al., 2017): two images are blended, each keeping the larger share of
+    /// Alpha of mixup (Zhang et al., 2017): two images are blended, and each keeps the larger share of
     /// itself; 0 for none, at most 4.
     pub mixup: f64,
     /// Alpha of cutmix (Yun et al., 2019): a rectangle of another image is pasted over less than
-    /// half of an image; 0 for none, at most 4. With mixup, each has half of the images.
+    /// half of an image; 0 for none, at most 4. With both, each gets half of the images.
     pub cutmix: f64,
     /// The share of images that are mixed, where `mixup` or `cutmix` is more than 0.
     pub mix_probability: f64,
@@ -117,7 +117,7 @@ impl Default for Augment {
     }
 }
 
-/// A setting out of its range.
+/// A setting out of range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("augment: `{field}` is {value}, and must be {rule}")]
 pub struct AugmentError {
@@ -133,7 +133,7 @@ impl Augment {
     /// Checks values that came from a file.
     ///
     /// # Errors
-    /// The first setting that is out of its range.
+    /// The first setting that is out of range.
     pub fn validate(&self) -> Result<(), AugmentError> {
         let ([small, large], [narrow, wide]) = (self.scale, self.ratio);
         let Jitter { brightness, contrast, saturation, hue } = self.jitter;
@@ -173,34 +173,35 @@ impl Augment {
         self.mix_probability > 0.0 && (self.mixup > 0.0 || self.cutmix > 0.0)
     }
 
-    /// The square of `size` pixels that a net sees of an image, before it is normalized; `resize`
-    /// is the shorter side before a [`Crop::Center`]. Nothing where a size is 0 or more than
-    /// [`resize::MAX_SIDE`].
-    pub fn picture(
+    /// The square of `size` pixels that is cut from an image and changed, before it is normalized.
+    /// `resize` is the shorter side before a [`Crop::Center`].
+    ///
+    /// Returns `None` where a size is 0 or more than [`resize::MAX_SIDE`].
+    pub fn apply(
         &self,
         image: &RgbImage,
         resize: u32,
         size: u32,
         rng: &mut Rng,
     ) -> Option<RgbImage> {
-        let mut picture = match self.crop {
+        let mut image = match self.crop {
             Crop::Center => resize::resize_and_crop(image, resize, size)?,
             Crop::Resized => crop::resized(image, self.scale, self.ratio, size, rng)?,
             Crop::Padded => crop::padded(image, self.padding, self.padding_mode, size, rng)?,
         };
         if self.flip && rng.chance(0.5) {
-            picture.flip_horizontal();
+            image.flip_horizontal();
         }
         if self.trivial {
-            picture = trivial::apply(picture, rng);
+            image = trivial::apply(image, rng);
         }
         if self.jitter != Jitter::default() {
-            color::jitter(&mut picture, &self.jitter, rng);
+            color::jitter(&mut image, &self.jitter, rng);
         }
-        Some(picture)
+        Some(image)
     }
 
-    /// Erases from a normalized picture, planes `[3, size, size]`.
+    /// Erases parts of a normalized image, planes `[3, size, size]`.
     pub fn erase(&self, planes: &mut [f32], size: usize, rng: &mut Rng) {
         if self.erasing > 0.0 && rng.chance(self.erasing) {
             erase::random(planes, size, rng);

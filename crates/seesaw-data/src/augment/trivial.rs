@@ -1,4 +1,4 @@
-//! TrivialAugment, wide: one operation, drawn evenly, at one of 31 strengths
+//! TrivialAugment, wide: one operation, drawn uniformly, at one of 31 strengths
 //! (Müller and Hutter, 2021, <https://arxiv.org/abs/2103.10158>), with torchvision's ranges.
 
 use seesaw_image::RgbImage;
@@ -16,16 +16,16 @@ pub(super) enum Operation {
     /// Pixels to the left.
     TranslateX(f64),
     TranslateY(f64),
-    /// Degrees against the clock, around the center.
+    /// Degrees counterclockwise, around the center.
     Rotate(f64),
     /// Factors: 1 changes nothing.
     Brightness(f64),
     Saturation(f64),
     Contrast(f64),
     Sharpness(f64),
-    /// Bits that are kept.
+    /// Bits to keep.
     Posterize(u32),
-    /// Samples from here on are inverted.
+    /// Samples from this value on are inverted.
     Solarize(f64),
     AutoContrast,
     Equalize,
@@ -132,7 +132,7 @@ fn sharpen(image: &RgbImage, factor: f64) -> RgbImage {
     sharp
 }
 
-/// Replaces the samples of each channel by a table made from its histogram.
+/// Replaces the samples of each channel by a table computed from its histogram.
 fn by_channel(image: &mut RgbImage, table: fn(&[u32; 256]) -> [u8; 256]) {
     for channel in 0..3 {
         let mut histogram = [0; 256];
@@ -160,7 +160,7 @@ fn stretch(histogram: &[u32; 256]) -> [u8; 256] {
     std::array::from_fn(|sample| (sample as f64 * scale - low as f64 * scale) as u8)
 }
 
-/// Every brightness as often as another, as far as samples that are equal stay so.
+/// Makes every brightness equally frequent, as far as equal samples must stay equal.
 fn equalize(histogram: &[u32; 256]) -> [u8; 256] {
     let last = histogram.iter().rposition(|&n| n > 0).unwrap_or(0);
     let step = histogram[..last].iter().sum::<u32>() / 255;

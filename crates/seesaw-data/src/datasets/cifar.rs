@@ -1,6 +1,6 @@
 //! CIFAR-10 and CIFAR-100 in their binary layouts.
 //!
-//! A file is a row of records: one label (CIFAR-10) or a coarse and a fine label (CIFAR-100), then
+//! A file is a sequence of records: one label (CIFAR-10) or a coarse and a fine label (CIFAR-100), then
 //! the red, the green and the blue plane of 32 by 32 bytes. <https://www.cs.toronto.edu/~kriz/cifar.html>
 
 use std::{fs, path::Path, sync::Arc};
@@ -15,9 +15,9 @@ const PLANE: usize = SIDE * SIDE;
 /// Which of the two layouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cifar {
-    /// One label a record.
+    /// One label per record.
     Ten,
-    /// A coarse and a fine label; the fine one is taken.
+    /// A coarse and a fine label, of which the fine one is used.
     Hundred,
 }
 
@@ -67,9 +67,9 @@ impl Cifar {
 struct Layout {
     kind: Kind,
     name: &'static str,
-    /// What the official archive unpacks to.
+    /// The folder in the official archive.
     archive_folder: &'static str,
-    /// The file with the names of the classes, one a line.
+    /// The file with the names of the classes, one per line.
     names: &'static str,
     train: &'static [&'static str],
     test: &'static str,
@@ -120,16 +120,16 @@ fn class_names(path: &Path, cifar: Cifar) -> Result<Vec<String>, DataError> {
     let names: Vec<String> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if names.len() != cifar.classes() as usize {
-        let reason = format!("{} names of classes where {} belong", names.len(), cifar.classes());
+        let reason = format!("it names {} classes instead of {}", names.len(), cifar.classes());
         return Err(DataError::damaged(path, reason));
     }
     Ok(names)
 }
 
-/// The labels and images of a file, any number of records.
+/// Reads the labels and images of a file of any number of records.
 ///
 /// # Errors
-/// What is wrong with the file: no record, part of a record, or a label that is no class.
+/// What is wrong with the file: no record, a partial record, or an invalid label.
 pub fn read_cifar(bytes: &[u8], cifar: Cifar) -> Result<Vec<(u32, RgbImage)>, String> {
     let labels = cifar.labels();
     let record_len = labels + 3 * PLANE;
@@ -138,14 +138,14 @@ pub fn read_cifar(bytes: &[u8], cifar: Cifar) -> Result<Vec<(u32, RgbImage)>, St
     }
     let record = |(n, record): (usize, &[u8])| {
         let (labels, planes) = record.split_at(labels);
-        let label = labels.last().map_or(0, |&label| u32::from(label));
+        let label = u32::from(*labels.last().expect("every layout has a label"));
         if label >= cifar.classes() {
             return Err(format!("record {n} has label {label} of {} classes", cifar.classes()));
         }
         let pixel = |at| [planes[at], planes[PLANE + at], planes[2 * PLANE + at]];
         let pixels = (0..PLANE).flat_map(pixel).collect();
         let image = RgbImage::new(SIDE as u32, SIDE as u32, pixels);
-        image.map(|image| (label, image)).ok_or_else(|| format!("record {n} has no pixels"))
+        Ok((label, image.expect("three planes of pixels")))
     };
     bytes.chunks_exact(record_len).enumerate().map(record).collect()
 }

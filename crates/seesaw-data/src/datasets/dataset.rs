@@ -1,4 +1,4 @@
-//! Images with labels, decoded when they are wanted.
+//! Images with labels, decoded on demand.
 
 use std::{
     borrow::Cow,
@@ -48,7 +48,7 @@ impl Item {
         Self { root: Arc::clone(root), name: name.into(), record, label, image: image.into() }
     }
 
-    /// What tells the image from others, wherever the data set lies.
+    /// Identifies the image, wherever the data set is stored.
     pub fn key(&self) -> (&Path, u32) {
         (&self.name, self.record.unwrap_or(0))
     }
@@ -58,7 +58,7 @@ impl Item {
     }
 }
 
-/// How many bytes of decoded images there may be, and are.
+/// How many bytes of decoded images may be kept, and are.
 #[derive(Debug)]
 pub(super) struct Cache {
     budget: u64,
@@ -76,12 +76,12 @@ impl Cache {
     }
 }
 
-/// What [`Dataset::verify`] found.
+/// The result of [`Dataset::verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Images that are left.
+    /// Images that can be decoded.
     pub kept: usize,
-    /// Images that were left out, and why, in their order.
+    /// Images that were dropped, in their order, and why.
     pub broken: Vec<(PathBuf, String)>,
 }
 
@@ -95,12 +95,12 @@ impl Dataset {
         Self { classes, items, limits, cache }
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -126,7 +126,7 @@ impl Dataset {
         Ok(self.item(index)?.path())
     }
 
-    /// The file of an image, and its number in it where the file holds several, for people.
+    /// The file of an image, and its number where the file holds several, to be read by people.
     ///
     /// # Errors
     /// [`DataError::OutOfRange`].
@@ -139,7 +139,7 @@ impl Dataset {
         })
     }
 
-    /// Images of each class, in the order of the labels.
+    /// The number of images of each class, in the order of the labels.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for item in &self.items {
@@ -148,7 +148,7 @@ impl Dataset {
         counts
     }
 
-    /// An image, from memory or decoded; it is kept where the budget admits it.
+    /// An image, from memory or decoded. It is kept in memory as far as the budget allows.
     ///
     /// # Errors
     /// [`DataError::OutOfRange`] and [`DataError::Image`].
@@ -163,15 +163,15 @@ impl Dataset {
             Err(source) => return Err(DataError::Image { path, source }),
         };
         if self.cache.admits(image.pixels().len() as u64) {
-            // Two threads that come together decode, and count, the same image twice; the budget
-            // then keeps a little less than it may.
+            // Two threads at the same image decode and count it twice; then a little less is kept
+            // than the budget allows.
             return Ok(Cow::Borrowed(item.image.get_or_init(|| image)));
         }
         Ok(Cow::Owned(image))
     }
 
-    /// Keeps `limit` random images in their order, the same ones for a seed; all where there are no
-    /// more.
+    /// Keeps `limit` random images in their order, the same ones for the same seed; all, where there
+    /// are no more than that.
     pub fn sample(&mut self, limit: usize, seed: u64) {
         if limit >= self.items.len() {
             return;
@@ -183,14 +183,15 @@ impl Dataset {
         self.retain(|index| order.binary_search(&index).is_ok());
     }
 
-    /// Keeps the images whose indices `keeps` holds for.
+    /// Keeps the images for whose indices `keeps` returns true.
     fn retain(&mut self, mut keeps: impl FnMut(usize) -> bool) {
         let mut indices = 0..;
         self.items.retain(|_| indices.next().is_some_and(&mut keeps));
     }
 
-    /// Decodes every image once in `threads` threads, keeps what the budget admits in memory, and
-    /// leaves out those that cannot be decoded. `progress` hears how many are done, in no order.
+    /// Decodes every image once on `threads` threads, keeps them in memory as far as the budget
+    /// allows, and drops those that cannot be decoded. `progress` is called with the number of images
+    /// done so far, in no particular order.
     ///
     /// # Errors
     /// [`DataError::NoneLeft`] where there were images and all of them are broken.

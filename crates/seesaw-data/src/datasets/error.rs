@@ -1,16 +1,17 @@
-//! Why a data set cannot be had.
+//! Errors of opening a data set.
 
 use std::{io, path::PathBuf};
 
 use seesaw_image::ImageError;
 
+use super::ListError;
 use crate::FindError;
 
-/// Why a folder or file did not become a data set, or an image of one could not be had.
+/// An error of opening a data set, or of reading one of its images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// Nothing of that name.
+    /// The path does not exist.
     #[error("{}: no such file or folder", .0.display())]
     NoSuchPath(PathBuf),
     /// A file or folder that could not be read.
@@ -21,25 +22,25 @@ pub enum DataError {
         /// Why.
         source: io::Error,
     },
-    /// No known layout.
+    /// No layout is recognized.
     #[error(
-        "{}: no data set: {found}. Known are CIFAR-10 and CIFAR-100 in their binary layouts, \
-         MNIST's idx files, `train` and `val` with a folder for each class, a folder of such \
+        "{}: not a data set: {found}. Supported are CIFAR-10 and CIFAR-100 in their binary layouts, \
+         MNIST's idx files, `train` and `val` with one folder per class, a single folder of class \
          folders, and a .csv list of `path,label`",
         .path.display()
     )]
     Unrecognized {
-        /// What was named.
+        /// The path.
         path: PathBuf,
         /// What is there instead.
         found: String,
     },
-    /// A known layout with a part missing.
-    #[error("{}: {layout} needs {missing}, which is not there", .path.display())]
+    /// A file of the layout is missing.
+    #[error("{}: {layout} needs {missing}, which is missing", .path.display())]
     Incomplete {
         /// The folder.
         path: PathBuf,
-        /// Which layout it has begun to be.
+        /// The layout.
         layout: &'static str,
         /// The names of the missing files.
         missing: String,
@@ -52,33 +53,31 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A line of a list that makes no sense.
-    #[error("{}: line {line}: {reason}", .path.display())]
+    /// An invalid line of a list.
+    #[error("{}: {source}", .path.display())]
     List {
         /// The list.
         path: PathBuf,
-        /// Its line, from 1.
-        line: u64,
-        /// What is wrong with it.
-        reason: String,
+        /// The line, and what is wrong with it.
+        source: ListError,
     },
-    /// A folder of a class holds no photos, or could not be read.
+    /// The folder of a class has no photos, or could not be read.
     #[error("class `{class}`: {source}; add photos or remove the folder")]
     Class {
         /// The class.
         class: String,
-        /// What its folder lacks.
+        /// What is wrong with its folder.
         source: FindError,
     },
-    /// Nothing to tell apart.
+    /// Fewer than two classes.
     #[error("{}: {found} classes, and a classifier needs at least two", .path.display())]
     TooFewClasses {
-        /// What was named.
+        /// The data set.
         path: PathBuf,
         /// 0 or 1.
         found: usize,
     },
-    /// A class to validate on that was not trained.
+    /// A class of the validation images that has no training images.
     #[error("{}: class `{class}` is not among the training images", .path.display())]
     UnknownClass {
         /// The folder or list of the validation images.
@@ -86,18 +85,18 @@ pub enum DataError {
         /// The class.
         class: String,
     },
-    /// A share that is none.
+    /// An invalid share to hold out.
     #[error("validation split: {0} must be at least 0 and less than 1")]
     ValSplit(f64),
-    /// No image is left to train or to validate on.
+    /// All images are broken.
     #[error(
         "no images left: all {broken} are broken, the first of them {}: {reason}",
         .first.display()
     )]
     NoneLeft {
-        /// How many were left out.
+        /// How many there are.
         broken: usize,
-        /// One of them.
+        /// The first of them.
         first: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -110,7 +109,7 @@ pub enum DataError {
         /// Why.
         source: ImageError,
     },
-    /// An index that is none.
+    /// An invalid index.
     #[error("image {index} of a data set of {len}")]
     OutOfRange {
         /// The index.

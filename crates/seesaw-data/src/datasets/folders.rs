@@ -1,4 +1,4 @@
-//! A folder of photos for each class.
+//! One folder of photos per class.
 
 use std::{
     collections::BTreeMap,
@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::{DataError, Found, Kind, dataset::Item};
-use crate::find_photos;
+use crate::{find::FoundPhotos, find_photos};
 
-/// What the folder beside `train` may be called; the first that is there is taken.
+/// Names of the folder next to `train`; the first that exists is used.
 const VAL: [&str; 4] = ["val", "validation", "valid", "test"];
 
 pub(super) fn find(path: &Path) -> Result<Found, DataError> {
@@ -19,7 +19,7 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     let folder = if two_parts { &train_folder } else { path };
     let folders = class_folders(folder)?;
     if folders.is_empty() {
-        let found = "no folders of classes in it".to_owned();
+        let found = "it has no class folders".to_owned();
         return Err(DataError::Unrecognized { path: folder.to_owned(), found });
     }
     let classes: Vec<String> = folders.keys().cloned().collect();
@@ -32,7 +32,7 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     Ok(Found { kind: Kind::Folders, classes, train, val })
 }
 
-/// The folders in a folder, by name; hidden ones are a tool's and no class.
+/// The folders in a folder, by name, except for hidden ones, which belong to tools.
 fn class_folders(folder: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut folders = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(DataError::io(folder))? {
@@ -56,7 +56,7 @@ fn items(
         let label = classes
             .binary_search(class)
             .map_err(|_| DataError::UnknownClass { path: root.to_owned(), class: class.clone() })?;
-        let (photos, errors) = find_photos(&[folder]);
+        let FoundPhotos { photos, errors } = find_photos(&[folder]);
         if let Some(source) = errors.into_iter().next() {
             return Err(DataError::Class { class: class.clone(), source });
         }

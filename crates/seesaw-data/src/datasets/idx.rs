@@ -1,4 +1,4 @@
-//! MNIST's idx files, plain or in gzip: a magic number, big-endian sizes, and bytes.
+//! MNIST's idx files, plain or gzipped: a magic number, big-endian sizes, and bytes.
 //! <https://yann.lecun.com/exdb/mnist/>
 
 use std::{
@@ -13,7 +13,7 @@ use seesaw_image::RgbImage;
 
 use super::{DataError, Found, Kind, dataset::Item};
 
-/// The largest file that is read, unpacked. MNIST's takes 47 MB.
+/// The largest file that is read, in bytes after unpacking. MNIST's has 47 MB.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// Fashion-MNIST's classes; its files do not name them.
@@ -51,7 +51,7 @@ pub fn read_idx(mut reader: impl Read) -> Result<Idx, String> {
     let mut magic = [0; 4];
     reader.read_exact(&mut magic).map_err(broken)?;
     let [0, 0, 0x08, dimensions @ 1..=4] = magic else {
-        return Err(format!("it begins with {magic:02x?}, which no idx file of bytes does"));
+        return Err(format!("it begins with {magic:02x?}, unlike any idx file of bytes"));
     };
     let mut shape = vec![];
     let mut len = 1_u64;
@@ -63,10 +63,11 @@ pub fn read_idx(mut reader: impl Read) -> Result<Idx, String> {
         shape.push(size as usize);
     }
     if len > MAX_BYTES {
-        return Err(format!("its header announces {len} bytes, and {MAX_BYTES} are the limit"));
+        return Err(format!("its header announces {len} bytes, and the limit is {MAX_BYTES}"));
     }
     let mut data = vec![];
-    // A byte more shows what is too long. Memory follows what is read, not what is announced.
+    // One more byte shows that a file is too long. Memory grows with what is read, not with what is
+    // announced.
     reader.take(len + 1).read_to_end(&mut data).map_err(broken)?;
     if data.len() as u64 != len {
         let found = if data.len() as u64 > len { "more" } else { "fewer" };
@@ -84,7 +85,7 @@ pub(super) fn find(path: &Path) -> Result<Option<Found>, DataError> {
     Ok(None)
 }
 
-/// The file of a part, under the names and compressions in use.
+/// The file of a part, under any of the usual names, gzipped or not.
 fn file(folder: &Path, part: &str, dimensions: u8) -> Option<PathBuf> {
     ["", ".gz"].iter().find_map(|ending| {
         ['-', '.'].iter().find_map(|dot| {

@@ -1,4 +1,4 @@
-//! Lists of files in CSV, with a header that names the columns.
+//! CSV lists of files, with a header that names the columns.
 
 use std::{
     collections::BTreeSet,
@@ -10,6 +10,16 @@ use std::{
 
 use super::{DataError, Found, Kind, dataset::Item};
 
+/// An invalid line of a list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct ListError {
+    /// The line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// A line of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry {
@@ -17,19 +27,19 @@ pub struct ListEntry {
     pub path: PathBuf,
     /// The name of the class.
     pub label: String,
-    /// Whether `split` says that it is for validation; `None` without such a column.
+    /// Whether it is for validation by the column `split`; `None` without that column.
     pub val: Option<bool>,
 }
 
-/// Reads a list: columns `path` and `label`, and perhaps `split` (`train`, or one of `val`,
+/// Reads a list: columns `path` and `label`, and optionally `split` (`train`, or one of `val`,
 /// `valid`, `validation` and `test`), in any order; others are ignored.
 ///
 /// # Errors
-/// The line, from 1, and what is wrong with it.
-pub fn read_list(reader: impl Read) -> Result<Vec<ListEntry>, (u64, String)> {
+/// The first line that is invalid.
+pub fn read_list(reader: impl Read) -> Result<Vec<ListEntry>, ListError> {
     let at = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
-        (line, error.to_string())
+        ListError { line, reason: error.to_string() }
     };
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(reader);
     let header = reader.headers().map_err(at)?.clone();
@@ -38,17 +48,19 @@ pub fn read_list(reader: impl Read) -> Result<Vec<ListEntry>, (u64, String)> {
     let column = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
     let (Some(path), Some(label)) = (column("path"), column("label")) else {
         let found = names.join(",");
-        return Err((1, format!("the header must name `path` and `label`, and is `{found}`")));
+        let reason = format!("the header must name `path` and `label`, and is `{found}`");
+        return Err(ListError { line: 1, reason });
     };
     let split = column("split");
     let mut entries = vec![];
     for record in reader.records() {
         let record = record.map_err(at)?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().expect("records that were read have a position").line();
+        let error = |reason| ListError { line, reason };
         let field = |column: usize| record.get(column).unwrap_or_default();
         for (name, column) in [("path", path), ("label", label)] {
             if field(column).is_empty() {
-                return Err((line, format!("`{name}` is empty")));
+                return Err(error(format!("`{name}` is empty")));
             }
         }
         let val = match split.map(|column| field(column).to_lowercase()).as_deref() {
@@ -56,7 +68,8 @@ pub fn read_list(reader: impl Read) -> Result<Vec<ListEntry>, (u64, String)> {
             Some("train") => Some(false),
             Some("val" | "valid" | "validation" | "test") => Some(true),
             Some(other) => {
-                return Err((line, format!("`split` must be `train` or `val`, and is `{other}`")));
+                let reason = format!("`split` must be `train` or `val`, and is `{other}`");
+                return Err(error(reason));
             }
         };
         entries.push(ListEntry { path: field(path).into(), label: field(label).to_owned(), val });
@@ -66,11 +79,8 @@ pub fn read_list(reader: impl Read) -> Result<Vec<ListEntry>, (u64, String)> {
 
 pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     let file = File::open(path).map_err(DataError::io(path))?;
-    let entries = read_list(file).map_err(|(line, reason)| DataError::List {
-        path: path.to_owned(),
-        line,
-        reason,
-    })?;
+    let entries =
+        read_list(file).map_err(|source| DataError::List { path: path.to_owned(), source })?;
     let is_val = |entry: &ListEntry| entry.val == Some(true);
     let trained = entries.iter().filter(|entry| !is_val(entry)).map(|entry| entry.label.as_str());
     let classes: Vec<String> =

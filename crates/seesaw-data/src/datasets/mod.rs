@@ -1,14 +1,14 @@
 //! Data sets: images with labels, for training and for validation.
 //!
-//! [`open`] recognizes what lies at a path:
+//! [`open`] recognizes the layout at a path:
 //!
 //! | layout | recognized by |
 //! |---|---|
 //! | CIFAR-10, CIFAR-100, binary | `data_batch_1.bin`; `train.bin` (also in the folder that the official archive makes) |
 //! | MNIST, Fashion-MNIST | `train-images-idx3-ubyte`, or the same with `.gz` (also in torchvision's `MNIST/raw`) |
-//! | class folders | `train`, and beside it `val`, `validation`, `valid` or `test` |
-//! | one folder of class folders | anything else that holds folders with photos |
-//! | a list | a file `*.csv` with the columns `path` and `label`, and perhaps `split` |
+//! | class folders | `train`, and next to it `val`, `validation`, `valid` or `test` |
+//! | one folder of class folders | any other folder that has folders with photos |
+//! | a list | a file `*.csv` with the columns `path` and `label`, and optionally `split` |
 
 mod cifar;
 mod dataset;
@@ -24,34 +24,70 @@ pub use cifar::{Cifar, read_cifar};
 pub use dataset::{Dataset, Report};
 pub use error::DataError;
 pub use idx::{Idx, read_idx};
-pub use list::{ListEntry, read_list};
+pub use list::{ListEntry, ListError, read_list};
 
 use dataset::{Cache, Item};
 use seesaw_image::Limits;
 
-/// What [`open`] is to do.
+/// Options of [`open`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct OpenOptions {
     /// The share of each class's training images that is held out for validation, from 0 to 1.
     ///
-    /// With a number, validation images that the data set has of its own are left alone. With
-    /// `None`, they are used, and where there are none [`DEFAULT_VAL_SPLIT`] is held out.
+    /// With a number, validation images that the data set itself has are not used. With `None`, they
+    /// are used, and where there are none, [`DEFAULT_VAL_SPLIT`] is held out.
     pub val_split: Option<f64>,
-    /// Decides, with the names of the files, which images are held out.
+    /// Decides, together with the names of the files, which images are held out; 0 by default.
     pub seed: u64,
-    /// Bytes of decoded images that are kept in memory, training and validation together. CIFAR
-    /// and MNIST are always kept.
+    /// Bytes of decoded images that are kept in memory, training and validation together; 1 GiB by
+    /// default. CIFAR and MNIST are always kept.
     pub cache_bytes: u64,
-    /// What an image may cost.
+    /// Limits on the size of an image.
     pub limits: Limits,
 }
 
-/// The share that is held out where a data set has no validation images and none was asked for.
+/// The share that is held out where a data set has no validation images and no share is given.
 pub const DEFAULT_VAL_SPLIT: f64 = 0.2;
 
 impl Default for OpenOptions {
     fn default() -> Self {
         Self { val_split: None, seed: 0, cache_bytes: 1 << 30, limits: Limits::default() }
+    }
+}
+
+impl OpenOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the share of the training images that is held out for validation.
+    #[must_use]
+    pub fn val_split(mut self, share: impl Into<Option<f64>>) -> Self {
+        self.val_split = share.into();
+        self
+    }
+
+    /// Sets the seed that decides which images are held out.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets how many bytes of decoded images are kept in memory.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: u64) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Sets the limits on the size of an image.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 }
 
@@ -67,7 +103,7 @@ pub enum Kind {
     Mnist,
     /// Fashion-MNIST, 28 px, 10 classes.
     FashionMnist,
-    /// A folder for each class.
+    /// One folder per class.
     Folders,
     /// A list of files.
     List,
@@ -86,12 +122,12 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A data set in its two parts, which share the names of the classes.
+/// The two parts of a data set, which have the same classes.
 #[derive(Debug)]
 pub struct Splits {
     /// Images to train on.
     pub train: Dataset,
-    /// Images to validate on; empty where a split of 0 was asked for.
+    /// Images to validate on; empty where the share to hold out was 0.
     pub val: Dataset,
     /// The layout that was found.
     pub kind: Kind,
@@ -109,12 +145,12 @@ struct Found {
 
 /// Opens the data set at `path`.
 ///
-/// CIFAR and MNIST are read whole. The photos of folders and lists are only named: call
-/// [`Dataset::verify`] to decode each once and leave out those that are broken.
+/// CIFAR and MNIST are read completely. The photos of folders and lists are only listed: call
+/// [`Dataset::verify`] to decode each once and drop those that are broken.
 ///
 /// # Errors
-/// [`DataError::Unrecognized`] says what was expected; else what is wrong with the layout that was
-/// found.
+/// [`DataError::Unrecognized`] where no layout is recognized; otherwise what is wrong with the layout
+/// that was found.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, DataError> {
     let path = path.as_ref();
     if let Some(share) = options.val_split.filter(|share| !(0.0..1.0).contains(share)) {
@@ -144,7 +180,7 @@ fn find(path: &Path) -> Result<Found, DataError> {
         return if is_list {
             list::find(path)
         } else {
-            Err(unrecognized("it is a file (archives must be unpacked first)"))
+            Err(unrecognized("it is a file; unpack archives first"))
         };
     }
     if let Some(found) = cifar::find(path)? {
@@ -154,7 +190,7 @@ fn find(path: &Path) -> Result<Found, DataError> {
         return Ok(found);
     }
     if path.join("cifar-10-batches-py").is_dir() || path.join("batches.meta").is_file() {
-        return Err(unrecognized("it is CIFAR for Python; take the binary version"));
+        return Err(unrecognized("it is CIFAR for Python; download the binary version"));
     }
     folders::find(path)
 }

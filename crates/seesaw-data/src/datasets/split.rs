@@ -1,15 +1,15 @@
-//! Which images are held out for validation.
+//! Choosing the images that are held out for validation.
 
 use std::{collections::BTreeMap, path::Path};
 
 use super::Item;
 use crate::rng::{Purpose, Rng};
 
-/// Takes `share` of each class, rounded, from the images; of a class with two or more images at
-/// least one is taken and one is left. Both parts keep the order.
+/// Splits off `share` of the images of each class, rounded. Of a class with two or more images, at
+/// least one is held out and one is left. Both parts keep their order.
 ///
-/// Images are drawn by a hash of the seed and their names, so that neither the place of the data
-/// set nor the order in which a file system lists it matters.
+/// Images are drawn by a hash of the seed and their names, so that neither the location of the data
+/// set nor the order in which the file system lists it matters.
 pub(super) fn hold_out(items: Vec<Item>, share: f64, seed: u64) -> (Vec<Item>, Vec<Item>) {
     let mut by_class = BTreeMap::<u32, Vec<(u64, usize)>>::new();
     for (index, item) in items.iter().enumerate() {
@@ -20,7 +20,7 @@ pub(super) fn hold_out(items: Vec<Item>, share: f64, seed: u64) -> (Vec<Item>, V
     let mut held = vec![false; items.len()];
     for class in by_class.values_mut() {
         class.sort_unstable();
-        for &(_, index) in &class[..held_of(class.len(), share)] {
+        for &(_, index) in &class[..held_out_count(class.len(), share)] {
             held[index] = true;
         }
     }
@@ -31,7 +31,7 @@ pub(super) fn hold_out(items: Vec<Item>, share: f64, seed: u64) -> (Vec<Item>, V
     parts
 }
 
-fn held_of(images: usize, share: f64) -> usize {
+fn held_out_count(images: usize, share: f64) -> usize {
     if share == 0.0 || images < 2 {
         return 0;
     }
@@ -55,9 +55,9 @@ mod tests {
 
     #[test]
     fn every_class_keeps_images_on_both_sides() {
-        assert_eq!([0, 1, 2, 3, 10].map(|n| held_of(n, 0.2)), [0, 0, 1, 1, 2]);
-        assert_eq!([1, 2, 10].map(|n| held_of(n, 0.999)), [0, 1, 9]);
-        assert_eq!(held_of(100, 0.0), 0);
+        assert_eq!([0, 1, 2, 3, 10].map(|n| held_out_count(n, 0.2)), [0, 0, 1, 1, 2]);
+        assert_eq!([1, 2, 10].map(|n| held_out_count(n, 0.999)), [0, 1, 9]);
+        assert_eq!(held_out_count(100, 0.0), 0);
     }
 
     #[test]

@@ -3,27 +3,18 @@
 use std::{fs, io::Write, path::PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
+use seesaw_testing::{bmp, folder};
 use tempfile::TempDir;
 
 use super::*;
 
 /// A photo of one pixel.
-const PIXEL: &[u8] =
-    b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\x02\x01\0";
-
-/// A folder of these files, with the folders that they need.
-fn folder<B: AsRef<[u8]>>(files: impl IntoIterator<Item = (String, B)>) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-    folder
+fn pixel() -> Vec<u8> {
+    bmp(1, 1, [1, 2, 3])
 }
 
 fn photos(names: &[&str]) -> TempDir {
-    folder(names.iter().map(|&name| (name.to_owned(), PIXEL)))
+    folder(names.iter().map(|&name| (name, pixel())))
 }
 
 fn default(path: &Path) -> Result<Splits, DataError> {
@@ -35,7 +26,7 @@ fn error(path: &Path) -> String {
 }
 
 fn with_split(val_split: f64, seed: u64) -> OpenOptions {
-    OpenOptions { val_split: Some(val_split), seed, ..OpenOptions::default() }
+    OpenOptions::new().val_split(val_split).seed(seed)
 }
 
 /// File names below the folder, with labels.
@@ -119,7 +110,7 @@ fn damaged_cifar_says_what_is_wrong() {
     let text = changed("test_batch.bin", Some(cifar_records(&[1, 10], false)));
     assert!(text.contains("record 1 has label 10 of 10 classes"), "{text}");
     let text = changed("batches.meta.txt", Some(b"cat\ndog\n".to_vec()));
-    assert!(text.contains("2 names of classes where 10 belong"), "{text}");
+    assert!(text.contains("it names 2 classes instead of 10"), "{text}");
     let python = folder([("cifar-10-batches-py/batches.meta".to_owned(), "")]);
     assert!(error(python.path()).contains("it is CIFAR for Python"));
 }
@@ -170,11 +161,11 @@ fn damaged_idx_files_say_what_is_wrong() {
     for (bytes, part) in [
         (vec![], "it ends within its header"),
         (vec![0, 0, 8, 1, 0], "it ends within its header"),
-        (vec![0, 0, 0x0D, 1, 0, 0, 0, 0], "no idx file of bytes does"),
-        (vec![0, 0, 8, 5], "no idx file of bytes does"),
+        (vec![0, 0, 0x0D, 1, 0, 0, 0, 0], "unlike any idx file of bytes"),
+        (vec![0, 0, 8, 5], "unlike any idx file of bytes"),
         (idx(&[3], &[1, 2]), "announces 3 bytes, and fewer follow"),
         (idx(&[3], &[1, 2, 3, 4]), "announces 3 bytes, and more follow"),
-        (idx(&[u32::MAX, u32::MAX, u32::MAX, 2], &[]), "1073741824 are the limit"),
+        (idx(&[u32::MAX, u32::MAX, u32::MAX, 2], &[]), "the limit is 1073741824"),
     ] {
         let error = read_idx(&bytes[..]).unwrap_err();
         assert!(error.contains(part), "{error}");
@@ -211,7 +202,7 @@ fn class_folders_come_in_two_parts() {
         assert_eq!(listing(&train, &root), expected.map(|(name, label)| (name.to_owned(), label)));
         assert_eq!((val.len(), val.label(0).unwrap()), (1, 1));
         assert_eq!(train.image(0).unwrap().pixels(), [1, 2, 3]);
-        // The validation images that are there are left alone where others are asked for.
+        // The folder's own validation images are not used where a share is held out.
         let held_out = open(folder.path(), &with_split(0.5, 0)).unwrap();
         assert_eq!((held_out.train.len(), held_out.val.len()), (2, 1));
         assert!(held_out.val.path(0).unwrap().starts_with(&root));
@@ -253,11 +244,11 @@ fn a_split_depends_on_seed_and_names_alone_and_keeps_the_shares() {
 fn folders_that_are_no_data_set_say_what_is_missing() {
     let empty = tempfile::tempdir().unwrap();
     let text = error(empty.path());
-    assert!(text.contains("no folders of classes in it. Known are CIFAR-10"), "{text}");
+    assert!(text.contains("it has no class folders. Supported are CIFAR-10"), "{text}");
     let text = error(&empty.path().join("nowhere"));
     assert!(text.contains("nowhere: no such file or folder"), "{text}");
     let loose = photos(&["a.jpg", ".git/b.jpg"]);
-    assert!(error(loose.path()).contains("no folders of classes"));
+    assert!(error(loose.path()).contains("no class folders"));
     assert!(error(&loose.path().join("a.jpg")).contains("it is a file"));
     let one = photos(&["a/1.jpg", "a/2.jpg"]);
     assert!(error(one.path()).contains("1 classes, and a classifier needs at least two"));
@@ -276,8 +267,8 @@ fn folders_that_are_no_data_set_say_what_is_missing() {
 #[test]
 fn a_list_names_files_beside_it() {
     let text = "\u{feff}note,Label, path ,SPLIT\nx,\"cat, big\",a/1.bmp,train\n,ant,a/2.bmp,val\n,ant,3.bmp,train\n";
-    let mut files = vec![("list.CSV".to_owned(), text.as_bytes())];
-    files.extend(["a/1.bmp", "a/2.bmp", "3.bmp"].map(|name| (name.to_owned(), PIXEL)));
+    let mut files = vec![("list.CSV".to_owned(), text.into())];
+    files.extend(["a/1.bmp", "a/2.bmp", "3.bmp"].map(|name| (name.to_owned(), pixel())));
     let folder = folder(files);
     let Splits { train, val, kind } = default(&folder.path().join("list.CSV")).unwrap();
     assert_eq!(
@@ -308,10 +299,10 @@ fn lists_that_make_no_sense_name_the_line() {
         ("path,label,split\na.jpg,x,dev\n", 2, "`split` must be `train` or `val`, and is `dev`"),
         ("path,label\na.jpg\n", 2, "record"),
     ] {
-        let (found, reason) = read_list(text.as_bytes()).unwrap_err();
+        let ListError { line: found, reason } = read_list(text.as_bytes()).unwrap_err();
         assert!(found == line && reason.contains(part), "{text:?}: line {found}: {reason}");
     }
-    assert!(read_list(&b"path,label\na.jpg,\xFF\n"[..]).unwrap_err().1.contains("UTF-8"));
+    assert!(read_list(&b"path,label\na.jpg,\xFF\n"[..]).unwrap_err().reason.contains("UTF-8"));
     let folder =
         folder([("l.csv".to_owned(), "path,label,split\na,x,train\nb,y,train\nc,z,val\n")]);
     let path = folder.path().join("l.csv");
@@ -324,10 +315,10 @@ fn lists_that_make_no_sense_name_the_line() {
 fn broken_images_are_named_and_left_out_and_none_left_is_an_error() {
     let names: Vec<String> =
         (0..60).map(|n| format!("{}/{n:02}.bmp", ["a", "b"][n / 30])).collect();
-    let folder = folder(names.iter().map(|name| (name.clone(), PIXEL)));
+    let folder = folder(names.iter().map(|name| (name.clone(), pixel())));
     let broken = ["a/03.bmp", "a/04.bmp", "b/59.bmp"].map(|name| folder.path().join(name));
     for path in &broken {
-        fs::write(path, "not a picture").unwrap();
+        fs::write(path, "not an image").unwrap();
     }
     for threads in [0, 1, 3] {
         let mut dataset = open(folder.path(), &with_split(0.0, 0)).unwrap().train;
@@ -338,7 +329,7 @@ fn broken_images_are_named_and_left_out_and_none_left_is_an_error() {
             report.broken.iter().map(|(path, _)| path).collect::<Vec<_>>(),
             broken.iter().collect::<Vec<&PathBuf>>()
         );
-        assert!(report.broken[0].1.contains("not a picture"), "{report:?}");
+        assert!(report.broken[0].1.contains("not an image"), "{report:?}");
         assert_eq!(dataset.class_counts(), [28, 29]);
         let mut heard = heard.into_inner().unwrap();
         heard.sort_unstable();
@@ -380,8 +371,8 @@ fn a_sample_is_random_and_the_same_for_a_seed() {
 fn images_are_kept_as_far_as_the_budget_goes() {
     let names = ["a/1.bmp", "a/2.bmp", "b/1.bmp", "b/2.bmp"];
     let folder = photos(&names);
-    // Room for two pictures of one pixel.
-    let options = OpenOptions { cache_bytes: 8, ..with_split(0.0, 0) };
+    // Room for two images of one pixel.
+    let options = with_split(0.0, 0).cache_bytes(8);
     let mut dataset = open(folder.path(), &options).unwrap().train;
     dataset.verify(1, &|_| {}).unwrap();
     for name in names {

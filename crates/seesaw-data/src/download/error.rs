@@ -1,8 +1,8 @@
-//! Why a download failed.
+//! Errors of downloading.
 
 use std::{io, path::PathBuf};
 
-/// Why a data set could not be downloaded or unpacked.
+/// An error of downloading or unpacking a data set.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DownloadError {
@@ -14,78 +14,78 @@ pub enum DownloadError {
         /// Why.
         source: io::Error,
     },
-    /// No answer.
+    /// The server did not respond.
     #[error(
-        "{url}: {reason}; check the network, or download {page} with a browser, put it there as \
-         {name} and run again"
+        "{url}: {reason}; check the network, or download {page} with a browser, save it in \
+         the target folder as {name}, and try again"
     )]
     Unreachable {
-        /// What was asked for.
+        /// The address.
         url: String,
-        /// Why there is no answer.
+        /// The network's error.
         reason: String,
-        /// Where a browser finds it.
+        /// Where a browser can download the archive.
         page: &'static str,
-        /// What it must be called.
+        /// The name that the archive must have.
         name: &'static str,
     },
-    /// The server wants an encrypted connection.
+    /// The server requires an encrypted connection.
     #[error(
-        "{url}: the server wants https, which is not spoken here: download {page} with a browser, \
-         put it there as {name} and run again"
+        "{url}: the server requires https, which is not supported: download {page} with a browser, \
+         save it in the target folder as {name}, and try again"
     )]
     Tls {
-        /// What was asked for.
+        /// The address.
         url: String,
-        /// Where a browser finds it.
+        /// Where a browser can download the archive.
         page: &'static str,
-        /// What it must be called.
+        /// The name that the archive must have.
         name: &'static str,
     },
-    /// The server answered with an error.
+    /// The server responded with an error.
     #[error(
-        "{url}: the server answers with status {status}; try again later or from another address"
+        "{url}: the server responded with status {status}; try again later, or another address"
     )]
     Status {
-        /// What was asked for.
+        /// The address.
         url: String,
-        /// The status of HTTP.
+        /// The HTTP status.
         status: u16,
     },
     /// The connection ended early.
-    #[error("{url}: cut off after {done} bytes ({source}): run again to go on from there")]
-    CutOff {
-        /// What was asked for.
+    #[error("{url}: interrupted after {done} bytes ({source}): try again to resume from there")]
+    Interrupted {
+        /// The address.
         url: String,
-        /// Bytes that are there.
+        /// Bytes that have been downloaded.
         done: u64,
         /// Why.
         source: io::Error,
     },
-    /// More bytes than the archive can have.
-    #[error("{url}: more than {limit} bytes, which the archive does not have: check the address")]
+    /// More bytes than the archive has.
+    #[error("{url}: more than the {limit} bytes that an archive may have: check the address")]
     TooLarge {
-        /// What was asked for.
+        /// The address.
         url: String,
-        /// Bytes it may have.
+        /// The most bytes that are accepted.
         limit: u64,
     },
     /// Not the official archive.
     #[error(
-        "{}: its md5 is {found}, and the official archive's is {expected}: remove it, and download \
-         it again",
+        "{}: its md5 is {found}, and that of the official archive {expected}: remove it, and download it \
+         again",
         .path.display()
     )]
     Md5 {
         /// The archive.
         path: PathBuf,
-        /// The official archive's.
+        /// That of the official archive.
         expected: String,
-        /// What was computed.
+        /// That of this file.
         found: String,
     },
-    /// An archive without one of its files, or with something else in its place.
-    #[error("{}: does not hold `{name}` as it should", .path.display())]
+    /// An archive in which a file is missing or has the wrong length.
+    #[error("{}: `{name}` is missing or has the wrong length", .path.display())]
     Content {
         /// The archive.
         path: PathBuf,

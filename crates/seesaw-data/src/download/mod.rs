@@ -1,7 +1,7 @@
-//! CIFAR-10 from its official place.
+//! CIFAR-10 from its official server.
 //!
 //! The archive comes over plain HTTP: its md5 is known, and is checked before anything is unpacked.
-//! A download that was cut off goes on where it stopped.
+//! An interrupted download is resumed where it stopped.
 
 mod error;
 
@@ -15,7 +15,7 @@ use std::{
 
 use flate2::read::GzDecoder;
 use md5::{Digest, Md5};
-use tempfile::NamedTempFile;
+use seesaw_format::replace_file;
 use ureq::{
     Agent, Body,
     http::{Response, StatusCode, header},
@@ -23,35 +23,35 @@ use ureq::{
 
 pub use error::DownloadError;
 
-/// How far a download is.
+/// The progress of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// Bytes of the archive that are there, and of all of it where the server says.
+    /// The archive is being downloaded.
     Downloading {
-        /// Bytes that are there.
+        /// Bytes that have been downloaded.
         done: u64,
-        /// Bytes of all of it.
+        /// Bytes of the whole archive, where the server says.
         total: Option<u64>,
     },
-    /// The md5 is computed.
+    /// The md5 of the archive is being computed.
     Checking,
     /// This file is being written.
     Unpacking(String),
 }
 
-/// What is downloaded, and what it must hold.
+/// An archive to download, and what it must contain.
 struct Archive {
     url: String,
-    /// Where a browser finds it.
+    /// Where a browser can download it.
     page: &'static str,
     /// Of the archive, in lower-case hexadecimal digits.
     md5: String,
-    /// The archive's name, in the folder that is downloaded to.
+    /// The archive's name in the folder that it is downloaded to.
     name: &'static str,
     /// The folder in the archive.
     folder: &'static str,
-    /// The files to unpack, with the lengths that they may have.
+    /// The files to unpack, with the lengths that are allowed.
     files: Vec<(&'static str, RangeInclusive<u64>)>,
 }
 
@@ -61,14 +61,14 @@ const MAX_ARCHIVE_BYTES: u64 = 256 << 20;
 /// 10,000 records of 3,073 bytes.
 const BATCH_BYTES: u64 = 30_730_000;
 
-/// Downloads CIFAR-10 in its binary layout (170 MB) and unpacks it into `folder`, which then is a
-/// data set to [`open`](crate::datasets::open()). Returns the folder with the files. Where they are
-/// there already, nothing is done. An archive that was put into `folder` by hand is taken.
+/// Downloads CIFAR-10 in its binary layout (170 MB) and unpacks it into `folder`, which then is a data
+/// set to [`open`](crate::datasets::open()). Returns the folder with the files. If they exist already,
+/// nothing is done. An archive that the user has put into `folder` is used.
 ///
-/// `url` is another place for the same archive.
+/// `url` is an alternative address of the same archive.
 ///
 /// # Errors
-/// [`DownloadError`]; after one that the network caused, a second call goes on.
+/// [`DownloadError`]. After an error of the network, another call resumes the download.
 pub fn cifar10(
     folder: impl AsRef<Path>,
     url: Option<&str>,
@@ -105,16 +105,16 @@ impl Archive {
             return Ok(target);
         }
         fs::create_dir_all(&target).map_err(DownloadError::io(&target))?;
-        let by_hand = folder.join(self.name);
-        if by_hand.is_file() {
-            self.check(&by_hand, progress)?;
-            self.unpack(&by_hand, &target, progress)?;
+        let provided = folder.join(self.name);
+        if provided.is_file() {
+            self.check(&provided, progress)?;
+            self.unpack(&provided, &target, progress)?;
             return Ok(target);
         }
         let part = folder.join(format!("{}.part", self.name));
         self.download(&part, progress)?;
         if let Err(error) = self.check(&part, progress) {
-            // What is wrong cannot be gone on with.
+            // A wrong archive cannot be resumed.
             fs::remove_file(&part).map_err(DownloadError::io(&part))?;
             return Err(error);
         }
@@ -124,16 +124,16 @@ impl Archive {
     }
 
     fn is_unpacked(&self, target: &Path) -> bool {
-        let there = |(name, len): &(&str, RangeInclusive<u64>)| {
+        let is_complete = |(name, len): &(&str, RangeInclusive<u64>)| {
             target
                 .join(name)
                 .metadata()
                 .is_ok_and(|file| file.is_file() && len.contains(&file.len()))
         };
-        self.files.iter().all(there)
+        self.files.iter().all(is_complete)
     }
 
-    /// Brings what is missing at the end of `part`.
+    /// Appends to `part` what it lacks.
     fn download(
         &self,
         part: &Path,
@@ -143,8 +143,8 @@ impl Archive {
         let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(io())?;
         let mut done = file.metadata().map_err(io())?.len();
         let mut response = self.request(done)?;
-        if done > 0 && continues(&response) != Some(done) {
-            // The server cannot go on, or has another file now.
+        if done > 0 && partial_start(&response) != Some(done) {
+            // The server does not support ranges, or has another file now.
             file.set_len(0).map_err(io())?;
             done = 0;
             if response.status() != StatusCode::OK {
@@ -164,7 +164,7 @@ impl Archive {
                 Ok(0) => break,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.cut_off(done, error)),
+                Err(error) => return Err(self.interrupted(done, error)),
             };
             file.write_all(&buffer[..read]).map_err(io())?;
             done += read as u64;
@@ -178,16 +178,16 @@ impl Archive {
             }
         }
         if total.is_some_and(|total| done < total) {
-            return Err(self.cut_off(done, io::ErrorKind::UnexpectedEof.into()));
+            return Err(self.interrupted(done, io::ErrorKind::UnexpectedEof.into()));
         }
         Ok(())
     }
 
-    fn cut_off(&self, done: u64, source: io::Error) -> DownloadError {
-        DownloadError::CutOff { url: self.url.clone(), done, source }
+    fn interrupted(&self, done: u64, source: io::Error) -> DownloadError {
+        DownloadError::Interrupted { url: self.url.clone(), done, source }
     }
 
-    /// Asks for all but the first `skip` bytes.
+    /// Requests all but the first `skip` bytes.
     fn request(&self, skip: u64) -> Result<Response<Body>, DownloadError> {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -228,7 +228,7 @@ impl Archive {
         Err(DownloadError::Md5 { path: path.to_owned(), expected: self.md5.clone(), found })
     }
 
-    /// Writes the files that belong there; what else the archive holds is passed over.
+    /// Writes the expected files; other files in the archive are skipped.
     fn unpack(
         &self,
         archive: &Path,
@@ -239,7 +239,7 @@ impl Archive {
         let file = BufReader::new(File::open(archive).map_err(read())?);
         let mut tar = tar::Archive::new(GzDecoder::new(file));
         for entry in tar.entries().map_err(read())? {
-            let entry = entry.map_err(read())?;
+            let mut entry = entry.map_err(read())?;
             let path = entry.path().map_err(read())?.into_owned();
             let name = path.strip_prefix(self.folder).ok().and_then(Path::to_str);
             let Some((name, len)) = self.files.iter().find(|(file, _)| Some(*file) == name) else {
@@ -249,7 +249,9 @@ impl Archive {
                 return Err(DownloadError::Content { path: archive.to_owned(), name });
             }
             progress(Progress::Unpacking((*name).to_owned()));
-            write_whole(entry, &target.join(name))?;
+            let file = target.join(name);
+            replace_file(&file, |file| io::copy(&mut entry, file).map(drop))
+                .map_err(DownloadError::io(file))?;
         }
         match self.files.iter().find(|(name, _)| !target.join(name).is_file()) {
             Some((name, _)) => Err(DownloadError::Content { path: archive.to_owned(), name }),
@@ -258,20 +260,11 @@ impl Archive {
     }
 }
 
-/// Where a partial answer begins.
-fn continues(response: &Response<Body>) -> Option<u64> {
+/// The first byte of a partial response.
+fn partial_start(response: &Response<Body>) -> Option<u64> {
     let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     let start = range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()?;
     (response.status() == StatusCode::PARTIAL_CONTENT).then_some(start)
-}
-
-/// The file appears whole or not at all.
-fn write_whole(mut content: impl Read, path: &Path) -> Result<(), DownloadError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder).map_err(DownloadError::io(folder))?;
-    io::copy(&mut content, &mut file).map_err(DownloadError::io(path))?;
-    file.persist(path).map_err(|error| error.error).map_err(DownloadError::io(path))?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -14,19 +14,19 @@ use super::*;
 /// What the server does with a request for `content`.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// All of it, or the range that was asked for.
+    /// All of it, or the requested range.
     Serve,
-    /// All of it, whatever was asked for.
+    /// All of it, whatever the requested range.
     IgnoreRange,
     /// The length of all of it, and this many bytes.
-    CutOff(usize),
+    Interrupt(usize),
     /// No content.
     Head(&'static str),
     /// A redirection to itself, encrypted.
     ToTls,
 }
 
-/// The ranges that were asked for, and the listener, which goes on accepting connections.
+/// The requested ranges, and the listener, which keeps accepting connections.
 type Served = (Vec<Option<usize>>, TcpListener);
 
 /// Answers one connection after the other.
@@ -44,7 +44,7 @@ fn server(content: &[u8], answers: &'static [Answer]) -> (String, JoinHandle<Ser
             });
             let (start, sent) = match (answer, range) {
                 (Answer::Serve, Some(start)) => (start, content.len() - start),
-                (Answer::CutOff(sent), _) => (0, *sent),
+                (Answer::Interrupt(sent), _) => (0, *sent),
                 _ => (0, content.len()),
             };
             let len = content.len() - start;
@@ -90,7 +90,7 @@ fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// Bytes that do not compress.
 fn noise() -> Vec<u8> {
-    (0..40_000_u32).map(|n| crate::rng::mix(n.into()) as u8).collect()
+    (0..40_000_u32).map(|n| seesaw_arch::splitmix64::mix(n.into()) as u8).collect()
 }
 
 fn good() -> Vec<u8> {
@@ -141,22 +141,32 @@ fn an_archive_is_downloaded_checked_and_unpacked_once() {
     assert_eq!(target, data.join("set"));
     assert_eq!(fs::read(target.join("big")).unwrap(), noise());
     assert_eq!(files(&folder), ["data/set/big", "data/set/text"]);
+    // Others may read the files, as far as the umask lets them.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        let ordinary = folder.path().join("ordinary");
+        File::create(&ordinary).unwrap();
+        assert_eq!(mode(&target.join("big")), mode(&ordinary));
+        fs::remove_file(ordinary).unwrap();
+    }
     let len = good().len() as u64;
     assert_eq!(heard[0], Progress::Downloading { done: 0, total: Some(len) });
     assert!(heard.contains(&Progress::Downloading { done: len, total: Some(len) }));
     assert_eq!(heard[heard.len() - 3], Progress::Checking);
     assert_eq!(heard[heard.len() - 1], Progress::Unpacking("text".into()));
-    // Nobody listens any more.
+    // The server is gone, and not needed.
     assert_eq!(fetch(&archive, &folder).unwrap(), target);
 }
 
 #[test]
-fn what_was_cut_off_goes_on() {
-    let (url, server) = server(&good(), &[Answer::CutOff(30_000), Answer::Serve]);
+fn an_interrupted_download_is_resumed() {
+    let (url, server) = server(&good(), &[Answer::Interrupt(30_000), Answer::Serve]);
     let folder = tempfile::tempdir().unwrap();
     let archive = archive(&good(), &url);
     let error = fetch(&archive, &folder).unwrap_err().to_string();
-    assert!(error.contains("cut off after 30000 bytes") && error.contains("run again"), "{error}");
+    assert!(error.contains("interrupted after 30000 bytes") && error.contains("resume"), "{error}");
     assert_eq!(files(&folder), ["data/set.tar.gz.part"]);
     fetch(&archive, &folder).unwrap();
     assert_eq!(server.join().unwrap().0, [None, Some(30_000)]);
@@ -164,7 +174,7 @@ fn what_was_cut_off_goes_on() {
 }
 
 #[test]
-fn a_server_that_cannot_go_on_starts_anew() {
+fn a_server_without_ranges_starts_over() {
     const REFUSED: Answer = Answer::Head("416 Range Not Satisfiable");
     let answers: [&[Answer]; 2] = [&[Answer::IgnoreRange], &[REFUSED, Answer::Serve]];
     for answers in answers {
@@ -214,7 +224,10 @@ fn archives_that_hold_something_else_are_refused() {
         fs::create_dir(folder.path().join("data")).unwrap();
         fs::write(folder.path().join("data/set.tar.gz"), &content).unwrap();
         let error = fetch(&archive(&content, "http://127.0.0.1:1/"), &folder).unwrap_err();
-        assert!(error.to_string().contains(&format!("does not hold `{file}`")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("`{file}` is missing or has the wrong length")),
+            "{error}"
+        );
     }
 }
 
@@ -228,11 +241,14 @@ fn servers_that_refuse_are_named() {
         error
     };
     let error = refused(&[Answer::Head("404 Not Found")]);
-    assert!(error.contains("/archive.tar.gz: the server answers with status 404"), "{error}");
+    assert!(error.contains("/archive.tar.gz: the server responded with status 404"), "{error}");
     let error = refused(&[Answer::ToTls]);
-    assert!(error.contains("wants https") && error.contains("set.tar.gz"), "{error}");
+    assert!(error.contains("requires https") && error.contains("set.tar.gz"), "{error}");
     let error = fetch(&archive(&good(), "http://127.0.0.1:1/"), &folder).unwrap_err().to_string();
-    assert!(error.contains("with a browser, put it there as set.tar.gz"), "{error}");
+    assert!(
+        error.contains("with a browser, save it in the target folder as set.tar.gz"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The batches of one epoch, from threads that run ahead.
+//! The batches of one epoch, from threads that work ahead.
 
 use std::{
     collections::BTreeMap,
@@ -12,9 +12,9 @@ use std::{
 
 use super::{Batch, LoadError, Shared};
 
-/// The batches of an epoch, in order. After an error there are no more.
+/// The batches of an epoch, in order. The first error ends the epoch.
 ///
-/// Dropping it ends its threads, after at most one image each.
+/// Dropping it ends its threads after at most one more image each.
 #[derive(Debug)]
 pub struct Epoch {
     work: Arc<Work>,
@@ -30,13 +30,13 @@ struct Work {
     order: Vec<u32>,
     stop: AtomicBool,
     queue: Mutex<Queue>,
-    /// Told of every change of the queue.
+    /// Notified of every change of the queue.
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct Queue {
-    /// The batch that is made next.
+    /// The next batch to make.
     claimed: usize,
     /// One past the last batch that may be claimed now, and at all.
     allowed: usize,
@@ -57,7 +57,7 @@ impl Epoch {
             let work = Arc::clone(&work);
             thread::spawn(move || work.run())
         };
-        // No more threads than batches that may be made at a time.
+        // More threads than batches to make at a time would be idle.
         let workers = workers.min(ahead).min(end.saturating_sub(first));
         let workers = (0..workers).map(worker).collect();
         Self { work, workers, next: first, end }
@@ -65,7 +65,7 @@ impl Epoch {
 
     fn stop(&mut self) {
         self.work.stop.store(true, Ordering::Relaxed);
-        // Whoever waits looks at `stop` under the lock.
+        // Waiting threads check `stop` under the lock.
         drop(self.work.queue());
         self.work.changed.notify_all();
     }
@@ -85,7 +85,7 @@ impl Iterator for Epoch {
         };
         self.next += 1;
         if batch.is_none() {
-            // A worker panicked; so does its caller.
+            // A worker panicked, and the panic is passed on.
             self.stop();
             for worker in self.workers.drain(..) {
                 if let Err(reason) = worker.join() {
@@ -110,14 +110,14 @@ impl Drop for Epoch {
     fn drop(&mut self) {
         self.stop();
         for worker in self.workers.drain(..) {
-            // What a worker has to say of its panic, it has said.
+            // A panic was already reported.
             let _ = worker.join();
         }
     }
 }
 
 impl Work {
-    /// Makes batches until there are no more.
+    /// Makes batches until there are none left.
     fn run(&self) {
         let _ends = EndsAll(self);
         while let Some(number) = self.claim() {
@@ -135,7 +135,7 @@ impl Work {
         self.shared.batch(self.epoch, &self.order[start..end], stop)
     }
 
-    /// The number of the next batch to make, when there is room for it.
+    /// Waits until there is room for another batch, and returns its number.
     fn claim(&self) -> Option<usize> {
         let mut queue = self.queue();
         loop {
@@ -150,7 +150,7 @@ impl Work {
         }
     }
 
-    /// A batch that a worker made or is making; nothing where the workers were stopped.
+    /// Waits for a batch from a worker; `None` where the workers were stopped.
     fn take(&self, number: usize) -> Option<Result<Batch, LoadError>> {
         let mut queue = self.queue();
         loop {
@@ -175,7 +175,7 @@ impl Work {
     }
 }
 
-/// Lets nobody wait for a worker that panicked.
+/// Wakes all waiting threads when a worker panics.
 struct EndsAll<'a>(&'a Work);
 
 impl Drop for EndsAll<'_> {

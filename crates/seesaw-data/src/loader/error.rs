@@ -1,39 +1,37 @@
-//! Why there are no batches.
+//! Errors of making batches.
 
 use seesaw_arch::ArchError;
 
 use crate::{DataError, augment::AugmentError};
 
-/// Why a loader cannot be made, or a batch not be had.
+/// An error of making a loader or a batch.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The size, mean or standard deviation.
+    /// A size, mean or standard deviation is out of range.
     #[error(transparent)]
     Preprocess(#[from] ArchError),
-    /// The augmentation.
+    /// A setting of the augmentation is out of range.
     #[error(transparent)]
     Augment(#[from] AugmentError),
     /// An option that must be at least 1.
     #[error("loader: `{0}` is 0, and must be at least 1")]
     Zero(&'static str),
     /// More images than can be numbered.
-    #[error("loader: {0} images, and 4294967295 are the limit")]
+    #[error("loader: {0} images, and the limit is 4294967295")]
     TooMany(usize),
     /// Fewer images than a batch needs.
-    #[error(
-        "loader: {images} images make no batch of {batch}: take a smaller batch or more images"
-    )]
+    #[error("loader: {images} images make no batch of {batch}: use a smaller batch or more images")]
     NoBatch {
-        /// Images there are.
+        /// Images in the data set.
         images: usize,
         /// Images in a batch.
         batch: usize,
     },
-    /// An image that could not be had.
+    /// An image that could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A size that no picture can be scaled to.
-    #[error("loader: no picture can be scaled to {0} pixels")]
-    Size(usize),
+    /// An image that cannot be scaled to this size.
+    #[error("loader: an image cannot be scaled to {0} pixels")]
+    Size(u32),
 }

@@ -1,7 +1,7 @@
 //! Batches of images for a net, made ahead of their use.
 //!
-//! A batch depends on the data set, the options, the epoch and its number, and on nothing else: not
-//! on the number of workers, nor on where an epoch was begun.
+//! A batch depends only on the data set, the options, the epoch and its number: neither on the number
+//! of workers nor on where in an epoch the loader was started.
 
 mod epoch;
 mod error;
@@ -27,7 +27,7 @@ pub struct Batch {
     pub images: Vec<f32>,
     /// The label of each image.
     pub labels: Vec<u32>,
-    /// The labels of what was mixed in, where the augmentation mixes.
+    /// The labels of the images that were mixed in, where the augmentation mixes.
     pub mixed: Option<Mixed>,
     /// The index of each image in the data set.
     pub indices: Vec<u32>,
@@ -36,12 +36,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// How many images there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none; a loader makes no such batch.
+    /// Whether there are no images, which no batch of a loader is.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -49,41 +49,34 @@ impl Batch {
 
 /// How batches are made.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LoaderOptions {
-    /// Images in a batch.
+    /// Images per batch.
     pub batch: usize,
-    /// Pixels of both sides.
-    pub size: usize,
-    /// Pixels of the shorter side before a center crop.
-    pub resize: usize,
+    /// The size and normalization of the images; [`Preprocess::resize`] applies to center crops.
+    pub preprocess: Preprocess,
     /// Random changes.
     pub augment: Augment,
-    /// Mean of red, green and blue, where 1 is full brightness.
-    pub mean: [f32; 3],
-    /// Standard deviation of red, green and blue.
-    pub std: [f32; 3],
-    /// Decides the order and the changes.
+    /// Decides the order and the random changes.
     pub seed: u64,
-    /// Threads that make batches; with 0 the caller's makes each when it is asked for.
+    /// Threads that make batches. With 0, the caller's thread makes each batch when it is requested.
     pub workers: usize,
-    /// Batches that may wait to be taken, at least 1.
+    /// The most batches that are ready and not yet taken, at least 1.
     pub ahead: usize,
-    /// Whether each epoch has an order of its own, instead of the data set's.
+    /// Whether each epoch has a random order of its own instead of the data set's.
     pub shuffle: bool,
-    /// Whether a last batch that is not full is left out.
+    /// Whether a last batch that is not full is dropped.
     pub drop_last: bool,
 }
 
 impl LoaderOptions {
-    /// For evaluation: every image once, in order, resized and cropped as `preprocess` says.
+    /// Options for evaluation: every image once and in order, resized and cropped as `preprocess`
+    /// says.
     pub fn evaluate(preprocess: &Preprocess, batch: usize) -> Self {
         Self {
             batch,
-            size: preprocess.crop as usize,
-            resize: preprocess.resize as usize,
+            preprocess: preprocess.clone(),
             augment: Augment::default(),
-            mean: preprocess.mean,
-            std: preprocess.std,
             seed: 0,
             workers: 1,
             ahead: 2,
@@ -92,20 +85,31 @@ impl LoaderOptions {
         }
     }
 
-    /// For training: a new order each epoch, full batches only, and random changes.
+    /// Options for training: a new order in each epoch, full batches only, and random changes.
     pub fn train(preprocess: &Preprocess, batch: usize, augment: Augment, seed: u64) -> Self {
         let evaluate = Self::evaluate(preprocess, batch);
         Self { augment, seed, shuffle: true, drop_last: true, ..evaluate }
     }
 
-    fn preprocess(&self) -> Preprocess {
-        let pixels = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-        Preprocess {
-            resize: pixels(self.resize),
-            crop: pixels(self.size),
-            mean: self.mean,
-            std: self.std,
-        }
+    /// Sets the number of threads that make batches.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Sets how many batches may be ready and not yet taken.
+    #[must_use]
+    pub fn ahead(mut self, ahead: usize) -> Self {
+        self.ahead = ahead;
+        self
+    }
+
+    /// Sets whether each epoch has a random order of its own.
+    #[must_use]
+    pub fn shuffle(mut self, shuffle: bool) -> Self {
+        self.shuffle = shuffle;
+        self
     }
 }
 
@@ -115,23 +119,23 @@ pub struct Loader {
     shared: Arc<Shared>,
 }
 
-/// What workers need.
+/// What the workers share.
 #[derive(Debug)]
 struct Shared {
     dataset: Arc<Dataset>,
     options: LoaderOptions,
     normalizer: Normalizer,
-    /// How many images there are.
+    /// The number of images.
     images: u32,
 }
 
 impl Loader {
-    /// A loader of these images.
+    /// A loader of the images of a data set.
     ///
     /// # Errors
-    /// [`LoadError`] where an option makes no sense, or there would be no batch.
+    /// [`LoadError`] where an option is invalid, or there would be no batch.
     pub fn new(dataset: Arc<Dataset>, options: LoaderOptions) -> Result<Self, LoadError> {
-        options.preprocess().validate()?;
+        options.preprocess.validate()?;
         options.augment.validate()?;
         for (option, value) in [("batch", options.batch), ("ahead", options.ahead)] {
             if value == 0 {
@@ -143,24 +147,24 @@ impl Loader {
         if count == 0 || (options.drop_last && count < options.batch) {
             return Err(LoadError::NoBatch { images: count, batch: options.batch });
         }
-        let normalizer = Normalizer::new(options.mean, options.std);
+        let normalizer = Normalizer::new(options.preprocess.mean, options.preprocess.std);
         Ok(Self { shared: Arc::new(Shared { dataset, options, normalizer, images }) })
     }
 
-    /// The batches of an epoch, in order, from number `first_batch` on (0 for all of it).
+    /// The batches of an epoch in order, starting at number `first_batch`; 0 is the whole epoch.
     ///
-    /// Workers start at once and end when the iterator is dropped.
+    /// Workers start immediately and end when the iterator is dropped.
     pub fn epoch(&self, epoch: u64, first_batch: usize) -> Epoch {
         Epoch::start(Arc::clone(&self.shared), epoch, first_batch, self.batches())
     }
 
-    /// How many batches an epoch has.
+    /// The number of batches in an epoch.
     pub fn batches(&self) -> usize {
         let (images, batch) = (self.shared.images as usize, self.shared.options.batch);
         if self.shared.options.drop_last { images / batch } else { images.div_ceil(batch) }
     }
 
-    /// How many images an epoch has.
+    /// The number of images in an epoch.
     pub fn images(&self) -> usize {
         let (images, batch) = (self.shared.images as usize, self.shared.options.batch);
         if self.shared.options.drop_last { images / batch * batch } else { images }
@@ -187,14 +191,14 @@ impl Shared {
         order
     }
 
-    /// The batch of these images; `None` where `stop` says so before it is done.
+    /// The batch of these images; `None` where `stop` returns true before it is complete.
     fn batch(
         &self,
         epoch: u64,
         indices: &[u32],
         stop: impl Fn() -> bool,
     ) -> Result<Option<Batch>, LoadError> {
-        let LoaderOptions { size, augment, .. } = &self.options;
+        let (augment, size) = (&self.options.augment, self.size());
         let image_len = 3 * size * size;
         let mut images = vec![0.0; image_len * indices.len()];
         let mut labels = Vec::with_capacity(indices.len());
@@ -207,20 +211,26 @@ impl Shared {
         }
         let mixed = augment.mixes().then(|| {
             let rng = |place: usize| self.rng(Purpose::Mix, epoch, indices[place]);
-            augment::mix(augment, &mut images, &labels, *size, rng)
+            augment::mix(augment, &mut images, &labels, size, rng)
         });
-        Ok(Some(Batch { images, labels, mixed, indices: indices.to_vec(), size: *size }))
+        Ok(Some(Batch { images, labels, mixed, indices: indices.to_vec(), size }))
     }
 
     fn image(&self, epoch: u64, index: u32, planes: &mut [f32]) -> Result<(), LoadError> {
-        let LoaderOptions { size, resize, augment, .. } = &self.options;
+        let LoaderOptions { preprocess, augment, .. } = &self.options;
         let mut rng = self.rng(Purpose::Augment, epoch, index);
         let image = self.dataset.image(index as usize)?;
-        let picture = augment.picture(&image, *resize as u32, *size as u32, &mut rng);
-        let picture = picture.ok_or(LoadError::Size(*size))?;
-        self.normalizer.write(&picture, planes);
-        augment.erase(planes, *size, &mut rng);
+        let image = augment.apply(&image, preprocess.resize, preprocess.crop, &mut rng);
+        // The sizes are valid, so it is the image that has an extreme shape.
+        let image = image.ok_or(LoadError::Size(preprocess.crop))?;
+        self.normalizer.write(&image, planes);
+        augment.erase(planes, self.size(), &mut rng);
         Ok(())
+    }
+
+    /// Pixels of both sides of an image in a batch.
+    fn size(&self) -> usize {
+        self.options.preprocess.crop as usize
     }
 
     fn rng(&self, purpose: Purpose, epoch: u64, index: u32) -> Rng {

@@ -1,6 +1,8 @@
-//! A folder of pictures whose color says which they are.
+//! A folder of images whose color says which they are.
 
 use std::{fs, path::Path, time::Instant};
+
+use seesaw_testing::bmp;
 
 use super::*;
 use crate::{
@@ -8,21 +10,7 @@ use crate::{
     datasets::{OpenOptions, open},
 };
 
-/// A BMP of 24-bit pixels, all of one color.
-fn bmp(width: u32, height: u32, [r, g, b]: [u8; 3]) -> Vec<u8> {
-    let mut bytes = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
-    bytes.extend(width.to_le_bytes());
-    bytes.extend(height.to_le_bytes());
-    bytes.extend(b"\x01\0\x18\0");
-    bytes.extend([0; 24]);
-    // Rows are padded to four bytes.
-    let mut row: Vec<u8> = (0..width).flat_map(|_| [b, g, r]).collect();
-    row.resize(row.len().next_multiple_of(4), 0);
-    bytes.extend(row.repeat(height as usize));
-    bytes
-}
-
-/// Two classes of `each` pictures, 8 by 8, red their number.
+/// Two classes of `each` images, 8 by 8, red their number.
 fn dataset(folder: &Path, each: usize) -> Arc<Dataset> {
     for (label, class) in ["ants", "bees"].iter().enumerate() {
         let class = folder.join(class);
@@ -32,8 +20,7 @@ fn dataset(folder: &Path, each: usize) -> Arc<Dataset> {
             fs::write(class.join(format!("{n:03}.bmp")), bmp(8, 8, color)).unwrap();
         }
     }
-    let options = OpenOptions { val_split: Some(0.0), ..OpenOptions::default() };
-    Arc::new(open(folder, &options).unwrap().train)
+    Arc::new(open(folder, &OpenOptions::new().val_split(0.0)).unwrap().train)
 }
 
 /// Samples come out as they are in the files.
@@ -90,11 +77,11 @@ fn evaluation_sees_every_image_once_in_order() {
 fn batches_are_the_same_for_any_workers_and_from_any_start() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path(), 20);
-    let options = LoaderOptions { workers: 0, ..LoaderOptions::train(&PLAIN, 6, busy(), 7) };
+    let options = LoaderOptions::train(&PLAIN, 6, busy(), 7).workers(0);
     let expected = batches(&dataset, &options, 3, 0);
     assert_eq!(expected.len(), 6);
     for (workers, ahead) in [(1, 1), (2, 3), (5, 16)] {
-        let options = LoaderOptions { workers, ahead, ..options.clone() };
+        let options = options.clone().workers(workers).ahead(ahead);
         for first in [0, 1, 5, 6, 99] {
             let found = batches(&dataset, &options, 3, first);
             assert!(found == expected[first.min(6)..], "{workers} workers from {first}");
@@ -112,7 +99,7 @@ fn an_images_changes_do_not_depend_on_its_batch() {
     let augment = Augment { mixup: 0.0, cutmix: 0.0, ..busy() };
     let options = LoaderOptions::train(&PLAIN, 40, augment, 7);
     let shuffled = &batches(&dataset, &options, 2, 0)[0];
-    let in_order = &batches(&dataset, &LoaderOptions { shuffle: false, ..options }, 2, 0)[0];
+    let in_order = &batches(&dataset, &options.shuffle(false), 2, 0)[0];
     assert_ne!(shuffled.indices, in_order.indices);
     for (image, &index) in shuffled.images.chunks_exact(3 * 64).zip(&shuffled.indices) {
         assert_eq!(image, &in_order.images[index as usize * 3 * 64..][..3 * 64]);
@@ -156,14 +143,14 @@ fn mixing_names_the_partner_and_its_share() {
 fn a_file_that_breaks_ends_the_epoch_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path(), 4);
-    fs::write(folder.path().join("bees/001.bmp"), "no picture").unwrap();
+    fs::write(folder.path().join("bees/001.bmp"), "no image").unwrap();
     for workers in [0, 2] {
-        let options = LoaderOptions { workers, ..LoaderOptions::evaluate(&PLAIN, 2) };
+        let options = LoaderOptions::evaluate(&PLAIN, 2).workers(workers);
         let loader = Loader::new(Arc::clone(&dataset), options).unwrap();
         let mut epoch = loader.epoch(0, 0);
         assert!(epoch.next().unwrap().is_ok() && epoch.next().unwrap().is_ok());
         let error = epoch.next().unwrap().unwrap_err().to_string();
-        assert!(error.contains("001.bmp: not a picture"), "{error}");
+        assert!(error.contains("001.bmp: not an image"), "{error}");
         assert!(epoch.next().is_none());
     }
 }
@@ -172,7 +159,7 @@ fn a_file_that_breaks_ends_the_epoch_with_its_name() {
 fn dropping_an_epoch_ends_its_workers() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path(), 100);
-    let options = LoaderOptions { workers: 3, ..LoaderOptions::evaluate(&PLAIN, 5) };
+    let options = LoaderOptions::evaluate(&PLAIN, 5).workers(3);
     let loader = Loader::new(Arc::clone(&dataset), options).unwrap();
     let start = Instant::now();
     for taken in 0..3 {
@@ -199,9 +186,9 @@ fn options_that_make_no_sense_are_refused() {
     for (change, part) in [
         (refused(|o| o.batch = 0), "`batch` is 0"),
         (refused(|o| o.ahead = 0), "`ahead` is 0"),
-        (refused(|o| o.size = 0), "`crop` is 0"),
-        (refused(|o| o.resize = 1 << 40), "`resize` is 4294967295"),
-        (refused(|o| o.std = [0.0; 3]), "std 0"),
+        (refused(|o| o.preprocess.crop = 0), "`crop` is 0"),
+        (refused(|o| o.preprocess.resize = u32::MAX), "`resize` is 4294967295"),
+        (refused(|o| o.preprocess.std = [0.0; 3]), "std 0"),
         (refused(|o| o.batch = 5), "4 images make no batch of 5"),
         (refused(|o| o.augment.mixup = -1.0), "`mixup` is -1"),
     ] {

@@ -1,4 +1,4 @@
-//! The two containers: a zip archive, and the bare pickles of PyTorch before 1.6.
+//! The two containers: zip archives, and the bare pickles of PyTorch before 1.6.
 
 use std::{
     borrow::Cow,
@@ -32,9 +32,9 @@ pub(super) struct Contents<'a> {
 /// Reads a zip archive: `NAME/data.pkl`, and a file `NAME/data/KEY` for each storage.
 pub(super) fn read_zip(bytes: &[u8]) -> Result<Contents<'_>, FormatError> {
     let broken = |error: zip::result::ZipError| bad(error.to_string());
-    // PyTorch adds zip64 records that the archive's end does not announce. A reader that searches
-    // for the archive's start miscounts by their 76 bytes, and where the first entry's header is
-    // just as long it finds the second one there and takes it for the first.
+    // PyTorch adds zip64 records that the end of the archive does not announce. A reader that searches
+    // for the start of the archive is off by their 76 bytes, and where the first entry's header is just
+    // as long, it mistakes the second entry for the first.
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
     let mut archive = ZipArchive::with_config(config, Cursor::new(bytes)).map_err(broken)?;
     let is_pickle = |name: &str| name == "data.pkl" || name.ends_with("/data.pkl");
@@ -44,7 +44,7 @@ pub(super) fn read_zip(bytes: &[u8]) -> Result<Contents<'_>, FormatError> {
         .find(|name| is_pickle(name))
         .ok_or_else(|| bad("the archive has no data.pkl"))?;
     let prefix = pickle.trim_end_matches("data.pkl").to_owned();
-    // Entries may overlap; together they may not be longer than a few times the file.
+    // Entries may overlap, but together they may not be much longer than the file.
     let mut budget = bytes.len().saturating_mul(2) as u64;
     if let Ok(order) = entry(&mut archive, &format!("{prefix}byteorder"), &mut budget)
         && order != b"little"
@@ -71,14 +71,14 @@ fn entry(
     let broken = |error: String| bad(format!("archive entry `{}`: {error}", shown(name)));
     let file = archive.by_name(name).map_err(|error| broken(error.to_string()))?;
     let mut bytes = Vec::new();
-    // One byte more than allowed shows that there are more.
+    // One byte more than allowed shows that the entry is too large.
     file.take(*budget + 1).read_to_end(&mut bytes).map_err(|error| broken(error.to_string()))?;
     *budget =
         budget.checked_sub(bytes.len() as u64).ok_or_else(|| broken("it is too large".into()))?;
     Ok(bytes)
 }
 
-/// The keys of all storages that hold numbers a tensor may need, each once.
+/// The keys of all storages, each once.
 fn storage_keys(values: &Values) -> Vec<String> {
     let mut keys: Vec<String> = values
         .iter()
@@ -92,8 +92,8 @@ fn storage_keys(values: &Values) -> Vec<String> {
     keys
 }
 
-/// Reads an old file: pickles of a magic number, a version, facts on the machine, the object and the
-/// list of storage keys; then each storage's length and bytes.
+/// Reads an old file: pickles of a magic number, a version, facts about the machine, the object and the
+/// list of storage keys; then the length and the bytes of each storage.
 pub(super) fn read_legacy(bytes: &[u8]) -> Result<Contents<'_>, FormatError> {
     if !bytes.windows(LEGACY_MAGIC.len()).take(16).any(|window| window == LEGACY_MAGIC) {
         return Err(bad("it does not begin with PyTorch's magic number"));
@@ -105,7 +105,7 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Contents<'_>, FormatError> {
     }
     let top = pickle::read(&mut input, &mut values)?;
     let keys = pickle::read(&mut input, &mut values)?;
-    let keys = values.items(keys).ok_or_else(|| bad("its list of storages is no list"))?;
+    let keys = values.items(keys).ok_or_else(|| bad("its list of storages is not a list"))?;
     let mut sizes = HashMap::new();
     for value in values.iter() {
         if let Value::Storage(storage) = value {
@@ -114,7 +114,7 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Contents<'_>, FormatError> {
     }
     let mut storages = Storages::new();
     for key in keys {
-        let key = values.text(*key).ok_or_else(|| bad("a storage's key is no text"))?;
+        let key = values.text(*key).ok_or_else(|| bad("a storage's key is not text"))?;
         let size = *sizes.get(key).ok_or_else(|| bad("a storage belongs to no tensor"))?;
         let len =
             input.length(8)?.checked_mul(size).ok_or_else(|| bad("a storage is too large"))?;

@@ -1,4 +1,4 @@
-//! The bytes of a pickle, read forwards.
+//! Reading the bytes of a pickle in order.
 
 use super::value::bad;
 use crate::FormatError;
@@ -36,13 +36,13 @@ impl<'a> Input<'a> {
         usize::try_from(u64::from_le_bytes(bytes)).map_err(|_| bad("a length is too large"))
     }
 
-    /// A length of `size` bytes and as many bytes.
+    /// A length of `size` bytes, and that many bytes.
     pub fn sized(&mut self, size: usize) -> Result<&'a [u8], FormatError> {
         let len = self.length(size)?;
         self.take(len)
     }
 
-    /// The text up to the next line end, which is dropped.
+    /// The text up to the end of the line, which is skipped.
     pub fn line(&mut self) -> Result<&'a str, FormatError> {
         let window = &self.0[..self.0.len().min(MAX_LINE)];
         let end =

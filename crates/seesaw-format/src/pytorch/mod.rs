@@ -1,7 +1,7 @@
-//! PyTorch checkpoints, read without running anything.
+//! PyTorch checkpoints, read without running their code.
 //!
-//! `.pth`, `.pt` and `.pth.tar` files of either container; the state dict at the top or inside a
-//! training checkpoint; names with or without `module.`.
+//! Supported are `.pth`, `.pt` and `.pth.tar` files in either container, with the state dict at the top
+//! or inside a training checkpoint, and names with or without `module.`.
 
 mod container;
 mod input;
@@ -14,9 +14,9 @@ use value::{Id, Value, Values, bad};
 
 use crate::{FormatError, Tensors};
 
-/// The longest name of a tensor; a short file could have a longer one copied again and again.
+/// The longest name of a tensor; a short file could have a longer one copied many times.
 const MAX_NAME: usize = 512;
-/// Keys under which checkpoints keep the state dict, in order of preference.
+/// The keys of the state dict in training checkpoints, in order of preference.
 const NESTED: [&str; 8] = [
     "state_dict",
     "model_state_dict",
@@ -30,15 +30,15 @@ const NESTED: [&str; 8] = [
 
 /// Reads the tensors of a checkpoint's state dict.
 ///
-/// Numbers of 16 and 64 bits become f32; tensors of whole numbers are left out.
+/// Floating-point numbers of 16 and 64 bits become f32; tensors of integers are left out.
 ///
 /// # Errors
-/// [`FormatError::Pickle`] when it is damaged or holds no state dict; [`FormatError::Refused`] when
-/// reading it would mean running code.
+/// [`FormatError::Pickle`] when it is damaged or has no state dict; [`FormatError::Refused`] when
+/// reading it would require running code.
 pub fn read(bytes: &[u8]) -> Result<Tensors, FormatError> {
     let contents = if bytes.starts_with(b"PK") { read_zip(bytes)? } else { read_legacy(bytes)? };
     let Contents { values, top, storages } = &contents;
-    let entries = state_dict(values, *top).ok_or_else(|| bad("it holds no state dict"))?;
+    let entries = state_dict(values, *top).ok_or_else(|| bad("it has no state dict"))?;
     let all_in_module = entries.iter().all(|(name, _)| name.starts_with("module."));
     let mut budget = bytes.len();
     let mut tensors = Tensors::new();
@@ -55,10 +55,10 @@ pub fn read(bytes: &[u8]) -> Result<Tensors, FormatError> {
     Ok(tensors)
 }
 
-/// The names and values of the state dict: the dictionary that has tensors in it, in one of the
-/// entries of the top one or itself the top one.
+/// The names and values of the state dict: the first dictionary with tensors among the known entries of
+/// the top dictionary, else the top dictionary itself.
 ///
-/// Entries come first: checkpoints have tensors beside the state dict, as the best accuracy.
+/// Entries come first, because checkpoints have other tensors at the top, such as the best accuracy.
 fn state_dict(values: &Values, top: Id) -> Option<Vec<(&str, Id)>> {
     let entries = values.dict(top)?;
     let nested = NESTED.iter().filter_map(|key| {

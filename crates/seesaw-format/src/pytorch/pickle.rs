@@ -1,8 +1,8 @@
-//! An unpickler that runs nothing.
+//! An unpickler that runs no code.
 //!
-//! A pickle is a program for a stack machine whose opcodes include "import this" and "call that".
-//! This machine knows the few names that a state dict needs and treats them as data; any other name
-//! ends the reading. (The opcodes are described in CPython's `pickletools`.)
+//! A pickle is a program for a stack machine whose opcodes include "import this" and "call that". This
+//! machine knows the few names that a state dict needs and treats them as data; any other name is an
+//! error. The opcodes are described in CPython's `pickletools`.
 
 use std::collections::HashMap;
 
@@ -22,18 +22,18 @@ struct Machine<'a> {
     memo: HashMap<usize, Id>,
 }
 
-/// What lies on the stack.
+/// An item on the stack.
 #[derive(Debug, Clone, Copy)]
 enum Item {
     Mark,
     Value(Id),
 }
 
-/// Reads one pickle and returns its value; `input` is then behind it.
+/// Reads one pickle and returns its value; `input` is then at its end.
 ///
 /// # Errors
 /// [`FormatError::Pickle`] when it is damaged or too large, [`FormatError::Refused`] when it names
-/// anything that is not known.
+/// anything unknown.
 pub(super) fn read(input: &mut Input<'_>, values: &mut Values) -> Result<Id, FormatError> {
     let mut machine = Machine { values, stack: Vec::new(), memo: HashMap::new() };
     loop {
@@ -73,21 +73,21 @@ impl Machine<'_> {
     fn pop(&mut self) -> Result<Id, FormatError> {
         match self.stack.pop() {
             Some(Item::Value(id)) => Ok(id),
-            _ => Err(bad("it takes a value that is not there")),
+            _ => Err(bad("it takes a value from an empty stack")),
         }
     }
 
     fn top(&self) -> Result<Id, FormatError> {
         match self.stack.last() {
             Some(Item::Value(id)) => Ok(*id),
-            _ => Err(bad("it takes a value that is not there")),
+            _ => Err(bad("it takes a value from an empty stack")),
         }
     }
 
-    /// The values above the last mark, which goes with them.
+    /// Pops the last mark and the values above it, and returns the values.
     fn pop_to_mark(&mut self) -> Result<Vec<Id>, FormatError> {
         let mark = self.stack.iter().rposition(|item| matches!(item, Item::Mark));
-        let mark = mark.ok_or_else(|| bad("it takes a mark that is not there"))?;
+        let mark = mark.ok_or_else(|| bad("it takes a mark that is missing"))?;
         let above = self.stack.split_off(mark);
         let ids = above.into_iter().filter_map(|item| match item {
             Item::Value(id) => Some(id),
@@ -96,7 +96,7 @@ impl Machine<'_> {
         Ok(ids.collect())
     }
 
-    /// Numbers, truth and nothing. Like its siblings, returns whether the opcode was one of its.
+    /// Numbers, booleans and `None`. Returns whether the opcode is one of these, as the next methods do.
     fn number(&mut self, opcode: u8, input: &mut Input<'_>) -> Result<bool, FormatError> {
         let value = match opcode {
             b'N' => Value::None,
@@ -207,7 +207,7 @@ impl Machine<'_> {
         match self.values.get_mut(list) {
             Value::List(list) => list.extend(items),
             Value::Other => {}
-            _ => return Err(bad("it appends to something that is no list")),
+            _ => return Err(bad("it appends to something that is not a list")),
         }
         Ok(true)
     }
@@ -221,25 +221,25 @@ impl Machine<'_> {
             Value::Dict(entries) if rest.is_empty() => {
                 entries.extend(pairs.iter().map(|[key, value]| (*key, *value)));
             }
-            _ => return Err(bad("it sets entries of something that is no dictionary")),
+            _ => return Err(bad("it sets entries of something that is not a dictionary")),
         }
         Ok(true)
     }
 
-    /// The stack itself, the memo, and what says nothing.
+    /// Operations on the stack and the memo, and opcodes without effect.
     fn memory(&mut self, opcode: u8, input: &mut Input<'_>) -> Result<bool, FormatError> {
         match opcode {
             0x80 => {
                 let version = input.byte()?;
                 if version > 5 {
-                    return Err(bad(format!("pickle protocol {version} is not known")));
+                    return Err(bad(format!("pickle protocol {version} is not supported")));
                 }
             }
             0x95 => {
                 input.take(8)?;
             }
             b'0' => {
-                self.stack.pop().ok_or_else(|| bad("it takes a value that is not there"))?;
+                self.stack.pop().ok_or_else(|| bad("it takes a value from an empty stack"))?;
             }
             b'1' => {
                 self.pop_to_mark()?;
@@ -275,7 +275,7 @@ impl Machine<'_> {
         Ok(true)
     }
 
-    /// Names, and what a pickle would do with them.
+    /// Names, and operations on them.
     fn object(&mut self, opcode: u8, input: &mut Input<'_>) -> Result<bool, FormatError> {
         match opcode {
             b'c' => {
@@ -285,7 +285,7 @@ impl Machine<'_> {
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let names = self.values.text(module).zip(self.values.text(name));
-                let (module, name) = names.ok_or_else(|| bad("a name is no text"))?;
+                let (module, name) = names.ok_or_else(|| bad("a name is not text"))?;
                 let global = Global::named(module, name)?;
                 self.push(Value::Global(global))
             }
@@ -326,7 +326,7 @@ impl Machine<'_> {
         }
     }
 
-    /// What a call of a known function would return.
+    /// The value that a call of a known function returns.
     fn reduce(&mut self, function: Id, arguments: Id) -> Result<Value, FormatError> {
         let Value::Global(global) = *self.values.get(function) else {
             return Err(FormatError::Refused("a value".to_owned()));
@@ -348,7 +348,7 @@ impl Machine<'_> {
             },
             _ => None,
         };
-        value.ok_or_else(|| bad(format!("{global:?} has arguments that are not known")))
+        value.ok_or_else(|| bad(format!("{global:?} has unknown arguments")))
     }
 
     fn pairs(&self, list: Id) -> Option<Vec<(Id, Id)>> {
@@ -359,8 +359,8 @@ impl Machine<'_> {
         self.values.items(list)?.iter().map(pair).collect()
     }
 
-    /// The storage that a persistent id describes: `("storage", type, key, device, elements)`. How
-    /// many elements there are the bytes themselves say.
+    /// The storage that a persistent id describes: `("storage", type, key, device, elements)`. The
+    /// number of elements is taken from the bytes instead.
     fn storage(&self, id: Id) -> Option<Storage> {
         let (fields, view) = self.values.items(id)?.split_at_checked(5)?;
         let [kind, element, key, ..] = fields else { return None };
@@ -391,14 +391,14 @@ impl Machine<'_> {
 }
 
 fn integer(digits: &str) -> Result<i64, FormatError> {
-    digits.trim().parse().map_err(|_| bad("a whole number is not one"))
+    digits.trim().parse().map_err(|_| bad("an integer is malformed"))
 }
 
 fn memo_key(key: i64) -> Result<usize, FormatError> {
     usize::try_from(key).map_err(|_| bad("its memo lacks a value"))
 }
 
-/// A whole number of any length; longer ones than 8 bytes count nothing here.
+/// An integer of any length; no tensor needs those of more than 8 bytes.
 fn long(bytes: &[u8]) -> Value {
     let Some(last) = bytes.last() else { return Value::Int(0) };
     let mut number = [if *last >= 0x80 { 0xff } else { 0 }; 8];

@@ -1,17 +1,17 @@
-//! What a pickle can make here: plain data, storages and tensors.
+//! The values that a pickle can make: plain data, storages and tensors.
 
 use crate::{FormatError, error::shown};
 
-/// A value's number in [`Values`]. Values refer to each other by number, so that sharing costs
-/// nothing and dropping deep nests needs no recursion.
+/// A value's number in [`Values`]. Values refer to each other by number, so that sharing is free and
+/// dropping deeply nested values needs no recursion.
 pub(super) type Id = u32;
 
-/// The most values that a checkpoint may make; real ones make some ten thousands.
+/// The most values that a checkpoint may make; real ones make tens of thousands.
 const MAX_VALUES: usize = 1 << 18;
-/// The most items that values may be made with: what a short program could copy again and again.
+/// The most items that all values together may have, which a short program could copy repeatedly.
 const MAX_ITEMS: usize = 1 << 22;
 
-/// More dimensions than any tensor has would only cost memory and time.
+/// The most dimensions of a tensor; more would only cost memory and time.
 const MAX_DIMENSIONS: usize = 8;
 
 /// One value.
@@ -20,7 +20,7 @@ pub(super) enum Value {
     None,
     Bool(bool),
     Int(i64),
-    /// What no tensor needs: broken numbers, bytes, and objects of [`Global::Inert`].
+    /// Values that no tensor needs: floating-point numbers, bytes, and objects of [`Global::Inert`].
     Other,
     Text(String),
     Tuple(Vec<Id>),
@@ -31,7 +31,7 @@ pub(super) enum Value {
     Tensor(TensorRef),
 }
 
-/// The functions and classes that are known; they are names here, never called.
+/// The known functions and classes; they are only names here, and never called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Global {
     OrderedDict,
@@ -39,8 +39,7 @@ pub(super) enum Global {
     RebuildTensor,
     RebuildParameter,
     StorageOf(Element),
-    /// What training scripts save beside the weights. Its objects are made of nothing and tell
-    /// nothing.
+    /// A class or function that training scripts use in checkpoints. Its objects are not read.
     Inert,
 }
 
@@ -72,10 +71,10 @@ pub(super) struct TensorRef {
 }
 
 impl Global {
-    /// The known thing of this name.
+    /// The known function or class of this name.
     ///
     /// # Errors
-    /// [`FormatError::Refused`] for every other.
+    /// [`FormatError::Refused`] for all others.
     pub fn named(module: &str, name: &str) -> Result<Self, FormatError> {
         use Element::{Bf16, F16, F32, F64, Integer};
         let element = match (module, name) {
@@ -105,8 +104,8 @@ impl Global {
     }
 }
 
-/// Whether this names a class, or a function that makes a number or an array: accuracies, options
-/// and the state of schedules, which stand in checkpoints beside the weights.
+/// Whether this names a class, or a function that makes a number or an array, as in the accuracies,
+/// options and schedules that checkpoints hold in addition to the weights.
 fn is_inert(module: &str, name: &str) -> bool {
     match module {
         "numpy" => matches!(name, "dtype" | "ndarray"),
@@ -161,7 +160,7 @@ impl Values {
         Ok((self.all.len() - 1) as Id)
     }
 
-    /// Counts items that a value is made with or that are added to one.
+    /// Counts items of a new value or items added to a value.
     pub fn charge(&mut self, items: usize) -> Result<(), FormatError> {
         self.items += items;
         if self.items > MAX_ITEMS { Err(too_many()) } else { Ok(()) }
@@ -182,7 +181,7 @@ impl Values {
         self.all.iter()
     }
 
-    /// The text of a value that is one.
+    /// The text, where the value is one.
     pub fn text(&self, id: Id) -> Option<&str> {
         match self.get(id) {
             Value::Text(text) => Some(text),
@@ -190,7 +189,7 @@ impl Values {
         }
     }
 
-    /// The entries of a value that is a dictionary.
+    /// The entries, where the value is a dictionary.
     pub fn dict(&self, id: Id) -> Option<&[(Id, Id)]> {
         match self.get(id) {
             Value::Dict(entries) => Some(entries),
@@ -206,7 +205,7 @@ impl Values {
         }
     }
 
-    /// A number that counts something.
+    /// The value as a count.
     pub fn count(&self, id: Id) -> Option<usize> {
         match self.get(id) {
             Value::Int(n) => usize::try_from(*n).ok(),
@@ -214,7 +213,7 @@ impl Values {
         }
     }
 
-    /// A tuple of numbers that count something, one for each dimension of a tensor.
+    /// A tuple of counts, one for each dimension of a tensor.
     pub fn counts(&self, id: Id) -> Option<Vec<usize>> {
         let items = self.items(id).filter(|items| items.len() <= MAX_DIMENSIONS)?;
         items.iter().map(|item| self.count(*item)).collect()
@@ -222,7 +221,7 @@ impl Values {
 }
 
 fn too_many() -> FormatError {
-    bad("it makes more values than any checkpoint of these nets")
+    bad("it makes more values than the checkpoint of any net")
 }
 
 /// An error of a damaged or unknown pickle.

@@ -1,4 +1,4 @@
-//! Any bytes are a picture or an error. From `crates/seesaw-image`, with the goldens as seeds:
+//! Any bytes are an image or an error. From `crates/seesaw-image`, with the goldens as seeds:
 //! `mkdir -p fuzz/corpus/decode && cargo +nightly fuzz run decode fuzz/corpus/decode tests/golden/decode`
 #![no_main]
 
@@ -7,8 +7,8 @@ use seesaw_arch::Preprocess;
 use seesaw_image::{Limits, decode};
 
 fuzz_target!(|bytes: &[u8]| {
-    // Small, so that the fuzzer spends its time on content and not on large empty pictures.
-    let limits = Limits { file_bytes: 1 << 20, side: 4096, pixels: 1 << 18, memory: 1 << 23 };
+    // Small, so that the fuzzer spends its time on content and not on large empty images.
+    let limits = Limits::new().file_bytes(1 << 20).side(4096).pixels(1 << 18).memory(1 << 23);
     if let Ok(image) = decode::decode(bytes, &limits) {
         let preprocess = Preprocess { resize: 9, crop: 8, ..Preprocess::cifar() };
         let mut input = vec![0.0; preprocess.output_len()];

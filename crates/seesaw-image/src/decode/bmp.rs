@@ -1,7 +1,8 @@
-//! BMP. The format is small enough to be read here; the libraries that read it are either large
-//! or make up what a short file lacks.
+//! BMP. The format is simple enough to read here; the libraries that read it are large, or fill in what
+//! a truncated file lacks.
 
 use super::{Budget, Decoded, Format, ImageError};
+use crate::RgbImage;
 
 const TRUNCATED: ImageError = ImageError::Truncated(Format::Bmp);
 
@@ -14,7 +15,7 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
         Encoding::Packed { bits, masks } => packed(&header, stored, bits, masks)?,
         Encoding::RunLength { bits } => run_length(&header, stored, bits)?,
     };
-    Decoded::new(Format::Bmp, (header.width, header.height), pixels, None)
+    Decoded::new(Format::Bmp, RgbImage::new(header.width, header.height, pixels), None)
 }
 
 /// How the pixels are stored.
@@ -30,7 +31,7 @@ enum Encoding {
 struct Header {
     width: u32,
     height: u32,
-    /// Whether the first stored row is the top one; commonly it is the bottom one.
+    /// Whether the first stored row is the top one; usually it is the bottom one.
     top_down: bool,
     pixels_at: usize,
     encoding: Encoding,
@@ -50,10 +51,10 @@ impl Header {
             40.. => (u32_at(18)?, u32_at(22)? as i32, u16_at(28)?, u32_at(30)?),
             _ => return Err(ImageError::Unsupported("a BMP with an OS/2 header".into())),
         };
-        // Masks are part of the long headers, and follow the one of 40 bytes.
+        // Masks are part of longer headers, and follow the header of 40 bytes.
         let masks_at = FILE_HEADER + 40;
-        let masks_behind = header_len == 40 && compression == 3;
-        let palette_at = FILE_HEADER + header_len + if masks_behind { 12 } else { 0 };
+        let masks_follow = header_len == 40 && compression == 3;
+        let palette_at = FILE_HEADER + header_len + if masks_follow { 12 } else { 0 };
         let bits = usize::from(bits);
         let encoding = match (bits, compression) {
             (1 | 4 | 8, 0) => Encoding::Indexed { bits },
@@ -98,12 +99,17 @@ impl Header {
         bits: usize,
         row: impl Fn(&[u8], &mut [u8]),
     ) -> Result<Vec<u8>, ImageError> {
-        let (width, height) = (self.width as usize, self.height as usize);
-        // Rows are padded to four bytes; files are seen whose last row is not.
-        let row_len = (width * bits).div_ceil(8);
+        // Rows are padded to four bytes, except that some files lack the padding of the last row.
+        let row_len = (u64::from(self.width) * bits as u64).div_ceil(8);
         let stride = row_len.next_multiple_of(4);
-        let needed = stride * height.saturating_sub(1) + row_len;
-        let stored = stored.get(..needed).ok_or(TRUNCATED)?;
+        let needed = stride * u64::from(self.height - 1) + row_len;
+        if (stored.len() as u64) < needed {
+            return Err(TRUNCATED);
+        }
+        // They fit, because the stored rows are in memory.
+        let (row_len, stride) = (row_len as usize, stride as usize);
+        let (width, height) = (self.width as usize, self.height as usize);
+        let stored = &stored[..needed as usize];
         let mut pixels = vec![0; 3 * width * height];
         for (i, stored) in stored.chunks(stride).take(height).enumerate() {
             let y = if self.top_down { i } else { height - 1 - i };
@@ -142,20 +148,20 @@ fn packed(
     })
 }
 
-/// Runs and literal stretches of indices, from the bottom row up; what they leave out is index 0.
+/// Runs and literal stretches of indices, from the bottom row up; skipped pixels have index 0.
 fn run_length(header: &Header, stored: &[u8], bits: usize) -> Result<Vec<u8>, ImageError> {
     let (width, height) = (header.width as usize, header.height as usize);
     let mut pixels = header.color(0).repeat(width * height);
     let (mut x, mut row) = (0, 0);
     let mut put = |x: usize, row: usize, index: u8| {
-        // Runs that go past the edge are cut off there.
+        // Runs that go past the edge are clipped.
         if x < width && row < height {
             let y = if header.top_down { row } else { height - 1 - row };
             let at = 3 * (width * y + x);
             pixels[at..at + 3].copy_from_slice(&header.color(index));
         }
     };
-    let index_of = |byte: u8, i: usize| match (bits, i % 2) {
+    let index_at = |byte: u8, i: usize| match (bits, i % 2) {
         (8, _) => byte,
         (_, 0) => byte >> 4,
         _ => byte & 0x0F,
@@ -166,7 +172,7 @@ fn run_length(header: &Header, stored: &[u8], bits: usize) -> Result<Vec<u8>, Im
         rest = left;
         Ok::<_, ImageError>(taken)
     };
-    // The end mark may be missing once all rows are there.
+    // The end marker may be missing after the last row.
     while row < height {
         let pair = take(2)?;
         match (pair[0], pair[1]) {
@@ -179,12 +185,12 @@ fn run_length(header: &Header, stored: &[u8], bits: usize) -> Result<Vec<u8>, Im
             (0, count) => {
                 let count = usize::from(count);
                 let literal = take((count * bits).div_ceil(8).next_multiple_of(2))?;
-                (0..count).for_each(|i| put(x + i, row, index_of(literal[i * bits / 8], i)));
+                (0..count).for_each(|i| put(x + i, row, index_at(literal[i * bits / 8], i)));
                 x += count;
             }
             (count, byte) => {
                 let count = usize::from(count);
-                (0..count).for_each(|i| put(x + i, row, index_of(byte, i)));
+                (0..count).for_each(|i| put(x + i, row, index_at(byte, i)));
                 x += count;
             }
         }

@@ -1,60 +1,64 @@
-//! Why a picture cannot be had.
+//! Errors of decoding.
 
 use std::{fmt, io};
 
 use super::Format;
 
-/// Why a file or some bytes did not become a picture.
+/// An error of reading or decoding an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
     /// The file could not be read.
     #[error("cannot read the file: {0}")]
     Io(#[from] io::Error),
-    /// There are no bytes.
+    /// The file or slice is empty.
     #[error("the file is empty")]
     Empty,
-    /// The content is no picture at all, whatever the name says.
-    #[error("not a picture: JPEG, PNG, WebP and BMP are recognized by their content")]
+    /// The content is in no image format, whatever the file is called.
+    #[error("not an image: JPEG, PNG, WebP and BMP are recognized by their content")]
     NotAnImage,
-    /// A picture of a kind that is not read.
-    #[error("{0} is not supported: convert the picture to a common JPEG or PNG")]
+    /// An image of an unsupported kind.
+    #[error("{0} is not supported: convert the image to a common JPEG or PNG")]
     Unsupported(String),
-    /// The data ends before the picture does.
-    #[error("the {0} is cut short: copy or download it again")]
+    /// The data ends before the image does.
+    #[error("the {0} is truncated: copy or download it again")]
     Truncated(Format),
     /// The data contradicts its format.
     #[error(
-        "the {format} is damaged ({reason}): copy it again, or save it anew with an image editor"
+        "the {format} is damaged ({reason}): copy it again, or save it again with an image editor"
     )]
     Damaged {
-        /// What the content begins as.
+        /// The format, by the first bytes.
         format: Format,
         /// What is wrong with it.
         reason: String,
     },
-    /// The picture is, or claims to be, larger than the [`Limits`](super::Limits) allow.
-    #[error("too large: {} {quantity}, and the limit is {}: scale the picture down first", amount(*.value, *.quantity), amount(*.limit, *.quantity))]
+    /// The image is, or claims to be, larger than the [`Limits`](super::Limits) allow.
+    #[error(
+        "too large: {} {quantity}, and the limit is {}: scale the image down first",
+        amount(*.value, *.quantity),
+        amount(*.limit, *.quantity)
+    )]
     TooLarge {
         /// What is too large.
         quantity: Quantity,
-        /// How much it is.
+        /// The size.
         value: u64,
-        /// How much it may be.
+        /// The limit.
         limit: u64,
     },
 }
 
-/// What a limit is about.
+/// What a limit applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
     /// Bytes of the encoded file.
     FileBytes,
     /// Pixels of the longer side.
     Side,
-    /// Pixels of the picture.
+    /// Pixels of the image.
     Pixels,
-    /// Bytes that decoding takes at its peak, the encoded file included.
+    /// Peak bytes of memory while decoding, the encoded file included.
     Memory,
 }
 
@@ -84,7 +88,7 @@ impl ImageError {
         Self::Damaged { format, reason: reason.to_string() }
     }
 
-    /// An error where `value` exceeds `limit`.
+    /// Refuses a `value` that exceeds `limit`.
     pub(super) fn check(quantity: Quantity, value: u64, limit: u64) -> Result<(), Self> {
         if value > limit { Err(Self::TooLarge { quantity, value, limit }) } else { Ok(()) }
     }

@@ -1,9 +1,9 @@
-//! The one thing of EXIF that changes a picture: its orientation.
+//! The one EXIF tag that affects pixels: the orientation.
 
 use crate::RgbImage;
 
-/// The orientation of an EXIF block (a TIFF file, with or without the `Exif\0\0` before it):
-/// 1 to 8, and 1 where the block has none or makes no sense.
+/// The orientation in an EXIF block (a TIFF file, with or without a preceding `Exif\0\0`): 1 to 8,
+/// and 1 where the block has none or is invalid.
 pub(super) fn orientation(exif: &[u8]) -> u16 {
     let tiff = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
     find_orientation(tiff).filter(|o| (1..=8).contains(o)).unwrap_or(1)
@@ -34,12 +34,12 @@ fn find_orientation(tiff: &[u8]) -> Option<u16> {
         .and_then(|entry| u16_at(entry.checked_add(8)?))
 }
 
-/// Whether making a picture of this orientation upright exchanges its sides.
+/// Whether an image of this orientation changes its width with its height when made upright.
 pub(super) fn transposes(orientation: u16) -> bool {
     (5..=8).contains(&orientation)
 }
 
-/// Turns a stored picture the way it is to be looked at.
+/// Turns a stored image upright.
 pub(super) fn upright(image: &mut RgbImage, orientation: u16) {
     if transposes(orientation) {
         image.transpose();

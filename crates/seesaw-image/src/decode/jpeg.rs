@@ -1,9 +1,10 @@
-//! JPEG, by `zune-jpeg`; what the file asks of the decoder is read first, from its markers.
+//! JPEG, with `zune-jpeg`. The markers are read first, to know what decoding will cost.
 
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 use zune_jpeg::{JpegDecoder, errors::DecodeErrors};
 
 use super::{Budget, Decoded, Format, ImageError};
+use crate::RgbImage;
 
 /// The side of a block of coefficients.
 const BLOCK: u64 = 8;
@@ -13,7 +14,7 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     budget.admit(outline.width.into(), outline.height.into(), 3)?;
     budget.admit_bytes(outline.peak_bytes())?;
 
-    // Strict, because the lenient mode fills what is missing with gray.
+    // Strict, because the lenient mode fills missing parts with gray.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(outline.width.into())
@@ -27,25 +28,29 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     }
     let exif = decoder.exif().cloned();
     let pixels = decoder.decode().map_err(convert)?;
-    Decoded::new(Format::Jpeg, (outline.width.into(), outline.height.into()), pixels, exif)
+    Decoded::new(
+        Format::Jpeg,
+        RgbImage::new(outline.width.into(), outline.height.into(), pixels),
+        exif,
+    )
 }
 
-/// What the markers say of a JPEG that holds all its parts (ITU-T T.81, annex B).
+/// What the markers say about a JPEG that has all its parts (ITU-T T.81, annex B).
 #[derive(Debug, Default, PartialEq)]
 struct Outline {
     width: u16,
     height: u16,
     /// Horizontal and vertical sampling factor of each component.
     sampling: Vec<(u8, u8)>,
-    /// Whether the coefficients of the whole picture are kept until the last scan: in progressive
-    /// files, and where the components come one after the other.
+    /// Whether the coefficients of the whole image are kept until the last scan, as in progressive
+    /// files and where the components are stored one after the other.
     keeps_coefficients: bool,
     /// Bytes of application segments, which the decoder copies.
     metadata_bytes: u64,
 }
 
 impl Outline {
-    /// Walks over the markers up to the end of the image.
+    /// Reads the markers up to the end of the image.
     fn read(bytes: &[u8]) -> Result<Self, ImageError> {
         const TRUNCATED: ImageError = ImageError::Truncated(Format::Jpeg);
         let mut outline = Self::default();
@@ -53,7 +58,7 @@ impl Outline {
         loop {
             let marker = next_marker(&mut rest).ok_or(TRUNCATED)?;
             match marker {
-                0xD9 if outline.width == 0 => return Err(damaged("it ends before its picture")),
+                0xD9 if outline.width == 0 => return Err(damaged("it ends before its image")),
                 0xD9 => return Ok(outline),
                 // Stuffed zero, restart, start of image, TEM: no length follows.
                 0x00 | 0x01 | 0xD0..=0xD8 => continue,
@@ -114,14 +119,14 @@ impl Outline {
 
     fn start_of_scan(&mut self, payload: &[u8]) -> Result<(), ImageError> {
         if self.width == 0 {
-            return Err(damaged("its picture comes before its header"));
+            return Err(damaged("its image comes before its header"));
         }
         let components = payload.first().map_or(0, |&count| usize::from(count));
         self.keeps_coefficients |= components < self.sampling.len();
         Ok(())
     }
 
-    /// Bytes that decoding takes at its peak, the picture included and the file not.
+    /// Peak bytes of memory while decoding, including the image but not the file.
     fn peak_bytes(&self) -> u64 {
         let (width, height) = (u64::from(self.width), u64::from(self.height));
         let h_max = self.sampling.iter().map(|&(h, _)| u64::from(h)).max().unwrap_or(1);
@@ -129,7 +134,7 @@ impl Outline {
         let blocks: u64 = self.sampling.iter().map(|&(h, v)| u64::from(h) * u64::from(v)).sum();
         let row = width.div_ceil(BLOCK * h_max) * blocks * BLOCK * BLOCK * size_of::<i16>() as u64;
         let rows = height.div_ceil(BLOCK * v_max);
-        // A row of blocks is decoded, and once more upsampled to the full size of each component.
+        // A row of blocks is decoded, and upsampled to the full size of each component.
         let upsampled = width.next_multiple_of(BLOCK * h_max)
             * BLOCK
             * v_max
@@ -139,7 +144,7 @@ impl Outline {
     }
 }
 
-/// Moves `rest` behind the next marker, and returns the marker's second byte.
+/// Moves `rest` past the next marker, and returns the second byte of the marker.
 fn next_marker(rest: &mut &[u8]) -> Option<u8> {
     let start = rest.iter().position(|&byte| byte == 0xFF)?;
     let (fill, marker) = rest[start..].iter().enumerate().find(|&(_, &byte)| byte != 0xFF)?;

@@ -1,43 +1,81 @@
-//! How large a picture may be.
+//! Limits on the size of images.
 
 use super::{ImageError, Quantity};
 
-/// What a picture may cost; all of it is checked before the memory is asked for.
+/// Limits on the size of an image, checked before memory is allocated.
 ///
-/// The default admits JPEGs up to about 50 Mpx (27 where they are progressive or on their side),
-/// PNGs up to 40 Mpx and WebPs up to 30 Mpx (20 where they are lossless, 14 with lossy alpha), and
-/// keeps a process that decodes one picture at a time below 200 MB. There is one known gap: a
-/// lossless WebP made for the purpose can spend far more on its Huffman tables.
+/// The defaults admit JPEGs up to about 50 Mpx (27 if progressive or stored sideways), PNGs up to
+/// 40 Mpx and WebPs up to 30 Mpx (20 if lossless, 14 with lossy alpha), and keep a process that
+/// decodes one image at a time below 200 MB. There is one known gap: a malicious lossless WebP can
+/// spend far more on its Huffman tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Bytes of the encoded file; 64 MiB by default.
     pub file_bytes: u64,
     /// Pixels of the longer side; 65,535 by default.
     pub side: u32,
-    /// Pixels of the picture; 50 million by default.
+    /// Pixels of the image; 50 million by default.
     pub pixels: u64,
-    /// Bytes that decoding takes at its peak, the encoded file included; 160 MiB by default.
+    /// Peak bytes of memory while decoding, the encoded file included; 160 MiB by default.
     pub memory: u64,
+}
+
+impl Limits {
+    /// The defaults.
+    pub const fn new() -> Self {
+        Self { file_bytes: 64 << 20, side: 65_535, pixels: 50_000_000, memory: 160 << 20 }
+    }
+
+    /// Sets the bytes of the encoded file.
+    #[must_use]
+    pub const fn file_bytes(mut self, bytes: u64) -> Self {
+        self.file_bytes = bytes;
+        self
+    }
+
+    /// Sets the pixels of the longer side.
+    #[must_use]
+    pub const fn side(mut self, pixels: u32) -> Self {
+        self.side = pixels;
+        self
+    }
+
+    /// Sets the pixels of the image.
+    #[must_use]
+    pub const fn pixels(mut self, pixels: u64) -> Self {
+        self.pixels = pixels;
+        self
+    }
+
+    /// Sets the peak bytes of memory while decoding, the encoded file included.
+    #[must_use]
+    pub const fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file_bytes: 64 << 20, side: 65_535, pixels: 50_000_000, memory: 160 << 20 }
+        Self::new()
     }
 }
 
 /// The limits for one file, whose bytes are in memory already.
-pub(super) struct Budget<'a> {
-    limits: &'a Limits,
+pub(super) struct Budget {
+    limits: Limits,
     file_len: u64,
 }
 
-impl<'a> Budget<'a> {
-    pub fn new(limits: &'a Limits, file_len: usize) -> Self {
-        Self { limits, file_len: file_len as u64 }
+impl Budget {
+    pub fn new(limits: &Limits, file_len: usize) -> Self {
+        // No allocation is larger than this, so that admitted sizes fit a usize on 32-bit targets too.
+        let memory = limits.memory.min(isize::MAX as u64);
+        Self { limits: limits.memory(memory), file_len: file_len as u64 }
     }
 
-    /// Checks a picture whose decoding takes `bytes_per_pixel` of memory, and returns its pixels.
+    /// Checks an image that takes `bytes_per_pixel` to decode, and returns its number of pixels.
     pub fn admit(&self, width: u32, height: u32, bytes_per_pixel: u64) -> Result<u64, ImageError> {
         let side = u64::from(width.max(height));
         ImageError::check(Quantity::Side, side, u64::from(self.limits.side))?;
@@ -47,7 +85,7 @@ impl<'a> Budget<'a> {
         Ok(pixels)
     }
 
-    /// Checks a peak of `bytes` beside the file's own.
+    /// Checks a peak of `bytes` in addition to the file's own.
     pub fn admit_bytes(&self, bytes: u64) -> Result<(), ImageError> {
         ImageError::check(Quantity::Memory, self.file_len.saturating_add(bytes), self.limits.memory)
     }

@@ -40,7 +40,7 @@ fn webp_claiming(canvas: (u32, u32), frame: (u16, u16)) -> Vec<u8> {
     [b"RIFF", &(chunks.len() as u32 + 4).to_le_bytes()[..], b"WEBP", &chunks].concat()
 }
 
-/// Markers up to the first scan, with an end mark behind.
+/// Markers up to the first scan, followed by an end marker.
 fn jpeg_claiming(start_of_frame: u8, width: u16, height: u16) -> Vec<u8> {
     let (w, h) = (width.to_be_bytes(), height.to_be_bytes());
     let components = [1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0];
@@ -152,7 +152,7 @@ fn jpegs_that_are_not_read_say_why() {
 
 #[test]
 fn the_limit_of_bytes_holds_before_and_while_reading() {
-    let limits = Limits { file_bytes: 4, ..Limits::default() };
+    let limits = Limits::new().file_bytes(4);
     let too_large = |result| {
         matches!(
             result,
@@ -180,7 +180,7 @@ fn errors_say_how_much_is_too_much() {
     let message = |bytes: &[u8]| decode(bytes, &Limits::default()).unwrap_err().to_string();
     assert_eq!(
         message(&png_claiming(100_000, 100_000)),
-        "too large: 100000 pixels on a side, and the limit is 65535: scale the picture down first"
+        "too large: 100000 pixels on a side, and the limit is 65535: scale the image down first"
     );
     let message = message(&jpeg_claiming(0xC2, 6000, 6000));
     assert!(message.contains("MiB of memory to decode, and the limit is 160.0 MiB"), "{message}");

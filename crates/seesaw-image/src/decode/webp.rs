@@ -1,18 +1,19 @@
-//! WebP, by the `image-webp` crate; the container is walked first, because the decoder trusts it.
+//! WebP, with the `image-webp` crate. The container is checked first, because the decoder trusts it.
 
 use std::io::{Cursor, ErrorKind};
 
 use image_webp::{DecodingError, WebPDecoder};
 
 use super::{Budget, Decoded, Format, ImageError};
+use crate::RgbImage;
 
-/// Bytes a pixel that a picture takes at the peak of its decoding.
+/// Peak bytes of memory per pixel while decoding.
 mod bytes_per_pixel {
     /// Three planes of chroma and luma (1.5), and RGB.
     pub const LOSSY: u64 = 5;
     /// The planes, RGBA, and the alpha plane with the RGBA that it is decoded as.
     pub const LOSSY_ALPHA: u64 = 11;
-    /// RGBA, then RGB beside it, and the transforms.
+    /// RGBA, RGB at the same time, and the transforms.
     pub const LOSSLESS: u64 = 8;
 }
 
@@ -27,11 +28,11 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
         (None, _) => bytes_per_pixel::LOSSLESS,
     };
     let pixels = budget.admit(width, height, per_pixel)?;
-    // The decoder reads the whole of a lossy chunk, and copies it once more.
+    // The decoder reads a whole lossy chunk, and copies it.
     budget.admit_bytes(pixels * per_pixel + 2 * outline.lossy_len)?;
     let pixels = pixels as usize;
     if outline.lossy_size.is_some_and(|size| size != (width, height)) {
-        return Err(damaged("the picture differs in size from its frame"));
+        return Err(damaged("the image differs in size from its frame"));
     }
     let channels = if decoder.has_alpha() { 4 } else { 3 };
     let mut samples = vec![0; pixels * channels];
@@ -40,15 +41,15 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
         super::drop_alpha(&mut samples);
     }
     let exif = decoder.exif_metadata().ok().flatten();
-    Decoded::new(Format::WebP, (width, height), samples, exif)
+    Decoded::new(Format::WebP, RgbImage::new(width, height, samples), exif)
 }
 
-/// What the chunks of a whole file say (RFC 9649, section 2).
+/// What the chunks of a complete file say (RFC 9649, section 2).
 struct Outline {
-    /// The size in the first lossy chunk's own header, which the decoder allocates for before it
-    /// compares it with the container's.
+    /// The size in the first lossy chunk's own header. The decoder allocates memory for it before
+    /// comparing it with the container's.
     lossy_size: Option<(u32, u32)>,
-    /// The bytes of that chunk.
+    /// The length of that chunk in bytes.
     lossy_len: u64,
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the golden data beside it with Pillow and torchvision (made with 13.0 and 0.29).
+"""Makes the golden data next to it with Pillow and torchvision (made with 13.0 and 0.29).
 
-decode/       small files of every kind that is read
-decode.json   what Pillow makes of each: exif_transpose, then convert("RGB")
-resize.json   what torchvision's Resize and CenterCrop make of pictures that a formula gives
+decode/       small files of every supported kind
+decode.json   each file as decoded by Pillow: exif_transpose, then convert("RGB")
+resize.json   images computed by a formula, after torchvision's Resize and CenterCrop
 """
 
 import io
@@ -162,7 +162,7 @@ def decoded():
     for path in sorted(FILES.iterdir()):
         with Image.open(io.BytesIO(path.read_bytes())) as image:
             if image.mode == "I;16":
-                # Pillow turns all but the darkest 255 of 65,536 greys white; the high byte is meant.
+                # Pillow turns all but the darkest 255 of 65,536 grays white; the high byte is correct.
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             rgb = ImageOps.exif_transpose(image).convert("RGB")
         expected[path.name] = {"width": rgb.width, "height": rgb.height, "rgb": rgb.tobytes().hex()}

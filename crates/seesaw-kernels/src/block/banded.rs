@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::{
-    InvertedResidual, PartTimes, Shape, copy_rows,
+    InvertedResidual, Pass, Shape,
     parts::{Part, Stopwatch},
 };
 use crate::{
     depthwise::Band,
     layout::Plane,
     parallel::{SendPtr, Team, share},
+    pointwise::{Input, kernel::Target},
     simd::CBLOCK,
 };
 
@@ -17,8 +18,8 @@ use crate::{
 /// are expanded together lie together.
 const RING: usize = 4;
 
-/// The ring of expanded rows, with padding left and right, and a row of zeros behind them that
-/// stands for the padding above and below.
+/// The ring of expanded rows, with padding left and right, and after them a row of zeros for the
+/// padding above and below.
 fn ring(shape: Shape) -> Plane {
     Plane::dense(RING + 1, shape.input.cols + 2)
 }
@@ -33,26 +34,18 @@ pub(super) fn scratch_len(block: &InvertedResidual, shape: Shape) -> usize {
     block.wide_cblocks() * (ring(shape).block_stride + band(block, shape).block_stride)
 }
 
-/// Runs the block; lengths are checked by the caller. Each thread takes a share of the rows.
-pub(super) fn run(
-    block: &InvertedResidual,
-    team: &Team,
-    x: &[f32],
-    shape: Shape,
-    scratch: &mut [f32],
-    out: &mut [f32],
-    times: Option<&PartTimes>,
-) {
+/// Runs the block. Each thread takes a share of the rows.
+pub(super) fn run(pass: Pass<'_>, team: &Team, scratch: &mut [f32], out: &mut [f32]) {
+    let Pass { block, shape, .. } = pass;
     let len = scratch_len(block, shape);
     let (scratch, out) = (SendPtr(scratch.as_mut_ptr()), SendPtr(out.as_mut_ptr()));
     let bands = shape.output.rows.div_ceil(block.depthwise.band_rows());
     team.run(&|index| {
-        // SAFETY: the caller checked the lengths; each thread has its own scratch and rows.
+        // SAFETY: the lengths were checked; each thread has its own scratch and rows.
         unsafe {
             let scratch = scratch.get().add(index * len);
             let scratch = std::slice::from_raw_parts_mut(scratch, len);
-            let bands = share(bands, team.threads(), index);
-            run_bands(block, x, shape, scratch, out.get(), bands, Stopwatch::new(times));
+            run_bands(pass, scratch, out.get(), share(bands, team.threads(), index));
         }
     });
 }
@@ -60,16 +53,10 @@ pub(super) fn run(
 /// Runs some bands.
 ///
 /// # Safety
-/// `out` must be writable, and its rows of these bands no other thread's.
-unsafe fn run_bands(
-    block: &InvertedResidual,
-    x: &[f32],
-    shape: Shape,
-    scratch: &mut [f32],
-    out: *mut f32,
-    bands: Range<usize>,
-    mut stopwatch: Stopwatch<'_>,
-) {
+/// `out` must be the output, and no other thread may write its rows of these bands.
+unsafe fn run_bands(pass: Pass<'_>, scratch: &mut [f32], out: *mut f32, bands: Range<usize>) {
+    let Pass { block, x, shape, times } = pass;
+    let mut stopwatch = Stopwatch::new(times);
     let (ring_plane, band_plane) = (ring(shape), band(block, shape));
     let (ring, middle) = scratch.split_at_mut(block.wide_cblocks() * ring_plane.block_stride);
     clear_padding(ring, ring_plane);
@@ -82,7 +69,7 @@ unsafe fn run_bands(
         let row = band * height;
         let count = height.min(shape.output.rows - row);
         let end = ((row + count - 1) * stride + 2).min(shape.input.rows);
-        expand_rows(block, x, shape, ring, next..end);
+        expand_rows(&pass, ring, next..end);
         stopwatch.lap(Part::Expand);
         next = end;
         // SAFETY: `ring` and `middle` are this thread's; `run_panels` writes the band's pixels.
@@ -100,10 +87,10 @@ unsafe fn run_bands(
             };
             block.depthwise.run_band(0..block.wide_cblocks(), task, count);
             stopwatch.lap(Part::Depthwise);
-            let (panels, first) = (block.project.panels(), row * shape.output.cols);
-            let (middle, stride) = (middle.as_ptr(), band_plane.block_stride);
+            let input = Input { data: middle.as_ptr(), block_stride: band_plane.block_stride };
+            let target = Target { first: row * shape.output.cols, ..target };
             let pixels = count * shape.output.cols;
-            block.project.run_panels(panels, middle, stride, target, first, pixels);
+            block.project.run_panels(block.project.panels(), input, target, pixels);
         }
         stopwatch.lap(Part::Project);
     }
@@ -116,13 +103,8 @@ fn slot(row: usize, stride: usize) -> usize {
 }
 
 /// Expands input rows into the ring, as many at once as lie together there.
-fn expand_rows(
-    block: &InvertedResidual,
-    x: &[f32],
-    shape: Shape,
-    ring_rows: &mut [f32],
-    rows: Range<usize>,
-) {
+fn expand_rows(pass: &Pass<'_>, ring_rows: &mut [f32], rows: Range<usize>) {
+    let Pass { block, x, shape, .. } = *pass;
     let plane = ring(shape);
     let (cols, block_stride) = (shape.input.cols, shape.input.block_stride);
     let stride = block.depthwise.stride();
@@ -134,16 +116,14 @@ fn expand_rows(
         // SAFETY: rows below `rows.end` are in the input, and `count` rows from `slot(row)` on are
         // in the ring.
         unsafe {
-            let (x, to) = (x.as_ptr().add(from), ring_rows.as_mut_ptr().add(to));
+            let (data, to) = (x.as_ptr().add(from), ring_rows.as_mut_ptr().add(to));
             match &block.expand {
                 Some(expand) => {
                     let target = expand.target(to, Plane { rows: count, cols, ..plane }, None);
-                    let pixels = count * cols;
-                    expand.run_panels(expand.panels(), x, block_stride, target, 0, pixels);
+                    let input = Input { data, block_stride };
+                    expand.run_panels(expand.panels(), input, target, count * cols);
                 }
-                None => {
-                    copy_rows(x, to, 0..block.wide_cblocks(), (count, cols), block_stride, plane);
-                }
+                None => pass.copy_rows(data, to, 0..block.wide_cblocks(), count, plane),
             }
         }
         row += count;

@@ -1,10 +1,10 @@
 //! The inverted residual as one kernel.
 //!
-//! The expanded map is six times wider than what goes in and out. Where it is larger than the
+//! The expanded map is six times wider than the input and the output. Where it is larger than the
 //! cache, the block runs in bands of one or two output rows: expand the input rows that the band
-//! needs and that are not there yet, convolve them depthwise, project; the wide rows live in a ring
-//! of a few. Where it is small, each step runs over the whole map, which gives the microkernels
-//! longer loops and the threads equal shares.
+//! needs and that are not there yet, convolve them depthwise, project; a ring holds the few expanded
+//! rows. Where it is small, each step runs over the whole map, which gives the microkernels longer
+//! loops and the threads equal shares.
 
 mod banded;
 mod parts;
@@ -12,18 +12,19 @@ mod parts;
 mod tests;
 mod whole;
 
+use std::ops::Range;
+
 pub use parts::PartTimes;
 
 use crate::{
     Depthwise, Pointwise,
     error::KernelError,
-    layout::{Plane, cblocks},
+    layout::{Plane, Size, cblocks},
     parallel::Team,
-    simd::CBLOCK,
 };
 
-/// Bytes of expanded map from which on a block runs in bands: three quarters of a small second-level
-/// cache, whose rest is for weights and the narrow maps.
+/// A block whose expanded map has more bytes runs in bands: three quarters of a small second-level
+/// cache, the rest of which is for weights and the narrow maps.
 const BANDED_FROM: usize = 384 << 10;
 
 /// Expand, depthwise, project, and the addition of the input.
@@ -33,6 +34,28 @@ pub struct InvertedResidual {
     depthwise: Depthwise,
     project: Pointwise,
     residual: bool,
+}
+
+/// The maps of one run.
+#[derive(Debug)]
+pub struct BlockMaps<'a> {
+    /// The input, blocked without gaps.
+    pub x: &'a [f32],
+    /// Rows and columns of the input.
+    pub size: Size,
+    /// At least [`InvertedResidual::scratch_len`] values, whatever they are.
+    pub scratch: &'a mut [f32],
+    /// The output, blocked without gaps.
+    pub out: &'a mut [f32],
+}
+
+/// One run of a block, all lengths checked.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    block: &'a InvertedResidual,
+    x: &'a [f32],
+    shape: Shape,
+    times: Option<&'a PartTimes>,
 }
 
 /// Geometry of one run.
@@ -85,8 +108,8 @@ impl InvertedResidual {
         self.depthwise.output_side(n)
     }
 
-    /// f32 of scratch that a run with `threads` threads needs.
-    pub fn scratch_len(&self, size: (usize, usize), threads: usize) -> usize {
+    /// f32 of scratch that a run on a map of `size` with `threads` threads needs.
+    pub fn scratch_len(&self, size: Size, threads: usize) -> usize {
         let shape = self.shape(size);
         if shape.banded {
             threads * banded::scratch_len(self, shape)
@@ -95,54 +118,35 @@ impl InvertedResidual {
         }
     }
 
-    /// Runs the block on a blocked map of `size` (rows, columns) without gaps.
-    ///
-    /// The result does not depend on the number of threads.
+    /// Runs the block. The result does not depend on the number of threads.
     ///
     /// # Panics
     /// When a map has another length than its shape, or `scratch` is shorter than
     /// [`Self::scratch_len`].
-    pub fn run(
-        &self,
-        team: &Team,
-        x: &[f32],
-        size: (usize, usize),
-        scratch: &mut [f32],
-        out: &mut [f32],
-    ) {
-        self.run_timed(team, x, size, scratch, out, None);
+    pub fn run(&self, team: &Team, maps: BlockMaps<'_>) {
+        self.run_timed(team, maps, None);
     }
 
     /// As [`Self::run`], adding the time of the three layers to `times`.
     ///
     /// # Panics
     /// As [`Self::run`].
-    pub fn run_timed(
-        &self,
-        team: &Team,
-        x: &[f32],
-        size: (usize, usize),
-        scratch: &mut [f32],
-        out: &mut [f32],
-        times: Option<&PartTimes>,
-    ) {
+    pub fn run_timed(&self, team: &Team, maps: BlockMaps<'_>, times: Option<&PartTimes>) {
+        let BlockMaps { x, size, scratch, out } = maps;
         let shape = self.shape(size);
         assert_eq!(x.len(), shape.input.len(self.inputs()), "input of {} channels", self.inputs());
         assert_eq!(out.len(), shape.output.len(self.outputs()), "output");
         assert!(scratch.len() >= self.scratch_len(size, team.threads()), "scratch");
-        if shape.banded {
-            banded::run(self, team, x, shape, scratch, out, times);
-        } else {
-            whole::run(self, team, x, shape, scratch, out, times);
-        }
+        let pass = Pass { block: self, x, shape, times };
+        let run = if shape.banded { banded::run } else { whole::run };
+        run(pass, team, scratch, out);
     }
 
-    fn shape(&self, (rows, cols): (usize, usize)) -> Shape {
-        let side = |n| self.depthwise.output_side(n);
-        let wide = self.depthwise.channels() * rows * cols * size_of::<f32>();
+    fn shape(&self, size: Size) -> Shape {
+        let wide = self.depthwise.channels() * size.pixels() * size_of::<f32>();
         Shape {
-            input: Plane::dense(rows, cols),
-            output: Plane::dense(side(rows), side(cols)),
+            input: size.dense(),
+            output: self.depthwise.output_size(size).dense(),
             banded: wide > BANDED_FROM,
         }
     }
@@ -153,26 +157,30 @@ impl InvertedResidual {
     }
 }
 
-/// Copies rows of a map without gaps into a padded one: for blocks without an expand convolution.
-///
-/// # Safety
-/// `x` must be readable, and `to` writable, for `blocks` blocks of `rows` rows of `cols` pixels in
-/// their geometries.
-unsafe fn copy_rows(
-    x: *const f32,
-    to: *mut f32,
-    blocks: std::ops::Range<usize>,
-    (rows, cols): (usize, usize),
-    from_stride: usize,
-    padded: Plane,
-) {
-    for block in blocks {
-        for row in 0..rows {
-            // SAFETY: the caller's contract.
-            unsafe {
-                let from = x.add(block * from_stride + row * cols * CBLOCK);
-                let to = to.add(block * padded.block_stride + row * padded.row_stride);
-                std::ptr::copy_nonoverlapping(from, to, cols * CBLOCK);
+impl Pass<'_> {
+    /// Copies rows of the input into an expanded map, in place of an expand convolution: `count` rows
+    /// of some blocks, from `x` to `to`, which has the strides of `padded`.
+    ///
+    /// # Safety
+    /// `x` must be the first row in the input's first block, and `to` writable for the rows of all
+    /// `blocks`.
+    unsafe fn copy_rows(
+        &self,
+        x: *const f32,
+        to: *mut f32,
+        blocks: Range<usize>,
+        count: usize,
+        padded: Plane,
+    ) {
+        let input = self.shape.input;
+        for block in blocks {
+            for row in 0..count {
+                // SAFETY: the caller's contract.
+                unsafe {
+                    let from = x.add(block * input.block_stride + row * input.row_stride);
+                    let to = to.add(block * padded.block_stride + row * padded.row_stride);
+                    std::ptr::copy_nonoverlapping(from, to, input.row_stride);
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Where the time of a block goes.
+//! Where the time of a block is spent.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -16,7 +16,7 @@ pub(super) enum Part {
 
 /// Time that threads spent in a block's expand, depthwise and project layers.
 ///
-/// In bands the three alternate, and a stopwatch that is read between them costs a block some 2 %.
+/// In bands the three alternate, and reading a stopwatch between them costs a block about 2 %.
 #[derive(Debug, Default)]
 pub struct PartTimes([AtomicU64; 3]);
 
@@ -27,7 +27,7 @@ impl PartTimes {
     }
 }
 
-/// One thread's stopwatch, which does nothing where no times are wanted.
+/// One thread's stopwatch, which does nothing unless times are wanted.
 pub(super) struct Stopwatch<'a> {
     times: Option<&'a PartTimes>,
     last: Option<Instant>,

@@ -1,12 +1,12 @@
 //! Whole blocks against the reference's layers, exact on whole numbers, in both ways of running.
 
-use super::{InvertedResidual, banded, whole};
+use super::{BlockMaps, InvertedResidual, Pass, banded, whole};
 use crate::{
     CBLOCK, Depthwise, Pointwise,
     isa::IsaToken,
-    layout,
+    layout::{self, Size},
     parallel::Team,
-    pointwise::Group,
+    pointwise::{GroupPlaces, PointwiseShape, PointwiseWeights},
     reference,
     testing::{Values, assert_exact, blocked, on_every_isa, planar},
 };
@@ -42,8 +42,10 @@ impl Problem {
         let (input, wide, output) = self.channels;
         let dense = |inputs, outputs, (weights, bias): &(Vec<f32>, Vec<f32>)| {
             let (i, o): (Vec<_>, Vec<_>) = ((0..inputs).collect(), (0..outputs).collect());
-            let group = Group { inputs: &i, outputs: &o, weights };
-            Pointwise::new(token, inputs, outputs, &[group], bias, false).unwrap()
+            let groups = [GroupPlaces { inputs: &i, outputs: &o }];
+            let shape = PointwiseShape { inputs, outputs, groups: &groups };
+            let values = PointwiseWeights { weights, scale: None, bias };
+            Pointwise::new(token, &shape, &values, false).unwrap()
         };
         let expand = self.expand.as_ref().map(|layer| dense(input, wide, layer));
         let (weights, bias) = &self.depthwise;
@@ -52,19 +54,20 @@ impl Problem {
         InvertedResidual::new(expand, depthwise, project, self.is_residual()).unwrap()
     }
 
-    fn expected(&self, x: &[f32], (rows, cols): (usize, usize)) -> Vec<f32> {
+    fn expected(&self, x: &[f32], size: Size) -> Vec<f32> {
         let (input, wide, output) = self.channels;
         let dense = |x: &[f32], inputs, outputs, layer: &(Vec<f32>, Vec<f32>)| {
             let (i, o): (Vec<_>, Vec<_>) = ((0..inputs).collect(), (0..outputs).collect());
-            let group = Group { inputs: &i, outputs: &o, weights: &layer.0 };
-            reference::pointwise(&[group], &layer.1, x, x.len() / inputs)
+            let groups = [GroupPlaces { inputs: &i, outputs: &o }];
+            let shape = PointwiseShape { inputs, outputs, groups: &groups };
+            reference::pointwise(&shape, &layer.0, &layer.1, x, x.len() / inputs)
         };
         let mut map = x.to_vec();
         if let Some(layer) = &self.expand {
             map = dense(&map, input, wide, layer);
         }
         let (weights, bias) = &self.depthwise;
-        map = reference::depthwise(weights, bias, &map, (rows, cols), self.stride);
+        map = reference::depthwise(weights, bias, &map, size, self.stride);
         map.iter_mut().for_each(|x| *x = reference::relu6(*x));
         map = dense(&map, wide, output, &self.project);
         if self.is_residual() {
@@ -74,13 +77,7 @@ impl Problem {
     }
 }
 
-fn run(
-    block: &InvertedResidual,
-    team: &Team,
-    x: &[f32],
-    size: (usize, usize),
-    bands: bool,
-) -> Vec<f32> {
+fn run(block: &InvertedResidual, team: &Team, x: &[f32], size: Size, bands: bool) -> Vec<f32> {
     let mut shape = block.shape(size);
     shape.banded = bands;
     let len = if bands {
@@ -92,7 +89,7 @@ fn run(
     let x = blocked(x, block.inputs());
     let mut out = vec![f32::NAN; layout::cblocks(block.outputs()) * shape.output.pixels() * CBLOCK];
     let run = if bands { banded::run } else { whole::run };
-    run(block, team, &x, shape, &mut scratch, &mut out, None);
+    run(Pass { block, x: &x, shape, times: None }, team, &mut scratch, &mut out);
     planar(&out, block.outputs())
 }
 
@@ -105,8 +102,8 @@ fn bands_and_whole_maps_agree_with_the_layers() {
             for stride in [1, 2] {
                 let problem = Problem::new(channels, expands, stride);
                 let block = problem.block(token);
-                for size in [(1, 1), (2, 3), (7, 7), (9, 14), (12, 5), (17, 30)] {
-                    let x = Values::new(size.0 as u64).integers(channels.0 * size.0 * size.1);
+                for size in [(1, 1), (2, 3), (7, 7), (9, 14), (12, 5), (17, 30)].map(Size::from) {
+                    let x = Values::new(size.rows as u64).integers(channels.0 * size.pixels());
                     let expected = problem.expected(&x, size);
                     for bands in [false, true] {
                         let what = format!(
@@ -125,12 +122,14 @@ fn bands_and_whole_maps_agree_with_the_layers() {
 #[test]
 fn a_large_map_runs_in_bands_and_a_small_one_whole() {
     let block = Problem::new((16, 96, 24), true, 2).block(IsaToken::best());
-    assert!(block.shape((112, 112)).banded);
-    assert!(!block.shape((14, 14)).banded);
-    for size in [(112, 112), (14, 14)] {
+    assert!(block.shape(Size::square(112)).banded);
+    assert!(!block.shape(Size::square(14)).banded);
+    for size in [112, 14].map(Size::square) {
         let mut scratch = vec![0.0; block.scratch_len(size, 1)];
-        let mut out = vec![0.0; 24 * size.0 * size.1 / 4];
-        block.run(&Team::solo(), &vec![0.0; 16 * size.0 * size.1], size, &mut scratch, &mut out);
+        let mut out = vec![0.0; 24 * size.pixels() / 4];
+        let x = vec![0.0; 16 * size.pixels()];
+        let maps = BlockMaps { x: &x, size, scratch: &mut scratch, out: &mut out };
+        block.run(&Team::solo(), maps);
     }
 }
 

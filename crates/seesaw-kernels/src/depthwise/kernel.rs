@@ -1,6 +1,8 @@
 //! The microkernel: a tile of neighboring output pixels of one block of channels.
 
-use crate::simd::{CBLOCK, Vector};
+use std::marker::PhantomData;
+
+use crate::simd::{CBLOCK, InstructionSet, Kernel, Vector, with_const};
 
 /// One or two output rows of some blocks.
 #[derive(Clone, Copy)]
@@ -9,7 +11,7 @@ pub(crate) struct Task<'a> {
     pub input: *const f32,
     /// f32 from one block of the input to the next.
     pub input_stride: usize,
-    /// Offsets of the input rows in their block, from the one above the first output row on.
+    /// Offsets of the input rows in their block, starting with the one above the first output row.
     pub rows: [usize; 4],
     /// For each block 8 biases, then 9 taps of 8 lanes.
     pub taps: &'a [f32],
@@ -21,49 +23,81 @@ pub(crate) struct Task<'a> {
     pub output_row: usize,
     /// Output pixels in a row.
     pub cols: usize,
-    /// Whether ReLU6 ends the sum.
+    /// Whether the sum goes through ReLU6.
     pub relu6: bool,
 }
 
 /// f32 that a block takes in [`Task::taps`].
 pub(crate) const TAPS: usize = 10 * CBLOCK;
 
-/// Computes the output rows of a task.
+/// [`Rows`] compiled for an instruction set: computes the output rows of a task.
 ///
 /// # Safety
-/// The instruction set it was compiled for must be present; every input row readable for
-/// `(cols - 1) * stride + 3` pixels, every output row writable for `cols` pixels, in every block.
+/// The instruction set must be present; every input row readable for `(cols - 1) * stride + 3`
+/// pixels, every output row writable for `cols` pixels, in every block.
 pub(crate) type RowsFn = unsafe fn(Task<'_>);
 
-/// Defines a [`RowsFn`] for `$rows` output rows at stride `$stride`, in tiles of `$max` columns or
-/// fewer that are all of nearly one size.
-macro_rules! rows_fn {
-    ($name:ident, $(#[$feature:meta])?, $vector:ty, $stride:literal, $rows:literal, $max:literal: $($n:literal)*) => {
-        $(#[$feature])?
-        pub(crate) unsafe fn $name(task: Task<'_>) {
-            let tiles = task.cols.div_ceil($max);
-            for (block, taps) in task.taps.chunks_exact(TAPS).enumerate() {
-                // SAFETY: `RowsFn`'s contract, block by block and tile by tile.
-                unsafe {
-                    let input = task.input.add(block * task.input_stride);
-                    let output = task.output.add(block * task.output_stride);
-                    let mut col = 0;
-                    for tile in 0..tiles {
-                        let size = task.cols / tiles + usize::from(tile < task.cols % tiles);
-                        let input = input.add(col * $stride * CBLOCK);
-                        let output = output.add(col * CBLOCK);
-                        match size {
-                            $($n => sums::<$vector, $stride, $rows, $n>(&task, input, taps.as_ptr(), output),)*
-                            _ => unreachable!("a tile has 1 to {} columns", $max),
-                        }
-                        col += size;
-                    }
+/// The microkernels of one instruction set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DepthwiseKernels {
+    /// Stride 1, one output row.
+    pub one: RowsFn,
+    /// Stride 1, two output rows.
+    pub two: RowsFn,
+    /// Stride 2, one output row.
+    pub stride_2: RowsFn,
+}
+
+impl DepthwiseKernels {
+    /// Tiles of up to `COLS` columns at stride 1 and `COLS_2` at stride 2.
+    ///
+    /// With 32 registers a tile of two rows of 7 columns keeps its sums and the 9 taps in registers,
+    /// and 7 divides the widths 112, 56, 28, 14 and 7. With 16 registers the taps come from the cache.
+    /// At stride 2 a tile shares few inputs, and 4 columns measured faster than 7.
+    pub const fn new<I, V, const COLS: usize, const COLS_2: usize>() -> Self
+    where
+        I: InstructionSet,
+        V: Vector,
+    {
+        Self {
+            one: I::run::<Rows<V, 1, 1, COLS>>,
+            two: I::run::<Rows<V, 1, 2, COLS>>,
+            stride_2: I::run::<Rows<V, 2, 1, COLS_2>>,
+        }
+    }
+}
+
+/// `ROWS` output rows at stride `STRIDE`, in tiles of up to `MAX` columns that are all of nearly the
+/// same size.
+struct Rows<V, const STRIDE: usize, const ROWS: usize, const MAX: usize>(PhantomData<V>);
+
+impl<V: Vector, const STRIDE: usize, const ROWS: usize, const MAX: usize> Kernel
+    for Rows<V, STRIDE, ROWS, MAX>
+{
+    type Args<'a> = Task<'a>;
+
+    #[inline(always)]
+    unsafe fn run(task: Task<'_>) {
+        let tiles = task.cols.div_ceil(MAX);
+        for (block, taps) in task.taps.chunks_exact(TAPS).enumerate() {
+            // SAFETY: `RowsFn`'s contract, block by block and tile by tile.
+            unsafe {
+                let input = task.input.add(block * task.input_stride);
+                let output = task.output.add(block * task.output_stride);
+                let mut col = 0;
+                for tile in 0..tiles {
+                    let size = task.cols / tiles + usize::from(tile < task.cols % tiles);
+                    let input = input.add(col * STRIDE * CBLOCK);
+                    let output = output.add(col * CBLOCK);
+                    with_const!(COLS = size, up to MAX => {
+                        sums::<V, STRIDE, ROWS, COLS>(&task, input, taps.as_ptr(), output);
+                    });
+                    col += size;
                 }
             }
         }
-    };
+    }
 }
-pub(crate) use rows_fn;
 
 /// One tile: `ROWS` rows of `COLS` pixels, `input` and `output` at its first column.
 ///
@@ -72,13 +106,13 @@ pub(crate) use rows_fn;
 /// # Safety
 /// As [`RowsFn`], for the tile, where `V`'s instruction set is enabled.
 #[inline(always)]
-pub(crate) unsafe fn sums<V: Vector, const STRIDE: usize, const ROWS: usize, const COLS: usize>(
+unsafe fn sums<V: Vector, const STRIDE: usize, const ROWS: usize, const COLS: usize>(
     task: &Task<'_>,
     input: *const f32,
     taps: *const f32,
     output: *mut f32,
 ) {
-    // SAFETY: a window's rows and columns are within those that the caller vouches for.
+    // SAFETY: a window's rows and columns are within those of the caller's contract.
     unsafe {
         let mut sums = [[V::load(taps); COLS]; ROWS];
         let mut tap = [V::splat(0.0); 9];

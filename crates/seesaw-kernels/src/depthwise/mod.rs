@@ -1,18 +1,17 @@
 //! Depthwise 3x3 convolution with padding 1, stride 1 or 2.
 
-mod isa;
 mod kernel;
 #[cfg(test)]
 mod tests;
 
-use isa::Rows;
+pub(crate) use kernel::DepthwiseKernels;
 use kernel::{TAPS, Task};
 
 use crate::{
     Aligned,
     error::KernelError,
     isa::IsaToken,
-    layout::{Plane, cblocks},
+    layout::{Plane, Size, cblocks},
     parallel::{SendPtr, Team, share},
     simd::CBLOCK,
 };
@@ -24,7 +23,7 @@ pub struct Depthwise {
     stride: usize,
     relu6: bool,
     taps: Aligned,
-    kernels: Rows,
+    kernels: DepthwiseKernels,
 }
 
 /// Rows of a padded input that an output row or two need, and where the output goes.
@@ -34,7 +33,7 @@ pub(crate) struct Band {
     pub input: *const f32,
     /// f32 from block to block.
     pub input_stride: usize,
-    /// Offsets in a block of the rows from the one above the first output row's center on.
+    /// Offsets of the rows in a block, starting with the one above the first output row's center.
     pub rows: [usize; 4],
     /// First pixel of the first output row in the first block.
     pub output: *mut f32,
@@ -59,7 +58,7 @@ impl Depthwise {
         let channels = bias.len();
         if weights.len() != 9 * channels || !(1..=2).contains(&stride) {
             let what = format!(
-                "{} weights for {channels} channels at stride {stride}; 9 each and stride 1 or 2 are needed",
+                "{} weights for {channels} channels at stride {stride}; each needs 9, and the stride must be 1 or 2",
                 weights.len()
             );
             return Err(KernelError::Shape { kernel: "depthwise convolution", what });
@@ -72,7 +71,7 @@ impl Depthwise {
                 lanes[(tap + 1) * CBLOCK] = weights[c * 9 + tap];
             }
         }
-        Ok(Self { channels, stride, relu6, taps, kernels: isa::rows(token) })
+        Ok(Self { channels, stride, relu6, taps, kernels: token.kernels().depthwise })
     }
 
     /// Channels.
@@ -85,7 +84,7 @@ impl Depthwise {
         self.stride
     }
 
-    /// Output rows that one call of [`Self::run_band`] computes at most.
+    /// The most output rows that one call of [`Self::run_band`] computes.
     pub(crate) fn band_rows(&self) -> usize {
         if self.stride == 1 { 2 } else { 1 }
     }
@@ -95,16 +94,20 @@ impl Depthwise {
         n.div_ceil(self.stride)
     }
 
-    /// Convolves a map whose borders of one pixel hold the padding.
+    /// Size of the output for an input of `size`.
+    pub(crate) fn output_size(&self, size: Size) -> Size {
+        Size { rows: self.output_side(size.rows), cols: self.output_side(size.cols) }
+    }
+
+    /// Convolves a map of `size` whose borders of one pixel hold the padding.
     ///
     /// `x` is blocked, `[blocks][rows + 2][cols + 2][8]`; `out` is `[blocks][out rows][out cols][8]`.
     /// Each thread takes a share of the blocks.
     ///
     /// # Panics
     /// When a map has another length than its shape.
-    pub fn run(&self, team: &Team, x: &[f32], (rows, cols): (usize, usize), out: &mut [f32]) {
-        let padded = Plane::dense(rows + 2, cols + 2);
-        let plane = Plane::dense(self.output_side(rows), self.output_side(cols));
+    pub fn run(&self, team: &Team, x: &[f32], size: Size, out: &mut [f32]) {
+        let (padded, plane) = (size.padded().dense(), self.output_size(size).dense());
         assert_eq!(x.len(), padded.len(self.channels), "padded input");
         assert_eq!(out.len(), plane.len(self.channels), "output");
         let out = SendPtr(out.as_mut_ptr());
@@ -137,7 +140,7 @@ impl Depthwise {
             let count = self.band_rows().min(plane.rows - row);
             let first = row * self.stride;
             // SAFETY: rows up to `(plane.rows - 1) * stride + 2` are in the padded map; offsets of
-            // rows behind them are only taken where two rows are computed, and used there.
+            // further rows are used only where two rows are computed.
             unsafe {
                 let band = Band {
                     input: x,

@@ -4,12 +4,13 @@ use super::Depthwise;
 use crate::{
     CBLOCK,
     isa::IsaToken,
-    layout, reference,
+    layout::{self, Size},
+    reference,
     testing::{Values, assert_exact, assert_rounded, on_every_isa, planar},
 };
 
 /// `[c][rows][cols]` to blocks with a border of zeros.
-fn padded(x: &[f32], channels: usize, (rows, cols): (usize, usize)) -> Vec<f32> {
+fn padded(x: &[f32], channels: usize, Size { rows, cols }: Size) -> Vec<f32> {
     let width = cols + 2;
     let mut out = vec![0.0; layout::cblocks(channels) * (rows + 2) * width * CBLOCK];
     for (i, value) in x.iter().enumerate() {
@@ -35,19 +36,19 @@ fn any_size_channels_and_stride() {
         ] {
             for stride in [1, 2] {
                 for relu6 in [false, true] {
+                    let size = Size { rows, cols };
                     let mut values = Values::new((rows * cols + stride) as u64);
                     let (weights, bias) =
                         (values.integers(9 * channels), values.integers(channels));
                     let x = values.integers(channels * rows * cols);
                     let conv = Depthwise::new(token, &weights, &bias, stride, relu6).unwrap();
-                    let mut expected =
-                        reference::depthwise(&weights, &bias, &x, (rows, cols), stride);
+                    let mut expected = reference::depthwise(&weights, &bias, &x, size, stride);
                     if relu6 {
                         expected.iter_mut().for_each(|x| *x = reference::relu6(*x));
                     }
                     let len = layout::cblocks(channels) * expected.len() / channels * CBLOCK;
                     let mut out = vec![f32::NAN; len];
-                    conv.run(team, &padded(&x, channels, (rows, cols)), (rows, cols), &mut out);
+                    conv.run(team, &padded(&x, channels, size), size, &mut out);
                     let what = format!("{} {channels} {rows}x{cols} /{stride}", token.isa());
                     assert_exact(&planar(&out, channels), &expected, &what);
                 }
@@ -57,8 +58,9 @@ fn any_size_channels_and_stride() {
         let (weights, bias, x) = (values.reals(72), values.reals(8), values.reals(8 * 196));
         let conv = Depthwise::new(token, &weights, &bias, 1, false).unwrap();
         let mut out = vec![f32::NAN; 8 * 196];
-        conv.run(team, &padded(&x, 8, (14, 14)), (14, 14), &mut out);
-        let expected = reference::depthwise(&weights, &bias, &x, (14, 14), 1);
+        let size = Size::square(14);
+        conv.run(team, &padded(&x, 8, size), size, &mut out);
+        let expected = reference::depthwise(&weights, &bias, &x, size, 1);
         assert_rounded(&planar(&out, 8), &expected, 10, "reals");
     });
 }

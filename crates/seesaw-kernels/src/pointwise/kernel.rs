@@ -1,13 +1,23 @@
 //! The microkernel: a tile of pixels times a panel of output channels.
 //!
 //! The stem, every pointwise convolution and the linear layer are this one loop. For each input
-//! channel it broadcasts the value of each pixel of the tile and multiplies it with the panel's
-//! weights, all sums staying in registers.
+//! channel it broadcasts the value of each pixel of the tile and multiplies it by the panel's
+//! weights, with all sums staying in registers.
+//!
+//! The sizes of tiles follow from the registers: with 16, 6 pixels of two vectors leave room for the
+//! weights and one broadcast; AVX-512's 32 take 14 pixels of two double vectors. A wide panel needs
+//! fewer loads for each multiplication; narrow ones take what is left of a group.
 
-use crate::simd::{CBLOCK, Vector};
+use std::marker::PhantomData;
 
-/// Consecutive inputs that a panel reads: `full` whole blocks from `block` on, then `rest` lanes;
-/// a run that starts inside a block (`lane > 0`), or in planar inputs, has no whole blocks.
+use crate::{
+    element::Element,
+    simd::{CBLOCK, Factors, Kernel, Vector, with_const},
+};
+
+/// Consecutive inputs that a panel reads: `full` whole blocks starting at `block`, then `rest` lanes;
+/// a run that starts inside a block (`lane > 0`), or in planar inputs, has no whole blocks. Lanes
+/// count elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub block: u32,
@@ -18,10 +28,10 @@ pub(crate) struct Run {
 
 /// Where a panel's inputs come from.
 #[derive(Clone, Copy)]
-pub(crate) struct Source<'a> {
+pub(crate) struct Source<'a, T> {
     /// First input of the first pixel.
-    pub data: *const f32,
-    /// f32 from one block of inputs to the next.
+    pub data: *const T,
+    /// Elements from one block of inputs to the next.
     pub block_stride: usize,
     /// Which inputs, in the order of the weights.
     pub runs: &'a [Run],
@@ -30,128 +40,146 @@ pub(crate) struct Source<'a> {
 /// Where a panel's outputs go.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
-    /// First output of the first pixel.
+    /// First output of the map's first pixel.
     pub data: *mut f32,
     /// f32 from one block of outputs to the next.
     pub block_stride: usize,
     /// Pixels in a row.
     pub cols: usize,
-    /// f32 from the last pixel's end of a row to the first of the next.
+    /// f32 from the end of a row's last pixel to the first pixel of the next row.
     pub row_gap: usize,
+    /// Number of the first pixel that is computed.
+    pub first: usize,
     /// A map of the output's geometry that is added, or null.
     pub residual: *const f32,
-    /// Whether ReLU6 ends the sum.
+    /// Whether the sum goes through ReLU6.
     pub relu6: bool,
 }
 
-/// Computes all pixels of one panel.
+/// All pixels of one panel: the arguments of [`Panel`].
 ///
-/// The arguments: the inputs of pixel 0; the panel's weights, as a row of biases and then a row an
-/// input; the outputs; the number of pixel 0 in the output's geometry; how many pixels.
+/// The source must be readable, and the target writable, for all the panel's blocks and all pixels.
+pub(crate) struct PanelTask<'a, T> {
+    pub source: Source<'a, T>,
+    /// The panel's biases.
+    pub biases: *const f32,
+    /// A row of the panel's weights for each of the source's elements.
+    pub weights: *const T,
+    pub target: Target,
+    /// How many pixels.
+    pub pixels: usize,
+}
+
+/// A [`Panel`] compiled for an instruction set.
 ///
 /// # Safety
-/// The instruction set it was compiled for must be present; the source readable, and the target
-/// writable, for all the panel's blocks and all pixels.
-pub(crate) type PanelFn = unsafe fn(Source<'_>, *const f32, Target, usize, usize);
+/// The instruction set must be present; otherwise as [`PanelTask`] says.
+pub(crate) type PanelFn<T> = unsafe fn(PanelTask<'_, T>);
 
-/// Defines a [`PanelFn`] for vectors `$vector`, `$nr` of them wide, in tiles of `$max` pixels or
-/// fewer that are all of nearly one size: 49 pixels are four tiles of 12 and 13 rather than three
-/// of 14 and one of 7. Pixels of the source lie `$step` values apart.
-macro_rules! panel_fn {
-    ($name:ident, $(#[$feature:meta])?, $vector:ty, $nr:literal, $step:literal, $max:literal: $($mr:literal)*) => {
-        $(#[$feature])?
-        pub(crate) unsafe fn $name(
-            source: Source<'_>,
-            weights: *const f32,
-            target: Target,
-            first: usize,
-            pixels: usize,
-        ) {
-            let tiles = pixels.div_ceil($max);
-            let mut pixel = 0;
-            for tile in 0..tiles {
-                let size = pixels / tiles + usize::from(tile < pixels % tiles);
-                let at = first + pixel;
-                // SAFETY: `PanelFn`'s contract, for the pixels from `pixel` to `pixel + size`.
-                unsafe {
-                    let part = Source { data: source.data.add(pixel * $step), ..source };
-                    match size {
-                        $($mr => sums::<$vector, $mr, $nr, $step>(part, weights, target, at),)*
-                        _ => unreachable!("a tile has 1 to {} pixels", $max),
-                    }
-                }
-                pixel += size;
+/// The `STEP` of inputs in the blocked layout.
+pub(crate) const BLOCKED: usize = 0;
+
+/// The microkernel for `NR` vectors in tiles of up to `MAX` pixels, all of nearly the same size: 49
+/// pixels are four tiles of 12 and 13 rather than three of 14 and one of 7. The source's pixels lie
+/// `STEP` values apart, or the elements of a block where it is [`BLOCKED`].
+pub(crate) struct Panel<D, const NR: usize, const STEP: usize, const MAX: usize>(PhantomData<D>);
+
+impl<D: Factors, const NR: usize, const STEP: usize, const MAX: usize> Kernel
+    for Panel<D, NR, STEP, MAX>
+{
+    type Args<'a> = PanelTask<'a, D::Element>;
+
+    #[inline(always)]
+    unsafe fn run(task: PanelTask<'_, D::Element>) {
+        let PanelTask { source, biases, weights, target, pixels } = task;
+        let tiles = pixels.div_ceil(MAX);
+        let mut pixel = 0;
+        for tile in 0..tiles {
+            let size = pixels / tiles + usize::from(tile < pixels % tiles);
+            // SAFETY: `PanelTask`'s contract, for the pixels from `pixel` to `pixel + size`.
+            unsafe {
+                let data = source.data.add(pixel * step::<D>(STEP));
+                let source = Source { data, ..source };
+                let target = Target { first: target.first + pixel, ..target };
+                with_const!(MR = size, up to MAX => {
+                    sums::<D, MR, NR, STEP>(source, biases, weights, target);
+                });
             }
+            pixel += size;
         }
-    };
+    }
 }
-pub(crate) use panel_fn;
+
+/// Elements from one pixel to the next.
+const fn step<D: Factors>(step: usize) -> usize {
+    if step == BLOCKED { CBLOCK / D::Element::DEPTH } else { step }
+}
 
 /// One tile: `MR` pixels of `NR` vectors.
 ///
 /// # Safety
-/// As [`PanelFn`], for `MR` pixels, where `V`'s instruction set is enabled.
+/// As [`PanelTask`], for `MR` pixels, where `D`'s instruction set is enabled.
 #[inline(always)]
-pub(crate) unsafe fn sums<V: Vector, const MR: usize, const NR: usize, const STEP: usize>(
-    source: Source<'_>,
-    weights: *const f32,
+unsafe fn sums<D: Factors, const MR: usize, const NR: usize, const STEP: usize>(
+    source: Source<'_, D::Element>,
+    biases: *const f32,
+    weights: *const D::Element,
     target: Target,
-    first: usize,
 ) {
-    // SAFETY: each run is within the inputs, and the weights have a row for each input and one of
-    // biases, so all reads are the caller's to vouch for; `store` has the same contract.
+    let (step, width) = (step::<D>(STEP), NR * D::Sums::LANES);
+    // SAFETY: each run is within the inputs, and there is a row of weights for each input, so all
+    // reads are covered by the caller's contract; `store` has the same one.
     unsafe {
         let mut row = weights;
-        let mut sums = [[V::splat(0.0); NR]; MR];
+        let mut sums = [[D::Sums::splat(0.0); NR]; MR];
         for pixel in &mut sums {
             for (j, sum) in pixel.iter_mut().enumerate() {
-                *sum = V::load(row.add(j * V::LANES));
+                *sum = D::Sums::load(biases.add(j * D::Sums::LANES));
             }
         }
-        row = row.add(NR * V::LANES);
         for run in source.runs {
             let mut x =
                 source.data.add(run.block as usize * source.block_stride + run.lane as usize);
-            // Of a blocked map, `STEP` is a block's values (or pairs of them). Planar inputs have no
-            // whole blocks; with a loop for them here the sums would not stay in AVX2's registers.
-            if STEP > 2 {
+            // Planar inputs have no whole blocks; with a loop for them the sums would not stay in
+            // AVX2's registers.
+            if STEP == BLOCKED {
                 for _ in 0..run.full {
-                    for lane in 0..STEP {
-                        multiply::<V, MR, NR, STEP>(x.add(lane), row, &mut sums);
-                        row = row.add(NR * V::LANES);
+                    for lane in 0..step {
+                        multiply::<D, MR, NR, STEP>(x.add(lane), row, &mut sums);
+                        row = row.add(width);
                     }
                     x = x.add(source.block_stride);
                 }
             }
             for lane in 0..run.rest as usize {
-                multiply::<V, MR, NR, STEP>(x.add(lane), row, &mut sums);
-                row = row.add(NR * V::LANES);
+                multiply::<D, MR, NR, STEP>(x.add(lane), row, &mut sums);
+                row = row.add(width);
             }
         }
-        store(sums, target, first);
+        store(sums, target);
     }
 }
 
-/// Adds one input's products to the tile.
+/// Adds one element's products to the tile.
 ///
 /// # Safety
 /// `x` must be readable at `MR` pixels, `row` for `NR` vectors.
 #[inline(always)]
-unsafe fn multiply<V: Vector, const MR: usize, const NR: usize, const STEP: usize>(
-    x: *const f32,
-    row: *const f32,
-    sums: &mut [[V; NR]; MR],
+unsafe fn multiply<D: Factors, const MR: usize, const NR: usize, const STEP: usize>(
+    x: *const D::Element,
+    row: *const D::Element,
+    sums: &mut [[D::Sums; NR]; MR],
 ) {
-    // SAFETY: the caller vouches for the pointers.
+    // SAFETY: the caller's contract.
     unsafe {
-        let mut weight = [V::splat(0.0); NR];
+        let mut weight = [D::broadcast(D::Element::default()); NR];
         for (j, w) in weight.iter_mut().enumerate() {
-            *w = V::load(row.add(j * V::LANES));
+            *w = D::load_elements(row.add(j * D::Sums::LANES));
         }
         for (i, pixel) in sums.iter_mut().enumerate() {
-            let value = V::splat(*x.add(i * STEP));
+            let value = D::broadcast(*x.add(i * step::<D>(STEP)));
             for (sum, w) in pixel.iter_mut().zip(weight) {
-                *sum = sum.mul_add(value, w);
+                *sum = D::add_products(value, w, *sum);
             }
         }
     }
@@ -162,15 +190,11 @@ unsafe fn multiply<V: Vector, const MR: usize, const NR: usize, const STEP: usiz
 /// # Safety
 /// `target` must be writable, and its residual readable, for the tile's pixels and blocks.
 #[inline(always)]
-unsafe fn store<V: Vector, const MR: usize, const NR: usize>(
-    sums: [[V; NR]; MR],
-    target: Target,
-    first: usize,
-) {
-    let row = first / target.cols;
-    let col = first - row * target.cols;
-    let offset = first * CBLOCK + row * target.row_gap;
-    // SAFETY: the caller vouches for every block of every pixel of the tile.
+unsafe fn store<V: Vector, const MR: usize, const NR: usize>(sums: [[V; NR]; MR], target: Target) {
+    let row = target.first / target.cols;
+    let col = target.first - row * target.cols;
+    let offset = target.first * CBLOCK + row * target.row_gap;
+    // SAFETY: the caller's contract.
     unsafe {
         if col + MR <= target.cols {
             store_at(sums, target, |i| offset + i * CBLOCK);
@@ -195,7 +219,7 @@ unsafe fn store_at<V: Vector, const MR: usize, const NR: usize>(
     offset: impl Fn(usize) -> usize,
 ) {
     let stride = target.block_stride;
-    // SAFETY: the caller vouches for every block of every pixel of the tile.
+    // SAFETY: the caller's contract.
     unsafe {
         if !target.residual.is_null() {
             for (i, pixel) in sums.iter_mut().enumerate() {

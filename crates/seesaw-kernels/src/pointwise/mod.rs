@@ -4,41 +4,67 @@
 //! concatenation is therefore a choice of places, made once when weights are packed; nothing is
 //! moved at run time.
 
-mod isa;
 pub(crate) mod kernel;
-mod pack;
+mod packed;
+mod plan;
 #[cfg(test)]
 mod tests;
 
-use std::{mem, ops::Range};
+use std::ops::Range;
 
-pub(crate) use isa::{paired, planar, planar_stride_2};
-use kernel::{Source, Target};
-pub(crate) use pack::{Packed, Panel, pack};
+use kernel::Target;
+pub(crate) use packed::{Input, Packed};
+pub(crate) use plan::PackPlan;
+use plan::{Panel, shape_error};
 
 use crate::{
+    element::{Element, ElementKernels},
     error::KernelError,
-    isa::IsaToken,
+    isa::{IsaToken, PanelKernels},
     layout::{Plane, cblocks},
     parallel::{SendPtr, Team},
+    simd::CBLOCK,
 };
 
-/// One group of a convolution.
+/// The channels of one group.
 #[derive(Debug, Clone, Copy)]
-pub struct Group<'a> {
-    /// GroupPlaces of its input channels, each once, in the order of the weights' columns.
+pub struct GroupPlaces<'a> {
+    /// Places of its input channels, each once, in the order of the weights' columns.
     pub inputs: &'a [usize],
-    /// GroupPlaces of its output channels: the output row map.
+    /// Places of its output channels, in the order of the weights' rows.
     pub outputs: &'a [usize],
-    /// `[outputs][inputs]`, row-major.
-    pub weights: &'a [f32],
 }
 
-impl<'a> Group<'a> {
-    /// The weights of an output.
-    fn row(&self, row: usize) -> &'a [f32] {
-        &self.weights[row * self.inputs.len()..][..self.inputs.len()]
+/// The channels of a pointwise convolution.
+///
+/// Its weights are each group's `[outputs][inputs]`, row-major, after those of the group before.
+#[derive(Debug, Clone, Copy)]
+pub struct PointwiseShape<'a> {
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels, each of which belongs to one group.
+    pub outputs: usize,
+    /// The groups.
+    pub groups: &'a [GroupPlaces<'a>],
+}
+
+impl PointwiseShape<'_> {
+    /// Number of weights.
+    pub fn weights(&self) -> usize {
+        self.groups.iter().map(|group| group.inputs.len() * group.outputs.len()).sum()
     }
+}
+
+/// What a pointwise convolution multiplies and adds.
+#[derive(Debug, Clone, Copy)]
+pub struct PointwiseWeights<'a> {
+    /// In the order of [`PointwiseShape`].
+    pub weights: &'a [f32],
+    /// A factor for the weights of each output, by its place; this folds a batch norm without a copy
+    /// of the weights.
+    pub scale: Option<&'a [f64]>,
+    /// What is added to each output, by its place.
+    pub bias: &'a [f32],
 }
 
 /// A pointwise convolution with bias and optional ReLU6, its weights packed for one instruction
@@ -48,65 +74,39 @@ pub struct Pointwise {
     inputs: usize,
     outputs: usize,
     relu6: bool,
-    packed: Packed,
+    packed: Packed<f32>,
 }
 
 impl Pointwise {
-    /// Packs the weights of a convolution from `inputs` to `outputs` channels.
-    ///
-    /// Every output must belong to one group; `bias` has a value for each output's place.
+    /// Packs the weights of a convolution.
     ///
     /// # Errors
     /// [`KernelError::Shape`] when groups, weights and channels do not fit together.
     pub fn new(
         token: IsaToken,
-        inputs: usize,
-        outputs: usize,
-        groups: &[Group<'_>],
-        bias: &[f32],
+        shape: &PointwiseShape<'_>,
+        values: &PointwiseWeights<'_>,
         relu6: bool,
     ) -> Result<Self, KernelError> {
-        Self::scaled(token, (inputs, outputs), groups, None, bias, relu6)
-    }
-
-    /// As [`Self::new`], with each output's weights multiplied by its place's value in `scale`: what
-    /// folding a batch norm takes, without a copy of the weights.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn scaled(
-        token: IsaToken,
-        (inputs, outputs): (usize, usize),
-        groups: &[Group<'_>],
-        scale: Option<&[f64]>,
-        bias: &[f32],
-        relu6: bool,
-    ) -> Result<Self, KernelError> {
+        let (inputs, outputs) = (shape.inputs, shape.outputs);
+        let PointwiseWeights { weights, scale, bias } = *values;
         if bias.len() != outputs || scale.is_some_and(|scale| scale.len() != outputs) {
             let scales = scale.map_or(String::new(), |s| format!(" and {} scales", s.len()));
-            return Err(pack::shape(format!(
+            return Err(shape_error(format!(
                 "{} biases{scales} for {outputs} outputs",
                 bias.len()
             )));
         }
-        for group in groups {
-            let mut read = vec![false; inputs];
-            let once = |input: &usize| read.get_mut(*input).is_some_and(|r| !mem::replace(r, true));
-            if group.inputs.is_empty() || !group.inputs.iter().all(once) {
-                return Err(pack::shape(format!(
-                    "a group's inputs are not below {inputs} and each there once"
-                )));
-            }
-            if group.weights.len() != group.inputs.len() * group.outputs.len() {
-                return Err(pack::shape(format!(
-                    "{} weights for {} inputs and {} outputs",
-                    group.weights.len(),
-                    group.inputs.len(),
-                    group.outputs.len()
-                )));
-            }
+        if weights.len() != shape.weights() {
+            let (got, expected) = (weights.len(), shape.weights());
+            return Err(shape_error(format!("{got} weights; the groups have {expected}")));
         }
-        let packed = pack(outputs, groups, scale, bias, isa::blocked(token))?;
+        let kernels = f32::panels(token);
+        let plan = PackPlan::forward(shape, f32::DEPTH, &PanelKernels::widths(kernels))?;
+        let weights = plan.gather(weights, scale);
+        let kernel = |width| PanelKernels::with_width(kernels, width).blocked;
+        let mut packed = Packed::new(plan.layout, weights, outputs, kernel);
+        packed.set_biases(bias);
         Ok(Self { inputs, outputs, relu6, packed })
     }
 
@@ -143,28 +143,20 @@ impl Pointwise {
         team.run(&|index| {
             let panels = self.panel_share(team.threads(), index, 0);
             let target = self.target(out.get(), plane, residual);
+            let input = Input { data: x.as_ptr(), block_stride: plane.block_stride };
             // SAFETY: the lengths were checked, and no two threads write the same panel.
-            unsafe { self.run_panels(panels, x.as_ptr(), plane.block_stride, target, 0, pixels) };
+            unsafe { self.run_panels(panels, input, target, pixels) };
         });
     }
 
-    /// The packed weights.
-    pub(crate) fn packed(&self) -> &Packed {
-        &self.packed
-    }
-
-    /// The packed weights, whose values may change while their layout stays.
-    pub(crate) fn packed_mut(&mut self) -> &mut Packed {
-        &mut self.packed
-    }
-
-    /// A target in a map of geometry `plane` that begins at `data`.
+    /// A target in a map of geometry `plane` that begins at `data`, from its first pixel on.
     pub(crate) fn target(&self, data: *mut f32, plane: Plane, residual: Option<&[f32]>) -> Target {
         Target {
             data,
             block_stride: plane.block_stride,
             cols: plane.cols.max(1),
-            row_gap: plane.row_stride - plane.cols * crate::simd::CBLOCK,
+            row_gap: plane.row_stride - plane.cols * CBLOCK,
+            first: 0,
             residual: residual.map_or(std::ptr::null(), <[f32]>::as_ptr),
             relu6: self.relu6,
         }
@@ -172,78 +164,48 @@ impl Pointwise {
 
     /// All panels.
     pub(crate) fn panels(&self) -> Range<usize> {
-        0..self.packed.panels.len()
+        self.packed.panels()
     }
 
     /// The panels that thread `index` of `threads` takes, so that each thread has about as many
     /// multiply-adds, counting `extra` more for each output channel.
     pub(crate) fn panel_share(&self, threads: usize, index: usize, extra: usize) -> Range<usize> {
-        let cost = |p: &Panel| p.madds + extra * p.width * crate::simd::CBLOCK;
-        let total: usize = self.packed.panels.iter().map(cost).sum();
+        let panels = &self.packed.layout.panels;
+        let cost = |p: &Panel| (p.rows + extra) * p.lanes();
+        let total: usize = panels.iter().map(cost).sum();
         // A panel belongs to the thread in whose share of the total its middle lies.
         let edge = |index: usize| {
             let mut before = 0;
-            let middles = self.packed.panels.iter().map(|panel| {
+            let middles = panels.iter().map(|panel| {
                 before += cost(panel);
                 2 * before - cost(panel)
             });
             middles.take_while(|middle| middle * threads < 2 * total * index).count()
         };
-        edge(index)..if index + 1 == threads { self.packed.panels.len() } else { edge(index + 1) }
+        edge(index)..if index + 1 == threads { panels.len() } else { edge(index + 1) }
     }
 
     /// The blocks of output channels that `panels` write.
     pub(crate) fn blocks_of(&self, panels: Range<usize>) -> Range<usize> {
-        let start = |p: usize| self.packed.panels.get(p).map_or(cblocks(self.outputs), |p| p.block);
+        let panel = |index: usize| self.packed.layout.panels.get(index);
+        let start = |index| panel(index).map_or(cblocks(self.outputs), |panel| panel.block);
         start(panels.start)..start(panels.end)
     }
 
-    /// Computes some panels for `pixels` pixels, of which the first has number `first` in `target`.
+    /// Computes some panels for `pixels` pixels, of which the first has the number `target.first` in
+    /// the output.
     ///
     /// # Safety
-    /// `x` must be readable as `[blocks][pixels][8]` with `block_stride` from block to block, and
-    /// `target` writable for the panels' blocks and the pixels `first..first + pixels`. No other
-    /// thread may write there.
+    /// `input` must be readable for all blocks of inputs and all pixels, and `target` writable for the
+    /// panels' blocks and the pixels. No other thread may write there.
     pub(crate) unsafe fn run_panels(
         &self,
         panels: Range<usize>,
-        x: *const f32,
-        block_stride: usize,
+        input: Input<f32>,
         target: Target,
-        first: usize,
         pixels: usize,
     ) {
-        for panel in &self.packed.panels[panels] {
-            let runs = &self.packed.runs[panel.runs.clone()];
-            let source = Source { data: x, block_stride, runs };
-            // SAFETY: the token given to `new` proved the kernel's instruction set; packing keeps
-            // runs within the inputs and panels within the outputs; the rest is this contract.
-            unsafe { run_panel(&self.packed, panel, source, target, first, pixels) };
-        }
-    }
-}
-
-/// Computes one panel from the inputs that `runs` name; see [`Pointwise::run_panels`].
-///
-/// # Safety
-/// As [`Pointwise::run_panels`].
-pub(crate) unsafe fn run_panel(
-    packed: &Packed,
-    panel: &Panel,
-    source: Source<'_>,
-    target: Target,
-    first: usize,
-    pixels: usize,
-) {
-    let weights = packed.weights[panel.weights..].as_ptr();
-    let offset = panel.block * target.block_stride;
-    // SAFETY: the caller's contract; the offset leads to the panel's first block.
-    unsafe {
-        let data = target.data.add(offset);
-        let residual = match target.residual {
-            none if none.is_null() => none,
-            map => map.add(offset),
-        };
-        (panel.kernel)(source, weights, Target { data, residual, ..target }, first, pixels);
+        // SAFETY: the token given to `new` proved the instruction set; the rest is this contract.
+        unsafe { self.packed.run_panels(panels, input, target, pixels) };
     }
 }

@@ -1,6 +1,6 @@
 //! Against the reference: exact on whole numbers, within rounding on others.
 
-use super::{Group, Pointwise};
+use super::{GroupPlaces, Pointwise, PointwiseShape, PointwiseWeights};
 use crate::{
     isa::{Isa, IsaToken},
     parallel::Team,
@@ -13,7 +13,7 @@ use crate::{
 struct Problem {
     inputs: Vec<Vec<usize>>,
     outputs: Vec<Vec<usize>>,
-    weights: Vec<Vec<f32>>,
+    weights: Vec<f32>,
     bias: Vec<f32>,
 }
 
@@ -31,20 +31,35 @@ impl Problem {
         for &(ins, outs) in sizes {
             problem.inputs.push((i..i + ins).collect());
             problem.outputs.push((o..o + outs).map(place).collect());
-            problem.weights.push(fill(ins * outs));
+            problem.weights.extend(fill(ins * outs));
             i += ins;
             o += outs;
         }
         problem
     }
 
-    fn groups(&self) -> Vec<Group<'_>> {
-        let parts = self.inputs.iter().zip(&self.outputs).zip(&self.weights);
-        parts.map(|((inputs, outputs), weights)| Group { inputs, outputs, weights }).collect()
+    fn groups(&self) -> Vec<GroupPlaces<'_>> {
+        let places = self.inputs.iter().zip(&self.outputs);
+        places.map(|(inputs, outputs)| GroupPlaces { inputs, outputs }).collect()
     }
 
-    fn channels(&self) -> usize {
+    fn inputs(&self) -> usize {
         self.inputs.iter().map(Vec::len).sum()
+    }
+
+    fn conv(&self, token: IsaToken, relu6: bool) -> Pointwise {
+        let groups = self.groups();
+        let shape =
+            PointwiseShape { inputs: self.inputs(), outputs: self.bias.len(), groups: &groups };
+        let values = PointwiseWeights { weights: &self.weights, scale: None, bias: &self.bias };
+        Pointwise::new(token, &shape, &values, relu6).unwrap()
+    }
+
+    fn expected(&self, x: &[f32], pixels: usize) -> Vec<f32> {
+        let groups = self.groups();
+        let shape =
+            PointwiseShape { inputs: self.inputs(), outputs: self.bias.len(), groups: &groups };
+        reference::pointwise(&shape, &self.weights, &self.bias, x, pixels)
     }
 }
 
@@ -70,39 +85,32 @@ fn whole_numbers_are_exact_for_any_groups_pixels_and_threads() {
             {
                 let mut values = Values::new(pixels as u64);
                 let problem = Problem::new(sizes, shuffled, &mut |n| values.integers(n));
-                let x = values.integers(problem.channels() * pixels);
+                let x = values.integers(problem.inputs() * pixels);
                 let residual = values.integers(problem.bias.len() * pixels);
-                check(token, team, &problem, &x, pixels, Some(&residual), true);
-                check(token, team, &problem, &x, pixels, None, false);
+                check(token, team, &problem, &x, Some(&residual));
+                check(token, team, &problem, &x, None);
             }
         }
     });
 }
 
-fn check(
-    token: IsaToken,
-    team: &Team,
-    problem: &Problem,
-    x: &[f32],
-    pixels: usize,
-    residual: Option<&[f32]>,
-    relu6: bool,
-) {
-    let (inputs, outputs) = (problem.channels(), problem.bias.len());
-    let conv =
-        Pointwise::new(token, inputs, outputs, &problem.groups(), &problem.bias, relu6).unwrap();
+/// Expects the exact result, with ReLU6 where there is a residual.
+fn check(token: IsaToken, team: &Team, problem: &Problem, x: &[f32], residual: Option<&[f32]>) {
+    let (inputs, outputs) = (problem.inputs(), problem.bias.len());
+    let (pixels, relu6) = (x.len() / inputs, residual.is_some());
+    let conv = problem.conv(token, relu6);
     let residual_blocks = residual.map(|r| blocked(r, outputs));
     let mut out = blocked(&vec![0.0; outputs * pixels], outputs);
     out.fill(f32::NAN);
     conv.run(team, &blocked(x, inputs), pixels, residual_blocks.as_deref(), &mut out);
-    let mut expected = reference::pointwise(&problem.groups(), &problem.bias, x, pixels);
+    let mut expected = problem.expected(x, pixels);
     for (i, value) in expected.iter_mut().enumerate() {
         *value += residual.map_or(0.0, |r| r[i]);
         *value = if relu6 { reference::relu6(*value) } else { *value };
     }
     let what = format!("{} {inputs} to {outputs}, {pixels} pixels", token.isa());
     assert_exact(&planar(&out, outputs), &expected, &what);
-    assert!(!out.iter().any(|x| x.is_nan()), "{what}: lanes behind the last channel are written");
+    assert!(!out.iter().any(|x| x.is_nan()), "{what}: lanes after the last channel are written");
 }
 
 #[test]
@@ -111,15 +119,13 @@ fn real_numbers_agree_within_rounding() {
         for (sizes, pixels) in [(&[(240, 80), (720, 240)][..], 49), (&[(27, 32)], 1000)] {
             let mut values = Values::new(5);
             let problem = Problem::new(sizes, true, &mut |n| values.reals(n));
-            let (inputs, outputs) = (problem.channels(), problem.bias.len());
+            let (inputs, outputs) = (problem.inputs(), problem.bias.len());
             let x = values.reals(inputs * pixels);
-            let groups = problem.groups();
-            let conv =
-                Pointwise::new(token, inputs, outputs, &groups, &problem.bias, false).unwrap();
+            let conv = problem.conv(token, false);
             let mut out = blocked(&vec![0.0; outputs * pixels], outputs);
             conv.run(team, &blocked(&x, inputs), pixels, None, &mut out);
-            let expected = reference::pointwise(&groups, &problem.bias, &x, pixels);
             let what = token.isa().to_string();
+            let expected = problem.expected(&x, pixels);
             assert_rounded(&planar(&out, outputs), &expected, inputs, &what);
         }
     });
@@ -129,8 +135,10 @@ fn real_numbers_agree_within_rounding() {
 fn nan_goes_through_relu6() {
     for isa in Isa::present() {
         let token = IsaToken::new(isa).unwrap();
-        let group = Group { inputs: &[0], outputs: &[0], weights: &[1.0] };
-        let conv = Pointwise::new(token, 1, 1, &[group], &[0.0], true).unwrap();
+        let groups = [GroupPlaces { inputs: &[0], outputs: &[0] }];
+        let shape = PointwiseShape { inputs: 1, outputs: 1, groups: &groups };
+        let values = PointwiseWeights { weights: &[1.0], scale: None, bias: &[0.0] };
+        let conv = Pointwise::new(token, &shape, &values, true).unwrap();
         let mut out = [0.0; 8];
         let mut x = [0.0; 8];
         for (input, output) in [(-1.0, 0.0), (3.0, 3.0), (7.0, 6.0)] {
@@ -148,15 +156,18 @@ fn nan_goes_through_relu6() {
 fn groups_that_do_not_fit_are_refused() {
     let token = IsaToken::best();
     let refused = |inputs: &[usize], outputs: &[usize], weights: &[f32], bias: &[f32]| {
-        let group = Group { inputs, outputs, weights };
-        Pointwise::new(token, 2, 2, &[group], bias, false).unwrap_err().to_string()
+        let groups = [GroupPlaces { inputs, outputs }];
+        let shape = PointwiseShape { inputs: 2, outputs: 2, groups: &groups };
+        let values = PointwiseWeights { weights, scale: None, bias };
+        Pointwise::new(token, &shape, &values, false).unwrap_err().to_string()
     };
     for (message, expected) in [
-        (refused(&[0, 1], &[0, 1], &[1.0; 3], &[0.0; 2]), "3 weights for 2 inputs"),
-        (refused(&[0, 2], &[0, 1], &[1.0; 4], &[0.0; 2]), "not below 2"),
-        (refused(&[1, 1], &[0, 1], &[1.0; 4], &[0.0; 2]), "each there once"),
-        (refused(&[0, 1], &[0, 0], &[1.0; 4], &[0.0; 2]), "two rows write output 0"),
-        (refused(&[0, 1], &[0, 5], &[1.0; 4], &[0.0; 2]), "output 5 of 2"),
+        (refused(&[0, 1], &[0, 1], &[1.0; 3], &[0.0; 2]), "3 weights; the groups have 4"),
+        (refused(&[0, 2], &[0, 1], &[1.0; 4], &[0.0; 2]), "distinct and below 2"),
+        (refused(&[1, 1], &[0, 1], &[1.0; 4], &[0.0; 2]), "distinct and below 2"),
+        (refused(&[], &[0, 1], &[], &[0.0; 2]), "a group needs inputs"),
+        (refused(&[0, 1], &[0, 0], &[1.0; 4], &[0.0; 2]), "output 0 has two rows of weights"),
+        (refused(&[0, 1], &[0, 5], &[1.0; 4], &[0.0; 2]), "output 5 is not below 2"),
         (refused(&[0, 1], &[0], &[1.0; 2], &[0.0; 2]), "no group writes output 1"),
         (refused(&[0, 1], &[0, 1], &[1.0; 4], &[0.0; 3]), "3 biases"),
     ] {
@@ -169,34 +180,38 @@ fn inputs_come_in_any_order_and_outputs_are_scaled() {
     let token = IsaToken::best();
     let mut values = Values::new(5);
     let (inputs, outputs) = ([vec![4, 0, 9], vec![8, 1, 2, 3]], [vec![0, 3, 5], vec![4, 1, 2, 6]]);
-    let weights = [values.reals(9), values.reals(16)];
+    let weights = values.reals(9 + 16);
     let (bias, x) = (values.reals(7), values.reals(10));
     let scale: Vec<f64> = (0..7).map(|i| f64::from(i) - 2.5).collect();
-    let groups: Vec<Group<'_>> = (0..2)
-        .map(|g| Group { inputs: &inputs[g], outputs: &outputs[g], weights: &weights[g] })
-        .collect();
-    let conv = Pointwise::scaled(token, (10, 7), &groups, Some(&scale), &bias, false).unwrap();
+    let groups = [0, 1].map(|g| GroupPlaces { inputs: &inputs[g], outputs: &outputs[g] });
+    let shape = PointwiseShape { inputs: 10, outputs: 7, groups: &groups };
+    let scaled = |scale| {
+        let values = PointwiseWeights { weights: &weights, scale: Some(scale), bias: &bias };
+        Pointwise::new(token, &shape, &values, false)
+    };
     let mut out = vec![0.0; 8];
-    conv.run(&Team::solo(), &blocked(&x, 10), 1, None, &mut out);
+    scaled(&scale).unwrap().run(&Team::solo(), &blocked(&x, 10), 1, None, &mut out);
+    let mut rows = &weights[..];
     for group in groups {
-        for (row, &output) in group.outputs.iter().enumerate() {
-            let products = group.row(row).iter().zip(group.inputs);
+        for &output in group.outputs {
+            let (row, rest) = rows.split_at(group.inputs.len());
+            rows = rest;
+            let products = row.iter().zip(group.inputs);
             let sum: f64 = products.map(|(w, i)| f64::from(*w) * f64::from(x[*i])).sum();
             let expected = sum * scale[output] + f64::from(bias[output]);
             let got = f64::from(out[output]);
             assert!((got - expected).abs() < 1e-5, "output {output}: {got}, not {expected}");
         }
     }
-    let refused = Pointwise::scaled(token, (10, 7), &[], Some(&scale[1..]), &bias, false);
-    assert!(refused.unwrap_err().to_string().contains("7 biases and 6 scales for 7 outputs"));
+    let refused = scaled(&scale[1..]).unwrap_err().to_string();
+    assert!(refused.contains("7 biases and 6 scales for 7 outputs"), "{refused}");
 }
 
 #[test]
 fn every_panel_belongs_to_one_thread() {
     let mut values = Values::new(1);
     let problem = Problem::new(&[(24, 144), (72, 432)], false, &mut |n| values.reals(n));
-    let conv =
-        Pointwise::new(IsaToken::best(), 96, 576, &problem.groups(), &problem.bias, false).unwrap();
+    let conv = problem.conv(IsaToken::best(), false);
     for threads in 1..=5 {
         let shares = (0..threads).map(|i| conv.panel_share(threads, i, 14));
         let all: Vec<usize> = shares.flatten().collect();

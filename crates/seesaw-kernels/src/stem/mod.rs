@@ -4,14 +4,14 @@
 mod tests;
 
 use crate::{
+    element::Element,
     error::KernelError,
     isa::IsaToken,
-    layout::Plane,
+    layout::{Plane, Size},
     parallel::{SendPtr, Team, share},
     pointwise::{
-        Group, Packed,
+        GroupPlaces, PackPlan, Packed, PointwiseShape,
         kernel::{Run, Source, Target},
-        pack, planar, planar_stride_2, run_panel,
     },
 };
 
@@ -25,7 +25,7 @@ const TAPS: usize = 27;
 pub struct Stem {
     outputs: usize,
     stride: usize,
-    packed: Packed,
+    packed: Packed<f32>,
 }
 
 impl Stem {
@@ -42,16 +42,26 @@ impl Stem {
         let outputs = bias.len();
         if weights.len() != outputs * TAPS || !(1..=2).contains(&stride) {
             let what = format!(
-                "{} weights for {outputs} outputs at stride {stride}; 27 each and stride 1 or 2 are needed",
+                "{} weights for {outputs} outputs at stride {stride}; each needs 27, and the stride must be 1 or 2",
                 weights.len()
             );
             return Err(KernelError::Shape { kernel: "stem convolution", what });
         }
         let inputs: Vec<usize> = (0..TAPS).collect();
         let places: Vec<usize> = (0..outputs).collect();
-        let group = Group { inputs: &inputs, outputs: &places, weights };
-        let panels = if stride == 1 { planar(token) } else { planar_stride_2(token) };
-        Ok(Self { outputs, stride, packed: pack(outputs, &[group], None, bias, panels)? })
+        let groups = [GroupPlaces { inputs: &inputs, outputs: &places }];
+        let shape = PointwiseShape { inputs: TAPS, outputs, groups: &groups };
+        let kernels = token.kernels().planar;
+        let widths: Vec<usize> = kernels.iter().map(|kernels| kernels.width).collect();
+        let plan = PackPlan::forward(&shape, f32::DEPTH, &widths)?;
+        let weights = plan.gather(weights, None);
+        let mut packed = Packed::new(plan.layout, weights, outputs, |width| {
+            let kernels = kernels.iter().find(|kernels| kernels.width == width);
+            let kernels = kernels.expect("panels are planned with the widths of the kernels");
+            if stride == 1 { kernels.stride_1 } else { kernels.stride_2 }
+        });
+        packed.set_biases(bias);
+        Ok(Self { outputs, stride, packed })
     }
 
     /// Rows or columns of the output for `n` of the image.
@@ -59,12 +69,16 @@ impl Stem {
         n.div_ceil(self.stride)
     }
 
-    /// f32 of scratch that an image needs: the image with its padding.
-    pub fn scratch_len(&self, (rows, cols): (usize, usize)) -> usize {
-        3 * (rows + 2) * (cols + 2)
+    fn output_plane(&self, size: Size) -> Plane {
+        Plane::dense(self.output_side(size.rows), self.output_side(size.cols))
     }
 
-    /// Convolves a planar image `[3][rows][cols]` to a blocked map; each thread takes a share of
+    /// f32 of scratch that an image needs: the image with its padding.
+    pub fn scratch_len(&self, size: Size) -> usize {
+        3 * size.padded().pixels()
+    }
+
+    /// Convolves a planar image `[3][rows][cols]` of `size` to a blocked map; each thread takes a share of
     /// the output rows.
     ///
     /// # Panics
@@ -74,21 +88,21 @@ impl Stem {
         &self,
         team: &Team,
         image: &[f32],
-        (rows, cols): (usize, usize),
+        size: Size,
         scratch: &mut [f32],
         out: &mut [f32],
     ) {
-        let plane = Plane::dense(self.output_side(rows), self.output_side(cols));
-        assert_eq!(image.len(), 3 * rows * cols, "image");
+        let plane = self.output_plane(size);
+        assert_eq!(image.len(), 3 * size.pixels(), "image");
         assert_eq!(out.len(), plane.len(self.outputs), "output");
-        let padded = &mut scratch[..self.scratch_len((rows, cols))];
-        pad(image, (rows, cols), padded);
+        let padded = &mut scratch[..self.scratch_len(size)];
+        pad(image, size, padded);
         let padded = &*padded;
         let out = SendPtr(out.as_mut_ptr());
         team.run(&|index| {
             for row in share(plane.rows, team.threads(), index) {
                 // SAFETY: the lengths were checked, and no two threads have a row in common.
-                unsafe { self.run_row(padded, (rows, cols), row, out.get(), plane) };
+                unsafe { self.run_row(padded, size, row, out.get()) };
             }
         });
     }
@@ -96,21 +110,15 @@ impl Stem {
     /// Computes one output row.
     ///
     /// # Safety
-    /// `padded` must be a padded image, `out` a map of geometry `plane`, whose row `row` no other
-    /// thread writes.
-    unsafe fn run_row(
-        &self,
-        padded: &[f32],
-        (rows, cols): (usize, usize),
-        row: usize,
-        out: *mut f32,
-        plane: Plane,
-    ) {
-        let width = cols + 2;
+    /// `padded` must be a padded image of `size`, `out` writable as the map that belongs to it, whose
+    /// row `row` no other thread writes.
+    unsafe fn run_row(&self, padded: &[f32], size: Size, row: usize, out: *mut f32) {
+        let (plane, padded_size) = (self.output_plane(size), size.padded());
+        let width = padded_size.cols;
         let start = row * self.stride * width;
         // The microkernel counts rows of the padded image as blocks; a run is three neighbors.
         let runs: [Run; 9] = std::array::from_fn(|i| Run {
-            block: (i / 3 * (rows + 2) + i % 3) as u32,
+            block: (i / 3 * padded_size.rows + i % 3) as u32,
             lane: 0,
             full: 0,
             rest: 3,
@@ -120,24 +128,25 @@ impl Stem {
             block_stride: plane.block_stride,
             cols: plane.cols,
             row_gap: 0,
+            first: row * plane.cols,
             residual: std::ptr::null(),
             relu6: true,
         };
-        let first = row * plane.cols;
-        for panel in &self.packed.panels {
+        for panel in self.packed.panels() {
             // SAFETY: windows of the row stay within the padded image, as `start` and `runs` do;
-            // the output is this contract's.
+            // the output is covered by this contract, and the token
+            // given to `new` proved the instruction set.
             unsafe {
                 let data = padded.as_ptr().add(start);
                 let source = Source { data, block_stride: width, runs: &runs };
-                run_panel(&self.packed, panel, source, target, first, plane.cols);
+                self.packed.run_panel(panel, source, target, plane.cols);
             }
         }
     }
 }
 
 /// Copies a planar image into the middle of zeros.
-fn pad(image: &[f32], (rows, cols): (usize, usize), padded: &mut [f32]) {
+fn pad(image: &[f32], Size { rows, cols }: Size, padded: &mut [f32]) {
     let width = cols + 2;
     let planes = padded.chunks_exact_mut((rows + 2) * width).zip(image.chunks_exact(rows * cols));
     for (to, from) in planes {

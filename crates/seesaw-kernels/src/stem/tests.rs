@@ -4,7 +4,8 @@ use super::Stem;
 use crate::{
     CBLOCK,
     isa::IsaToken,
-    layout, reference,
+    layout::{self, Size},
+    reference,
     testing::{Values, assert_exact, on_every_isa, planar},
 };
 
@@ -17,14 +18,14 @@ fn any_size_outputs_and_stride() {
             for stride in [1, 2] {
                 let mut values = Values::new((rows + outputs + stride) as u64);
                 let (weights, bias) = (values.integers(outputs * 27), values.integers(outputs));
-                let image = values.integers(3 * rows * cols);
+                let (image, size) = (values.integers(3 * rows * cols), Size { rows, cols });
                 let stem = Stem::new(token, &weights, &bias, stride).unwrap();
-                let mut expected = reference::stem(&weights, &bias, &image, (rows, cols), stride);
+                let mut expected = reference::stem(&weights, &bias, &image, size, stride);
                 expected.iter_mut().for_each(|x| *x = reference::relu6(*x));
-                let mut scratch = vec![f32::NAN; stem.scratch_len((rows, cols))];
+                let mut scratch = vec![f32::NAN; stem.scratch_len(size)];
                 let pixels = expected.len() / outputs;
                 let mut out = vec![f32::NAN; layout::cblocks(outputs) * pixels * CBLOCK];
-                stem.run(team, &image, (rows, cols), &mut scratch, &mut out);
+                stem.run(team, &image, size, &mut scratch, &mut out);
                 let what = format!("{} {outputs} {rows}x{cols} /{stride}", token.isa());
                 assert_exact(&planar(&out, outputs), &expected, &what);
             }

@@ -1,8 +1,10 @@
-//! Products of matrices, which optimizers take of weights.
+//! Products of matrices, for optimizers.
+
+use std::marker::PhantomData;
 
 use crate::{
-    isa::{Isa, IsaToken},
-    simd::{self, CBLOCK, Vector},
+    isa::IsaToken,
+    simd::{CBLOCK, Kernel, Vector},
 };
 
 /// Columns of a matrix are rounded up to this many in memory.
@@ -29,12 +31,12 @@ impl Matrix {
         (self.rows, self.cols)
     }
 
-    /// The rows, without the zeros behind them.
+    /// The rows, without the zeros after them.
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.values.chunks_exact(self.stride.max(1)).map(|row| &row[..self.cols])
     }
 
-    /// As [`Self::rows`].
+    /// As [`Self::rows`], mutable.
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let cols = self.cols;
         self.values.chunks_exact_mut(self.stride.max(1)).map(move |row| &mut row[..cols])
@@ -45,7 +47,7 @@ impl Matrix {
         self.values.iter_mut().step_by(self.stride + 1)
     }
 
-    /// Rows to columns.
+    /// The transposed matrix.
     pub fn transposed(&self) -> Self {
         let mut out = Self::zeros(self.cols, self.rows);
         for (col, row) in self.rows().enumerate() {
@@ -63,28 +65,27 @@ impl Matrix {
     }
 }
 
-/// Adds to `out` the product of `a` and `b`.
+/// The arguments of [`Product`]: it adds to `out` the product of `a` and `b`, whose shapes must agree.
+pub(crate) struct ProductTask<'a> {
+    a: &'a Matrix,
+    b: &'a Matrix,
+    out: &'a mut Matrix,
+}
+
+/// [`Product`] compiled for an instruction set.
 ///
 /// # Safety
-/// The instruction set it was compiled for must be present, and the shapes must agree.
-type ProductFn = unsafe fn(a: &Matrix, b: &Matrix, out: &mut Matrix);
+/// The instruction set must be present; otherwise as [`ProductTask`] says.
+pub(crate) type ProductFn = unsafe fn(ProductTask<'_>);
 
-/// Products of matrices with the vectors of one instruction set, on the thread that asks.
+/// Products of matrices with the vectors of one instruction set, on the calling thread.
 #[derive(Debug, Clone, Copy)]
 pub struct MatrixProduct(ProductFn);
 
 impl MatrixProduct {
-    /// The products that `token` opens.
+    /// Products on the token's instruction set.
     pub fn new(token: IsaToken) -> Self {
-        Self(match token.isa() {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => avx512,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => avx2,
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => neon,
-            _ => portable,
-        })
+        Self(token.kernels().product)
     }
 
     /// `out += a b`
@@ -94,38 +95,39 @@ impl MatrixProduct {
     pub fn add(&self, a: &Matrix, b: &Matrix, out: &mut Matrix) {
         assert_eq!((a.rows, a.cols, b.cols), (out.rows, b.rows, out.cols), "shapes of a product");
         // SAFETY: the token proved the instruction set, and the shapes were compared.
-        unsafe { (self.0)(a, b, out) }
+        unsafe { (self.0)(ProductTask { a, b, out }) }
     }
 }
 
-/// Defines a [`ProductFn`] for tiles of up to `$tall` rows, two vectors wide or one.
-macro_rules! product_fn {
-    ($name:ident, $(#[$feature:meta])?, $vector:ty, $tall:literal) => {
-        $(#[$feature])?
-        unsafe fn $name(a: &Matrix, b: &Matrix, out: &mut Matrix) {
-            let lanes = <$vector>::LANES;
-            let mut col = 0;
-            while col < out.stride {
-                // SAFETY: `ProductFn`'s contract; a row is a multiple of 16 columns long, and so of
-                // the lanes of every vector.
-                col += unsafe {
-                    if out.stride - col >= 2 * lanes {
-                        panel::<$vector, $tall, 2>(a, b, out, col);
-                        2 * lanes
-                    } else {
-                        panel::<$vector, $tall, 1>(a, b, out, col);
-                        lanes
-                    }
-                };
-            }
+/// The product in tiles of up to `TALL` rows, two vectors wide or one.
+pub(crate) struct Product<V, const TALL: usize>(PhantomData<V>);
+
+impl<V: Vector, const TALL: usize> Kernel for Product<V, TALL> {
+    type Args<'a> = ProductTask<'a>;
+
+    #[inline(always)]
+    unsafe fn run(ProductTask { a, b, out }: ProductTask<'_>) {
+        let mut col = 0;
+        while col < out.stride {
+            // SAFETY: the task's contract; a row is a multiple of 16 columns long, and so of the lanes
+            // of every vector.
+            col += unsafe {
+                if out.stride - col >= 2 * V::LANES {
+                    panel::<V, TALL, 2>(a, b, out, col);
+                    2 * V::LANES
+                } else {
+                    panel::<V, TALL, 1>(a, b, out, col);
+                    V::LANES
+                }
+            };
         }
-    };
+    }
 }
 
 /// All rows of `out`, `NR` vectors from `col` on.
 ///
 /// # Safety
-/// As [`ProductFn`], where `V`'s instruction set is enabled and the columns are within the stride.
+/// As [`ProductTask`], where `V`'s instruction set is enabled and the columns are within the stride.
 #[inline(always)]
 unsafe fn panel<V: Vector, const TALL: usize, const NR: usize>(
     a: &Matrix,
@@ -138,9 +140,9 @@ unsafe fn panel<V: Vector, const TALL: usize, const NR: usize>(
         // SAFETY: no tile is taller than the rows that are left.
         row += unsafe {
             match out.rows - row {
-                left if left >= TALL => tile::<V, TALL, NR>(a, b, out, (row, col)),
-                2.. => tile::<V, 2, NR>(a, b, out, (row, col)),
-                _ => tile::<V, 1, NR>(a, b, out, (row, col)),
+                left if left >= TALL => tile::<V, TALL, NR>(a, b, out, row, col),
+                2.. => tile::<V, 2, NR>(a, b, out, row, col),
+                _ => tile::<V, 1, NR>(a, b, out, row, col),
             }
         };
     }
@@ -155,9 +157,10 @@ unsafe fn tile<V: Vector, const MR: usize, const NR: usize>(
     a: &Matrix,
     b: &Matrix,
     out: &mut Matrix,
-    (row, col): (usize, usize),
+    row: usize,
+    col: usize,
 ) -> usize {
-    // SAFETY: the caller vouches for the rows and columns of all three.
+    // SAFETY: the caller's contract.
     unsafe {
         let left = a.values.as_ptr().add(row * a.stride);
         let right = b.values.as_ptr().add(col);
@@ -189,14 +192,6 @@ unsafe fn tile<V: Vector, const MR: usize, const NR: usize>(
     }
     MR
 }
-
-#[cfg(target_arch = "x86_64")]
-product_fn!(avx512, #[target_feature(enable = "avx512f,avx512vl,avx2,fma")], simd::Avx512, 8);
-#[cfg(target_arch = "x86_64")]
-product_fn!(avx2, #[target_feature(enable = "avx2,fma")], simd::Avx2, 4);
-#[cfg(target_arch = "aarch64")]
-product_fn!(neon, #[target_feature(enable = "neon")], simd::Neon, 8);
-product_fn!(portable, , simd::Portable, 4);
 
 #[cfg(test)]
 mod tests {

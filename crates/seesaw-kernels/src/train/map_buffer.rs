@@ -14,8 +14,8 @@ const LINE: usize = 64;
 
 /// A buffer for feature maps, in huge pages where the system has them.
 ///
-/// A step of training walks over gigabytes; with pages of 4 KB, a copy of a large map runs at two
-/// thirds of the speed.
+/// A training step walks over gigabytes; with pages of 4 KB, a copy of a large map runs at two thirds
+/// of the speed.
 pub struct MapBuffer {
     data: NonNull<f32>,
     len: usize,
@@ -40,12 +40,12 @@ impl MapBuffer {
         }
     }
 
-    /// Makes the buffer `len` long; what it holds is lost where it grows.
+    /// Makes the buffer `len` long; its contents are lost if it grows beyond its capacity.
     pub fn resize(&mut self, len: usize) {
         if len <= self.capacity {
             self.len = len;
         } else {
-            // Given back first, so that both never exist together.
+            // Freed first, so that both never exist at the same time.
             *self = Self::default();
             *self = Self::zeros(len);
         }
@@ -54,7 +54,7 @@ impl MapBuffer {
     fn layout(len: usize) -> Layout {
         let bytes = len.saturating_mul(size_of::<f32>());
         let align = if bytes >= HUGE { HUGE } else { LINE };
-        // Too large a length is reported as what it is, an allocation that cannot be had.
+        // A length that is too large is reported as what it is, an allocation that fails.
         Layout::from_size_align(bytes, align)
             .unwrap_or_else(|_| handle_alloc_error(Layout::new::<f32>()))
     }
@@ -102,7 +102,7 @@ impl std::fmt::Debug for MapBuffer {
     }
 }
 
-/// Asks for huge pages, which Linux gives by default only to who asks.
+/// Requests huge pages, which Linux grants by default only on request.
 #[cfg(target_os = "linux")]
 fn advise_huge(data: NonNull<f32>, layout: Layout) {
     if layout.align() == HUGE {

@@ -1,18 +1,20 @@
-//! Hints to the caches: what is read next, and what other threads may see.
+//! Cache hints: fetching what is read next, and publishing what was streamed.
+
+use std::cell::Cell;
 
 use crate::simd::CBLOCK;
 
 /// f32 between what is worked on and what is fetched: far enough for memory to answer in time.
 const AHEAD: usize = 64 * CBLOCK;
 
-/// Asks for the cache line [`AHEAD`] of `at`. Processors foresee a walk, but not over the end of
-/// a page of 4 KB, and maps are walked in pieces shorter than that.
+/// Requests the cache line [`AHEAD`] of `at`. Processors predict a walk, but not across the end of
+/// a page of 4 KB, and maps are walked in shorter pieces.
 #[inline(always)]
 pub(super) fn fetch_ahead(at: *const f32) {
     fetch(at.wrapping_add(AHEAD));
 }
 
-/// Asks for the cache line of `at`.
+/// Requests the cache line of `at`.
 #[inline(always)]
 pub(super) fn fetch(at: *const f32) {
     #[cfg(target_arch = "x86_64")]
@@ -25,20 +27,21 @@ pub(super) fn fetch(at: *const f32) {
     let _ = at;
 }
 
-/// What a kernel fetches from memory for the next while it computes: some blocks of each map.
+/// What a kernel fetches from memory for the next one while it computes: some blocks of each map.
 ///
-/// Where memory is read and where is computed take turns; so that each does not wait for the
-/// other, what the next turn reads is fetched in this one's arithmetic.
+/// Reading memory and computing alternate. So that neither waits for the other, what is read next is
+/// fetched during the arithmetic before.
 #[derive(Debug, Default)]
 pub struct Prefetch<'a> {
     maps: &'a [PrefetchMap<'a>],
-    block: usize,
+    /// The map and the block that come next.
+    next: Cell<(usize, usize)>,
 }
 
-/// Some neighboring pixels of all blocks of a map that are read next.
+/// Some neighboring pixels of all blocks of a map that is read next.
 #[derive(Debug, Clone, Copy)]
 pub struct PrefetchMap<'a> {
-    /// The map, from the first of the pixels on.
+    /// The map, starting with the first of the pixels.
     pub map: &'a [f32],
     /// f32 from one block to the next.
     pub stride: usize,
@@ -49,26 +52,28 @@ pub struct PrefetchMap<'a> {
 impl<'a> Prefetch<'a> {
     /// All blocks of `maps`.
     pub fn new(maps: &'a [PrefetchMap<'a>]) -> Self {
-        Self { maps, block: 0 }
+        Self { maps, next: Cell::default() }
     }
 
     /// The next block and the f32 of its pixels, or `other` if there is none.
     #[inline(always)]
-    pub(super) fn next_or(&mut self, other: *const f32) -> (*const f32, usize) {
-        while let [upcoming, rest @ ..] = self.maps {
-            if let Some(at) = upcoming.map.get(self.block * upcoming.stride..)
+    pub(super) fn next_or(&self, other: *const f32) -> (*const f32, usize) {
+        let (mut map, mut block) = self.next.get();
+        while let Some(upcoming) = self.maps.get(map) {
+            if let Some(at) = upcoming.map.get(block * upcoming.stride..)
                 && !at.is_empty()
             {
-                self.block += 1;
+                self.next.set((map, block + 1));
                 return (at.as_ptr(), upcoming.pixel);
             }
-            (self.maps, self.block) = (rest, 0);
+            (map, block) = (map + 1, 0);
         }
+        self.next.set((map, block));
         (other, CBLOCK)
     }
 }
 
-/// Lets other threads see what was streamed before they are told of it.
+/// Makes what was streamed visible to other threads before they are told of it.
 #[inline(always)]
 pub(super) fn publish() {
     #[cfg(target_arch = "x86_64")]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    CBLOCK,
-    pointwise::Group,
+    Bf16Token, CBLOCK, IsaToken,
+    layout::Size,
     reference,
     testing::{Values, assert_exact, assert_rounded, blocked, on_every_isa, planar},
 };
@@ -37,22 +37,28 @@ fn convolutions() -> Vec<(usize, usize, Groups)> {
     ]
 }
 
+/// The bf16 kernels that go with an instruction set: its own, or the portable ones.
+fn bf16(token: IsaToken) -> Bf16Token {
+    token.bf16().unwrap_or_else(Bf16Token::portable)
+}
+
+/// The groups with slices of their places.
+fn borrowed(groups: &Groups) -> Vec<GroupPlaces<'_>> {
+    groups.iter().map(|(inputs, outputs)| GroupPlaces { inputs, outputs }).collect()
+}
+
 #[test]
 fn pointwise_forward_and_backward() {
     on_every_isa(|token, _| {
         for (inputs, outputs, groups) in convolutions() {
             for (pixels, first, count) in [(1, 0, 1), (7, 0, 7), (40, 3, 29)] {
                 let mut values = Values::new((inputs * outputs + pixels) as u64);
-                let weights: Vec<Vec<f32>> =
-                    groups.iter().map(|(i, o)| values.integers(i.len() * o.len())).collect();
+                let places = borrowed(&groups);
+                let shape = PointwiseShape { inputs, outputs, groups: &places };
+                let weights = values.integers(shape.weights());
                 let (x, dy) = (values.integers(inputs * pixels), values.integers(outputs * pixels));
-                let places: Vec<GroupPlaces<'_>> = groups
-                    .iter()
-                    .map(|(inputs, outputs)| GroupPlaces { inputs, outputs })
-                    .collect();
-                let mut conv =
-                    PointwiseTraining::new(token, (inputs, outputs), &places, false).unwrap();
-                conv.set(&weights.concat());
+                let mut conv = PointwiseTraining::new(token, &shape, false).unwrap();
+                conv.set(&weights);
 
                 let span = |map: &[f32], channels: usize| -> Vec<f32> {
                     map.chunks(map.len() / channels)
@@ -60,14 +66,9 @@ fn pointwise_forward_and_backward() {
                         .collect()
                 };
                 let (part, gradient) = (span(&x, inputs), span(&dy, outputs));
-                let named: Vec<Group<'_>> = groups
-                    .iter()
-                    .zip(&weights)
-                    .map(|((inputs, outputs), weights)| Group { inputs, outputs, weights })
-                    .collect();
-                let out = reference::pointwise(&named, &vec![0.0; outputs], &part, count);
+                let out = reference::pointwise(&shape, &weights, &vec![0.0; outputs], &part, count);
                 let (dx, dw) =
-                    reference::pointwise_backward(&named, inputs, &part, &gradient, count);
+                    reference::pointwise_backward(&shape, &weights, &part, &gradient, count);
 
                 let (x, dy) = (blocked(&x, inputs), blocked(&dy, outputs));
                 let of = |map| PixelSpan { map, pixels, first };
@@ -80,11 +81,11 @@ fn pointwise_forward_and_backward() {
                 assert_exact(&span(&planar(&got, inputs), inputs), &dx, "inputs' gradient");
 
                 let mut packed = vec![0.0; conv.packed_len()];
-                conv.accumulate(of(&x), of(&dy), &mut packed, count, Prefetch::default());
-                conv.accumulate(of(&x), of(&dy), &mut packed, count, Prefetch::default());
+                conv.accumulate(of(&x), of(&dy), &mut packed, count, &Prefetch::default());
+                conv.accumulate(of(&x), of(&dy), &mut packed, count, &Prefetch::default());
                 let mut got = vec![f32::NAN; conv.weights()];
                 conv.unpack(&packed, &mut got);
-                let twice: Vec<f32> = dw.concat().iter().map(|x| 2.0 * x).collect();
+                let twice: Vec<f32> = dw.iter().map(|x| 2.0 * x).collect();
                 assert_exact(&got, &twice, "weights' gradient");
             }
         }
@@ -95,21 +96,21 @@ fn pointwise_forward_and_backward() {
 fn the_gradient_of_biases_is_a_sum() {
     on_every_isa(|token, _| {
         let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..5).collect(), (0..19).collect());
-        let places = [GroupPlaces { inputs: &inputs, outputs: &outputs }];
-        let mut conv = PointwiseTraining::new(token, (5, 19), &places, true).unwrap();
+        let groups = [GroupPlaces { inputs: &inputs, outputs: &outputs }];
+        let shape = PointwiseShape { inputs: 5, outputs: 19, groups: &groups };
+        let mut conv = PointwiseTraining::new(token, &shape, true).unwrap();
         let mut values = Values::new(1);
         let weights = values.integers(5 * 19 + 19);
         conv.set(&weights);
         let (x, dy) = (values.integers(5 * 6), values.integers(19 * 6));
-        let group = Group { inputs: &inputs, outputs: &outputs, weights: &weights[..95] };
-        let expected = reference::pointwise(&[group], &weights[95..], &x, 6);
+        let expected = reference::pointwise(&shape, &weights[..95], &weights[95..], &x, 6);
         let (x, blocked_dy) = (blocked(&x, 5), blocked(&dy, 19));
         let mut out = vec![0.0; blocked_dy.len()];
         let of = |map| PixelSpan { map, pixels: 6, first: 0 };
         conv.forward(of(&x), PixelSpanMut { map: &mut out, pixels: 6, first: 0 }, 6);
         assert_exact(&planar(&out, 19), &expected, "outputs");
         let mut packed = vec![0.0; conv.packed_len()];
-        conv.accumulate(of(&x), of(&blocked_dy), &mut packed, 6, Prefetch::default());
+        conv.accumulate(of(&x), of(&blocked_dy), &mut packed, 6, &Prefetch::default());
         let mut gradient = vec![0.0; conv.weights()];
         conv.unpack(&packed, &mut gradient);
         let sums: Vec<f32> = dy.chunks(6).map(|plane| plane.iter().sum()).collect();
@@ -118,79 +119,73 @@ fn the_gradient_of_biases_is_a_sum() {
 }
 
 #[test]
-fn pointwise_in_pairs_of_bf16() {
+fn pointwise_in_bf16() {
     on_every_isa(|token, _| {
-        let narrowing = Bf16Kernels::new(token, Storage::F32);
+        let kernels = Bf16Kernels::new(bf16(token), Storage::F32);
         for (inputs, outputs, groups) in convolutions() {
-            for pixels in [1, 7, 40] {
+            for (pixels, biased) in [(1, true), (7, false), (40, false)] {
                 let mut values = Values::new((inputs * outputs + pixels) as u64);
+                let places = borrowed(&groups);
+                let shape = PointwiseShape { inputs, outputs, groups: &places };
+                let mut conv = PointwiseTrainingBf16::new(bf16(token), &shape, biased).unwrap();
                 // Whole numbers up to 256 are exact in bf16.
-                let weights: Vec<Vec<f32>> =
-                    groups.iter().map(|(i, o)| values.integers(i.len() * o.len())).collect();
+                let weights = values.integers(conv.weights());
                 let (x, dy) = (values.integers(inputs * pixels), values.integers(outputs * pixels));
-                let places: Vec<GroupPlaces<'_>> = groups
-                    .iter()
-                    .map(|(inputs, outputs)| GroupPlaces { inputs, outputs })
-                    .collect();
-                let mut conv =
-                    PointwiseTraining::in_pairs(token, (inputs, outputs), &places).unwrap();
-                conv.set(&weights.concat());
-                let named: Vec<Group<'_>> = groups
-                    .iter()
-                    .zip(&weights)
-                    .map(|((inputs, outputs), weights)| Group { inputs, outputs, weights })
-                    .collect();
-                let out = reference::pointwise(&named, &vec![0.0; outputs], &x, pixels);
-                let (dx, dw) = reference::pointwise_backward(&named, inputs, &x, &dy, pixels);
+                conv.set(&weights);
+                let (weights, mut biases) = weights.split_at(shape.weights());
+                let none = vec![0.0; outputs];
+                biases = if biased { biases } else { &none };
+                let out = reference::pointwise(&shape, weights, biases, &x, pixels);
+                let (dx, mut dw) = reference::pointwise_backward(&shape, weights, &x, &dy, pixels);
+                if biased {
+                    dw.extend(dy.chunks(pixels).map(|plane| plane.iter().sum::<f32>()));
+                }
 
                 let (x, dy) = (blocked(&x, inputs), blocked(&dy, outputs));
-                let (x_channels, x_pixels) = slots(narrowing, &x, pixels);
-                let (dy_channels, dy_pixels) = slots(narrowing, &dy, pixels);
+                let (x_channels, x_pixels) = slots(kernels, &x, pixels);
+                let (dy_channels, dy_pixels) = slots(kernels, &dy, pixels);
+                let of = |map, pixels| PixelSpan { map, pixels, first: 0 };
                 let mut got = vec![0.0; dy.len()];
-                conv.forward_pairs(&x_channels, &mut got, pixels);
+                let to = PixelSpanMut { map: &mut got, pixels, first: 0 };
+                conv.forward(of(&x_channels, pixels), to, pixels);
                 assert_exact(&planar(&got, outputs), &out, "outputs");
 
                 let mut got = vec![0.0; x.len()];
-                conv.backward_pairs(&dy_channels, &mut got, pixels);
+                let to = PixelSpanMut { map: &mut got, pixels, first: 0 };
+                conv.backward(of(&dy_channels, pixels), to, pixels);
                 assert_exact(&planar(&got, inputs), &dx, "inputs' gradient");
 
                 let pairs = pixels.div_ceil(2);
-                let of = |map| PixelSpan { map, pixels: pairs, first: 0 };
                 let mut packed = vec![0.0; conv.packed_len()];
-                conv.accumulate(
-                    of(&x_pixels),
-                    of(&dy_pixels),
-                    &mut packed,
-                    pairs,
-                    Prefetch::default(),
-                );
+                let (x, dy) = (of(&x_pixels, pairs), of(&dy_pixels, pairs));
+                conv.accumulate(x, dy, &mut packed, pairs, &Prefetch::default());
                 let mut got = vec![f32::NAN; conv.weights()];
                 conv.unpack(&packed, &mut got);
-                assert_exact(&got, &dw.concat(), "weights' gradient");
+                assert_exact(&got, &dw, "weights' gradient");
             }
         }
     });
 }
 
 /// A map in pairs of channels and in pairs of pixels.
-fn slots(narrowing: Bf16Kernels, map: &[f32], pixels: usize) -> (Vec<f32>, Vec<f32>) {
+fn slots(kernels: Bf16Kernels, map: &[f32], pixels: usize) -> (Vec<Slot>, Vec<Slot>) {
     let (mut channels, mut pairs) = (Vec::new(), Vec::new());
     for raw in map.chunks_exact(pixels * CBLOCK) {
         let map = Normalized { raw, affine: &Affine::IDENTITY, residual: None };
-        let mut out = vec![f32::NAN; channel_pairs(pixels)];
-        narrowing.channels(&map, None, &mut out);
+        let mut out = vec![Slot::new(f32::NAN, f32::NAN); channel_pairs(pixels)];
+        kernels.channels(&map, None, &mut out);
         channels.extend(out);
-        let mut out = vec![f32::NAN; pixel_pairs(pixels)];
-        narrowing.pixels(&map, &mut out);
+        let mut out = vec![Slot::new(f32::NAN, f32::NAN); pixel_pairs(pixels)];
+        kernels.pixels(&map, &mut out);
         pairs.extend(out);
     }
     (channels, pairs)
 }
 
 #[test]
-fn loops_that_narrow() {
+fn loops_that_write_bf16() {
     on_every_isa(|token, _| {
-        let narrowing = Bf16Kernels::new(token, Storage::F32);
+        let kernels = Bf16Kernels::new(bf16(token), Storage::F32);
         for pixels in [1, 2, 9, 64] {
             let mut values = Values::new(pixels as u64);
             let mut lanes = || -> Lanes { values.integers(CBLOCK).try_into().unwrap() };
@@ -205,13 +200,15 @@ fn loops_that_narrow() {
                 };
                 let expected: Vec<f32> = places().map(|p| activated(p) + other[p.0]).collect();
                 let map = Normalized { raw: &raw, affine: &affine, residual: Some(&other) };
-                let (mut kept, mut channels) =
-                    (vec![f32::NAN; raw.len()], vec![f32::NAN; channel_pairs(pixels)]);
-                narrowing.channels(&map, Some(&mut kept), &mut channels);
+                let (mut kept, mut channels) = (
+                    vec![f32::NAN; raw.len()],
+                    vec![Slot::new(f32::NAN, f32::NAN); channel_pairs(pixels)],
+                );
+                kernels.channels(&map, Some(&mut kept), &mut channels);
                 assert_exact(&kept, &expected, "what is kept");
                 assert_exact(&of_channels(&channels), &expected, "pairs of channels");
-                let mut pairs = vec![f32::NAN; pixel_pairs(pixels)];
-                narrowing.pixels(&map, &mut pairs);
+                let mut pairs = vec![Slot::new(f32::NAN, f32::NAN); pixel_pairs(pixels)];
+                kernels.pixels(&map, &mut pairs);
                 assert_exact(&of_pixels(&pairs, pixels), &expected, "pairs of pixels");
             }
             let by = NormGrad { of_gradient: scale, of_raw: shift, constant };
@@ -219,9 +216,9 @@ fn loops_that_narrow() {
                 .map(|(i, lane)| other[i] * scale[lane] + raw[i] * shift[lane] + constant[lane])
                 .collect();
             let map = Combined { gradient: &other, raw: &raw, by: &by };
-            let mut channels = vec![f32::NAN; channel_pairs(pixels)];
-            let mut pairs = vec![f32::NAN; pixel_pairs(pixels)];
-            narrowing.combine(&map, &mut channels, &mut pairs);
+            let mut channels = vec![Slot::new(f32::NAN, f32::NAN); channel_pairs(pixels)];
+            let mut pairs = vec![Slot::new(f32::NAN, f32::NAN); pixel_pairs(pixels)];
+            kernels.combine(&map, &mut channels, &mut pairs);
             assert_exact(&of_channels(&channels), &expected, "pairs of channels");
             assert_exact(&of_pixels(&pairs, pixels), &expected, "pairs of pixels");
         }
@@ -241,15 +238,24 @@ fn loops_over_maps_in_bf16() {
             let (raw, gradient) =
                 (values.integers(pixels * CBLOCK), values.integers(pixels * CBLOCK));
             let run = |storage: Storage| {
-                let (loops, narrowing) =
-                    (NormKernels::new(token, storage), Bf16Kernels::new(token, storage));
+                let kernels = Bf16Kernels::new(bf16(token), storage);
+                let loops = match storage {
+                    Storage::F32 => NormKernels::new(token),
+                    Storage::Bf16 => NormKernels::for_bf16(bf16(token)),
+                };
+                assert_eq!(loops.storage(), storage);
                 let stored = |map: &[f32]| match storage {
                     Storage::F32 => map.to_vec(),
-                    Storage::Bf16 => slots(Bf16Kernels::new(token, Storage::F32), map, pixels).0,
+                    Storage::Bf16 => {
+                        let kernels = Bf16Kernels::new(bf16(token), Storage::F32);
+                        let mut stored = vec![0.0; channel_pairs(pixels)];
+                        Slot::reuse(&mut stored).copy_from_slice(&slots(kernels, map, pixels).0);
+                        stored
+                    }
                 };
                 let shown = |map: &[f32]| match storage {
                     Storage::F32 => map.to_vec(),
-                    Storage::Bf16 => of_channels(map),
+                    Storage::Bf16 => of_channels(Slot::reuse(&mut map.to_vec())),
                 };
                 let (own_raw, own_gradient) = (stored(&raw), stored(&gradient));
                 let mut out = MapBuffer::zeros(pixels * CBLOCK);
@@ -274,14 +280,14 @@ fn loops_over_maps_in_bf16() {
                 results.push(shown(&own));
 
                 let map = Normalized { raw: &own_raw, affine: &affine, residual: None };
-                let mut channels = vec![f32::NAN; channel_pairs(pixels)];
-                let mut pairs = vec![f32::NAN; pixel_pairs(pixels)];
-                narrowing.channels(&map, None, &mut channels);
+                let mut channels = vec![Slot::new(f32::NAN, f32::NAN); channel_pairs(pixels)];
+                let mut pairs = vec![Slot::new(f32::NAN, f32::NAN); pixel_pairs(pixels)];
+                kernels.channels(&map, None, &mut channels);
                 results.push(of_channels(&channels));
-                narrowing.pixels(&map, &mut pairs);
+                kernels.pixels(&map, &mut pairs);
                 results.push(of_pixels(&pairs, pixels));
                 let map = Combined { gradient: &own_gradient, raw: &own_raw, by: &by };
-                narrowing.combine(&map, &mut channels, &mut pairs);
+                kernels.combine(&map, &mut channels, &mut pairs);
                 results.extend([of_channels(&channels), of_pixels(&pairs, pixels)]);
                 (results, sums)
             };
@@ -292,31 +298,26 @@ fn loops_over_maps_in_bf16() {
     });
 }
 
-/// The two values of a slot.
-fn halves(slot: f32) -> [f32; 2] {
-    [f32::from_bits(slot.to_bits() << 16), f32::from_bits(slot.to_bits() & 0xffff_0000)]
-}
-
 /// `[pixels][8]` of pairs of channels.
-fn of_channels(slots: &[f32]) -> Vec<f32> {
-    slots.iter().flat_map(|slot| halves(*slot)).collect()
+fn of_channels(slots: &[Slot]) -> Vec<f32> {
+    slots.iter().flat_map(|slot| slot.halves()).collect()
 }
 
 /// `[pixels][8]` of pairs of pixels, the last of which is 0 where pixels are odd.
-fn of_pixels(slots: &[f32], pixels: usize) -> Vec<f32> {
+fn of_pixels(slots: &[Slot], pixels: usize) -> Vec<f32> {
     let pixel = |pixel: usize| {
-        slots[pixel / 2 * CBLOCK..][..CBLOCK].iter().map(move |slot| halves(*slot)[pixel % 2])
+        slots[pixel / 2 * CBLOCK..][..CBLOCK].iter().map(move |slot| slot.halves()[pixel % 2])
     };
     assert!(pixels.is_multiple_of(2) || pixel(pixels).all(|x| x == 0.0));
     (0..pixels).flat_map(pixel).collect()
 }
 
 /// One block of 8 channels with a border of zeros, pixels `step` apart on a map of `size`.
-fn padded(x: &[f32], from: (usize, usize), size: (usize, usize), step: usize) -> Vec<f32> {
-    let mut out = vec![0.0; (size.0 + 2) * (size.1 + 2) * CBLOCK];
+fn padded(x: &[f32], from: Size, size: Size, step: usize) -> Vec<f32> {
+    let mut out = vec![0.0; (size.rows + 2) * (size.cols + 2) * CBLOCK];
     for (i, value) in x.iter().enumerate() {
-        let (c, y, x) = (i / (from.0 * from.1), i / from.1 % from.0, i % from.1);
-        out[((y * step + 1) * (size.1 + 2) + x * step + 1) * CBLOCK + c] = *value;
+        let (c, y, x) = (i / from.pixels(), i / from.cols % from.rows, i % from.cols);
+        out[((y * step + 1) * (size.cols + 2) + x * step + 1) * CBLOCK + c] = *value;
     }
     out
 }
@@ -336,15 +337,15 @@ fn depthwise_forward_and_backward() {
                     .map(|place| places.iter().position(|p| *p == place).unwrap())
                     .flat_map(|c| weights[c * 9..][..9].to_vec())
                     .collect();
-                let size = (rows, cols);
-                let small = (rows.div_ceil(stride), cols.div_ceil(stride));
+                let size = Size { rows, cols };
+                let small = Size { rows: rows.div_ceil(stride), cols: cols.div_ceil(stride) };
                 let x = values.integers(CBLOCK * rows * cols);
-                let dy = values.integers(CBLOCK * small.0 * small.1);
+                let dy = values.integers(CBLOCK * small.pixels());
                 let out = reference::depthwise(&ours, &[0.0; CBLOCK], &x, size, stride);
                 let (dx, dw) = reference::depthwise_backward(&ours, &x, &dy, size, stride);
 
                 let (x, dy) = (padded(&x, size, size, 1), padded(&dy, small, size, stride));
-                let mut got = vec![0.0; small.0 * small.1 * CBLOCK];
+                let mut got = vec![0.0; small.pixels() * CBLOCK];
                 conv.forward(1, &x, size, &mut got);
                 assert_exact(&planar(&got, CBLOCK), &out, "outputs");
                 let mut got = vec![0.0; rows * cols * CBLOCK];
@@ -361,7 +362,7 @@ fn depthwise_forward_and_backward() {
 #[test]
 fn elementwise_loops() {
     on_every_isa(|token, _| {
-        let loops = NormKernels::new(token, Storage::F32);
+        let loops = NormKernels::new(token);
         for pixels in [1, 5, 300] {
             let mut values = Values::new(pixels as u64);
             let mut lanes = || -> Lanes { values.reals(CBLOCK).try_into().unwrap() };
@@ -470,11 +471,35 @@ fn assert_sums(got: &Sums, expected: &Sums, pixels: usize) {
 
 #[test]
 fn what_cannot_be_trained_is_refused() {
-    let token = crate::IsaToken::best();
+    let token = IsaToken::best();
     assert!(DepthwiseTraining::new(token, 8, 3).is_err());
-    let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..5000).collect(), (0..5000).collect());
-    let places = [GroupPlaces { inputs: &inputs, outputs: &outputs }];
-    assert!(PointwiseTraining::new(token, (5000, 5000), &places, false).is_err());
-    let missing = [GroupPlaces { inputs: &[0], outputs: &[0] }];
-    assert!(PointwiseTraining::new(token, (1, 2), &missing, false).is_err());
+    let refused = |inputs: usize, outputs: usize, groups: &[GroupPlaces<'_>]| {
+        let shape = PointwiseShape { inputs, outputs, groups };
+        PointwiseTraining::<f32>::new(token, &shape, false).is_err()
+            && PointwiseTrainingBf16::new(bf16(token), &shape, false).is_err()
+    };
+    assert!(refused(1, 2, &[GroupPlaces { inputs: &[0], outputs: &[0] }]), "no group writes 1");
+    assert!(refused(2, 1, &[GroupPlaces { inputs: &[0], outputs: &[0] }]), "no group reads 1");
+    let (first, second) = ([0, 1], [1, 2]);
+    let overlapping =
+        [(&first, &[0]), (&second, &[1])].map(|(inputs, outputs)| GroupPlaces { inputs, outputs });
+    assert!(refused(3, 2, &overlapping), "input 1 belongs to two groups");
+}
+
+#[test]
+fn more_weights_than_f32_counts_are_trained() {
+    // Packing once carried the numbers of weights in f32, which counts to 2^24.
+    let (inputs, outputs): (Vec<usize>, Vec<usize>) = ((0..4104).collect(), (0..4104).collect());
+    let groups = [GroupPlaces { inputs: &inputs, outputs: &outputs }];
+    let shape = PointwiseShape { inputs: 4104, outputs: 4104, groups: &groups };
+    assert!(shape.weights() > 1 << 24);
+    let mut conv = PointwiseTraining::new(IsaToken::best(), &shape, false).unwrap();
+    let mut weights = vec![0.0; shape.weights()];
+    // The last weight, and the last one of an output before.
+    (weights[4104 * 4104 - 1], weights[4104 * 4104 - 4105]) = (3.0, 5.0);
+    conv.set(&weights);
+    let (x, mut out) = (vec![1.0; 4104], vec![0.0; 4104]);
+    let span = PixelSpan { map: &x, pixels: 1, first: 0 };
+    conv.forward(span, PixelSpanMut { map: &mut out, pixels: 1, first: 0 }, 1);
+    assert_eq!(out[4101..], [0.0, 5.0, 3.0]);
 }

@@ -7,7 +7,8 @@ use seesaw_kernels::{
     layout::cblocks,
     train::{
         Affine, Combined, DepthwiseTraining, Grid, Masked, Normalized, PixelSpan, PixelSpanMut,
-        PointwiseTraining, Prefetch, PrefetchMap, Storage, Sums, channel_pairs, pixel_pairs,
+        PointwiseTraining, PointwiseTrainingBf16, Prefetch, PrefetchMap, Slot, Storage, Sums,
+        channel_pairs, pixel_pairs,
     },
 };
 
@@ -15,6 +16,7 @@ use super::{
     forward::{PreNorm, Source},
     norm::Norm,
     parts::{Context, Loops, split, split_mut, total},
+    pointwise::Pointwise,
     shape::{Size, behind, map_len, stored_len},
     strip::Strip,
 };
@@ -135,7 +137,7 @@ impl<'a> Item<'a> {
         match input {
             Source::Kept(_) => {
                 let x = PixelSpan { map: self.input, pixels: strip.pixels, first: strip.first };
-                conv.accumulate(x, dy, self.weights, count, ahead);
+                conv.accumulate(x, dy, self.weights, count, &ahead);
             }
             Source::PreNorm(raw) => {
                 let blocks = x.chunks_exact_mut(count * CBLOCK).zip(&raw.norm.affine);
@@ -144,7 +146,7 @@ impl<'a> Item<'a> {
                     loops.affine(input, by, None, x, Grid::LINE);
                 }
                 let x = PixelSpan { map: x, pixels: count, first: 0 };
-                conv.accumulate(x, dy, self.weights, count, ahead);
+                conv.accumulate(x, dy, self.weights, count, &ahead);
             }
         }
         // What was read is no longer needed: its gradient takes its place.
@@ -155,7 +157,7 @@ impl<'a> Item<'a> {
     fn take_back_pairs(
         &mut self,
         loops: &Loops,
-        conv: &PointwiseTraining,
+        conv: &PointwiseTrainingBf16,
         (behind, input): (OutputGrad<'_>, Source<'_>),
         strip: Strip,
         (dy, x): (&mut [f32], &mut [f32]),
@@ -163,7 +165,7 @@ impl<'a> Item<'a> {
         let count = strip.count;
         let (channels, pixels) = (channel_pairs(count), pixel_pairs(count));
         let outputs = behind.norm.combination.len();
-        let (dy_channels, dy_pixels) = dy.split_at_mut(outputs * channels);
+        let (dy_channels, dy_pixels) = Slot::reuse(dy).split_at_mut(outputs * channels);
         let dy_pixels = &mut dy_pixels[..outputs * pixels];
         let slots = dy_channels.chunks_exact_mut(channels).zip(dy_pixels.chunks_exact_mut(pixels));
         for (block, ((dy_channels, dy_pixels), by)) in
@@ -175,7 +177,7 @@ impl<'a> Item<'a> {
             loops.narrowing(behind.storage).combine(&combined, dy_channels, dy_pixels);
         }
         let inputs = x.len() / (count * CBLOCK);
-        let x_pixels = &mut x[..inputs * pixels];
+        let x_pixels = &mut Slot::reuse(x)[..inputs * pixels];
         for (block, x) in x_pixels.chunks_exact_mut(pixels).enumerate() {
             let affine = match input {
                 Source::Kept(_) => &Affine::IDENTITY,
@@ -186,11 +188,14 @@ impl<'a> Item<'a> {
             loops.narrowing(input.storage()).pixels(&map, x);
         }
         let pairs = count.div_ceil(2);
-        let of = |map| PixelSpan { map, pixels: pairs, first: 0 };
+        let of = |map, pixels| PixelSpan { map, pixels, first: 0 };
         let upcoming: Vec<_> = self.upcoming(strip, behind.storage, input).collect();
         let ahead = Prefetch::new(&upcoming);
-        conv.accumulate(of(x_pixels), of(dy_pixels), self.weights, pairs, ahead);
-        conv.backward_pairs(dy_channels, x, count);
+        let (x_pixels, dy_pixels) = (of(x_pixels, pairs), of(dy_pixels, pairs));
+        conv.accumulate(x_pixels, dy_pixels, self.weights, pairs, &ahead);
+        let dx = PixelSpanMut { map: x, pixels: count, first: 0 };
+        let dy = PixelSpan { map: &*dy_channels, pixels: count, first: 0 };
+        conv.backward(dy, dx, count);
     }
 }
 
@@ -200,7 +205,7 @@ impl<'a> Item<'a> {
 /// the first `packed_len` values of `packed`. Returned are the sums for the batch norm in front.
 pub(super) fn pointwise(
     context: &mut Context<'_>,
-    conv: &PointwiseTraining,
+    conv: &Pointwise,
     around: BackwardArgs<'_>,
     dx: &mut [f32],
     packed: &mut [f32],
@@ -216,13 +221,13 @@ pub(super) fn pointwise(
         for strip in Strip::cut(pixels, 2 * inputs + outputs) {
             let count = strip.count;
             let x_len = map_len(inputs, (1, count));
-            if conv.is_in_pairs() {
+            if conv.is_bf16() {
                 // Both kinds of pairs; one pixel more where pixels are odd.
                 let maps = scratch.pair(map_len(outputs, (1, count + 1)), x_len);
-                item.take_back_pairs(&loops, conv, (behind, input), strip, maps);
+                item.take_back_pairs(&loops, conv.bf16(), (behind, input), strip, maps);
             } else {
                 let maps = scratch.pair(map_len(outputs, (1, count)), x_len);
-                item.take_back(&loops, conv, (behind, input), strip, maps);
+                item.take_back(&loops, conv.f32(), (behind, input), strip, maps);
             }
             let (_, x) = scratch.pair(0, x_len);
             let blocks = x.chunks_exact(count * CBLOCK).zip(&mut item.sums);
@@ -279,8 +284,9 @@ pub(super) fn depthwise(
             let (by, inner) = (&after.norm.combination[block], &mut dy[(width + 1) * CBLOCK..]);
             let (gradient, raw) = (&item.gradient[behind.clone()], &item.raw[behind]);
             loops.of(after.storage).combine(gradient, raw, by, inner, grid);
-            conv.accumulate(x, dy, size, &mut item.weights[block * 9 * CBLOCK..][..9 * CBLOCK]);
-            conv.backward(block, dy, size, back);
+            let taps = &mut item.weights[block * 9 * CBLOCK..][..9 * CBLOCK];
+            conv.accumulate(x, dy, size.into(), taps);
+            conv.backward(block, dy, size.into(), back);
             let masked = Masked {
                 gradient: back,
                 residual: item.residual.map(|map| &map[i * plane..][..plane]),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use seesaw_arch::{Block, ChannelOrder};
 use seesaw_kernels::{
     CBLOCK, IsaToken, KernelError,
-    train::{DepthwiseTraining, MapBuffer, PointwiseTraining, Storage},
+    train::{DepthwiseTraining, MapBuffer, Storage},
 };
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     forward::{self, ForwardArgs, PreNorm, Source},
     norm::Norm,
     parts::Context,
+    pointwise::Pointwise,
     shape::{Size, behind, map_len, places, stored_len},
 };
 use crate::layout::{Layout, State};
@@ -79,12 +80,12 @@ pub(super) struct TrainBlock {
     pub size: Size,
     /// Number of its first convolution among the net's.
     first_layer: usize,
-    pub expand: Option<(Weighted<PointwiseTraining>, Activation)>,
+    pub expand: Option<(Weighted<Pointwise>, Activation)>,
     pub depthwise: Weighted<DepthwiseTraining>,
     /// The place of each depthwise channel.
     pub places: Vec<usize>,
     pub middle: Activation,
-    pub project: Weighted<PointwiseTraining>,
+    pub project: Weighted<Pointwise>,
 }
 
 /// Buffers that every block uses in turn on the way back.
@@ -115,7 +116,7 @@ impl TrainBlock {
             Some(groups) => {
                 let groups = places(groups, &inputs, &middle.before_flow);
                 let channels = (block.input, block.expanded);
-                let conv = precision.pointwise(token, channels, &groups)?;
+                let conv = Pointwise::new(token, precision, channels, &groups)?;
                 let weights = tensors.next();
                 let norm = tensors.norm(middle.before_flow.clone(), block.activate_expand);
                 Some((Weighted { conv, weights }, Activation::new(norm, precision.wide())))
@@ -127,7 +128,7 @@ impl TrainBlock {
         let outputs = block.output_flow.destinations(block.output);
         let groups = places(&block.project, &middle.after_flow, &outputs);
         let channels = (block.expanded, block.output);
-        let conv = precision.pointwise(token, channels, &groups)?;
+        let conv = Pointwise::new(token, precision, channels, &groups)?;
         let project = Weighted { conv, weights: tensors.next() };
         let norm = tensors.norm(outputs.clone(), false);
         let new = Self {

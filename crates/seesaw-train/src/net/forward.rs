@@ -5,14 +5,15 @@ use seesaw_kernels::{
     CBLOCK,
     layout::cblocks,
     train::{
-        DepthwiseTraining, Grid, Normalized, PixelSpan, PixelSpanMut, PointwiseTraining, Storage,
-        Sums, channel_pairs,
+        DepthwiseTraining, Grid, Normalized, PixelSpan, PixelSpanMut, PointwiseTraining,
+        PointwiseTrainingBf16, Slot, Storage, Sums, channel_pairs,
     },
 };
 
 use super::{
     norm::Norm,
     parts::{Context, Loops, split, split_mut, total},
+    pointwise::Pointwise,
     shape::{Size, behind, map_len, stored_len},
     strip::Strip,
 };
@@ -75,13 +76,13 @@ impl Item<'_> {
     fn convolve_pairs(
         &mut self,
         loops: &Loops,
-        conv: &PointwiseTraining,
+        conv: &PointwiseTrainingBf16,
         (norm, storage): (&Norm, Storage),
         strip: Strip,
         (x, y): (&mut [f32], &mut [f32]),
     ) {
         let slots = channel_pairs(strip.count);
-        let x = &mut x[..norm.affine.len() * slots];
+        let x = &mut Slot::reuse(x)[..norm.affine.len() * slots];
         for (block, (x, affine)) in x.chunks_exact_mut(slots).zip(&norm.affine).enumerate() {
             let place = strip.of(block, Storage::F32);
             let residual = self.residual.map(|map| &map[place.clone()]);
@@ -89,14 +90,16 @@ impl Item<'_> {
             let kept = self.kept.as_mut().map(|kept| &mut kept[place]);
             loops.narrowing(storage).channels(&Normalized { raw, affine, residual }, kept, x);
         }
-        conv.forward_pairs(x, y, strip.count);
+        let (pixels, first) = (strip.count, 0);
+        let x = PixelSpan { map: &*x, pixels, first };
+        conv.forward(x, PixelSpanMut { map: y, pixels, first }, pixels);
     }
 }
 
 /// A pointwise convolution of a normalized map, which goes to `kept` if it is wanted.
 pub(super) fn pointwise(
     context: &mut Context<'_>,
-    conv: &PointwiseTraining,
+    conv: &Pointwise,
     ahead: ForwardArgs<'_>,
     kept: Option<&mut [f32]>,
     (out, out_storage): (&mut [f32], Storage),
@@ -122,10 +125,16 @@ pub(super) fn pointwise(
         for strip in Strip::cut(pixels, inputs + outputs) {
             let count = strip.count;
             let (x, y) = scratch.pair(map_len(inputs, (1, count)), map_len(outputs, (1, count)));
-            if conv.is_in_pairs() {
-                item.convolve_pairs(&loops, conv, (input.norm, input.storage), strip, (x, y));
+            if conv.is_bf16() {
+                item.convolve_pairs(
+                    &loops,
+                    conv.bf16(),
+                    (input.norm, input.storage),
+                    strip,
+                    (x, y),
+                );
             } else {
-                item.convolve(&loops, conv, input.norm, strip, (x, y));
+                item.convolve(&loops, conv.f32(), input.norm, strip, (x, y));
             }
             let blocks = y.chunks_exact(count * CBLOCK).zip(&mut item.sums);
             for (block, (y, sums)) in blocks.enumerate() {
@@ -233,7 +242,7 @@ pub(super) fn depthwise(
         for (i, (map, out)) in planes.enumerate() {
             let block = i / images;
             input.pad(&loops, block, map, size.1, padded);
-            conv.forward(block, padded, size, y);
+            conv.forward(block, padded, size.into(), y);
             loops.of(out_storage).moments(y, out, &mut sums[block]);
         }
     });

@@ -120,7 +120,7 @@ pub(super) fn linear(
     to_cblocks(&transpose(&gradient, images, classes), classes, &mut out);
 
     packed.fill(0.0);
-    conv.accumulate(of(&x), of(&out), packed, images, Prefetch::default());
+    conv.accumulate(of(&x), of(&out), packed, images, &Prefetch::default());
     let mut dx = vec![0.0; x.len()];
     conv.backward(of(&out), PixelSpanMut { map: &mut dx, pixels: images, first: 0 }, images);
     features.copy_from_slice(&exchange(&dx, width / CBLOCK, images));

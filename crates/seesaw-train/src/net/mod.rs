@@ -11,6 +11,7 @@ mod forward;
 mod head;
 mod norm;
 mod parts;
+mod pointwise;
 mod precision;
 mod shape;
 mod stem;
@@ -22,12 +23,13 @@ use block::{Activation, Gradients, Tensors, TrainBlock, Weighted};
 use clock::Clock;
 pub use clock::LayerTime;
 use parts::{Context, Loops, Scratch};
+use pointwise::Pointwise;
 pub use precision::Precision;
 use seesaw_arch::Net;
 use seesaw_kernels::{
-    CBLOCK, Isa, IsaToken, KernelError, Team,
+    CBLOCK, Isa, IsaToken, KernelError, Machine, Team,
     layout::cblocks,
-    train::{GroupPlaces, MapBuffer, PointwiseTraining, Storage},
+    train::{GroupPlaces, MapBuffer, Storage},
 };
 use shape::{map_len, stored_len};
 use stem::StemShape;
@@ -65,17 +67,17 @@ pub struct TrainNet {
     loops: Loops,
     scratches: Vec<Scratch>,
     clock: Clock,
-    stem: Weighted<PointwiseTraining>,
+    stem: Weighted<Pointwise>,
     stem_shape: StemShape,
     blocks: Vec<TrainBlock>,
     /// Outputs of the stem and of each block.
     stages: Vec<Activation>,
     /// What each block and the head convolution read.
     kept: Vec<MapBuffer>,
-    head: Weighted<PointwiseTraining>,
+    head: Weighted<Pointwise>,
     head_stage: Activation,
     head_channels: usize,
-    classifier: Weighted<PointwiseTraining>,
+    classifier: Weighted<Pointwise>,
     work: Gradients,
     /// Images that the maps have room for.
     fitted: usize,
@@ -94,7 +96,7 @@ impl TrainNet {
         }
         let token = match options.isa {
             Some(isa) => IsaToken::new(isa)?,
-            None => IsaToken::from_env()?,
+            None => Machine::from_env(1)?.token(),
         };
         let layout = Layout::new(net)?;
         let mut tensors = Tensors::new(&layout);
@@ -106,7 +108,7 @@ impl TrainNet {
         let precision = options.precision;
         // The images and the logits stay f32: both layers are small.
         let stem = dense((stem::WINDOW, net.stem.channels), &mut tensors, |channels, places| {
-            PointwiseTraining::new(token, channels, places, false)
+            Pointwise::new(token, Precision::F32, channels, places)
         })?;
         let norm = tensors.norm((0..net.stem.channels).collect(), true);
         let mut stages = vec![Activation::new(norm, Storage::F32)];
@@ -114,13 +116,13 @@ impl TrainNet {
         let head_channels = net.head.channels;
         let channels = (net.trunk_channels(), head_channels);
         let head = dense(channels, &mut tensors, |channels, places| {
-            precision.pointwise(token, channels, places)
+            Pointwise::new(token, precision, channels, places)
         })?;
         let head_stage =
             Activation::new(tensors.norm((0..head_channels).collect(), true), precision.wide());
         let channels = (head_channels, net.classes);
         let mut classifier = dense(channels, &mut tensors, |channels, places| {
-            PointwiseTraining::new(token, channels, places, true)
+            Pointwise::biased(token, channels, places)
         })?;
         classifier.weights.end = tensors.next().end;
         let kept = (0..=blocks.len()).map(|_| MapBuffer::default()).collect();
@@ -272,7 +274,7 @@ impl TrainNet {
     }
 
     /// All pointwise convolutions.
-    fn convolutions(&self) -> impl Iterator<Item = &Weighted<PointwiseTraining>> {
+    fn convolutions(&self) -> impl Iterator<Item = &Weighted<Pointwise>> {
         let blocks = self
             .blocks
             .iter()
@@ -302,7 +304,7 @@ impl TrainNet {
         let clock = &mut self.clock;
         let context = &mut Context { team, loops, scratches, clock, images: count, back: false };
         let (first, shape) = (&mut self.stages[0], self.stem_shape);
-        let sums = stem::forward(context, &self.stem.conv, shape, images, &mut first.raw);
+        let sums = stem::forward(context, self.stem.conv.f32(), shape, images, &mut first.raw);
         first.norm.observe(&sums, count * shape.out().0 * shape.out().1, state);
         context.clock.forward(0);
 
@@ -352,7 +354,7 @@ impl TrainNet {
         drop(&mut features);
         let conv = &self.classifier.conv;
         let packed = &mut self.work.packed[..conv.packed_len()];
-        let value = head::linear(conv, (channels, self.classes), &mut features, packed, loss);
+        let value = head::linear(conv.f32(), (channels, self.classes), &mut features, packed, loss);
         conv.unpack(packed, &mut gradients[self.classifier.weights.clone()]);
         drop(&mut features);
 
@@ -407,7 +409,7 @@ impl TrainNet {
         let shape = self.stem_shape;
         let dz = &work.narrow[0][..count * map_len(shape.outputs, shape.out())];
         let (conv, behind) = (&self.stem.conv, self.stages[0].behind(dz));
-        stem::backward(context, conv, shape, behind, images, &mut work.packed);
+        stem::backward(context, conv.f32(), shape, behind, images, &mut work.packed);
         conv.unpack(&work.packed[..conv.packed_len()], &mut gradients[self.stem.weights.clone()]);
         context.clock.backward(0);
     }
@@ -437,8 +439,8 @@ fn trunk(
 fn dense(
     (inputs, outputs): (usize, usize),
     tensors: &mut Tensors<'_>,
-    make: impl FnOnce((usize, usize), &[GroupPlaces<'_>]) -> Result<PointwiseTraining, KernelError>,
-) -> Result<Weighted<PointwiseTraining>, TrainError> {
+    make: impl FnOnce((usize, usize), &[GroupPlaces<'_>]) -> Result<Pointwise, KernelError>,
+) -> Result<Weighted<Pointwise>, TrainError> {
     let (from, to): (Vec<usize>, Vec<usize>) = ((0..inputs).collect(), (0..outputs).collect());
     let conv = make((inputs, outputs), &[GroupPlaces { inputs: &from, outputs: &to }])?;
     Ok(Weighted { conv, weights: tensors.next() })

@@ -42,8 +42,12 @@ pub(super) struct Loops {
 impl Loops {
     /// The loops that `token` opens.
     pub fn new(token: IsaToken) -> Self {
-        let of = |storage| (NormKernels::new(token, storage), Bf16Kernels::new(token, storage));
-        Self { f32: of(Storage::F32), bf16: of(Storage::Bf16) }
+        let bf16 = super::pointwise::bf16(token);
+        let narrowing = |storage| Bf16Kernels::new(bf16, storage);
+        Self {
+            f32: (NormKernels::new(token), narrowing(Storage::F32)),
+            bf16: (NormKernels::for_bf16(bf16), narrowing(Storage::Bf16)),
+        }
     }
 
     /// Those for maps in `storage`.

@@ -1,9 +1,6 @@
 //! In which numbers a net multiplies.
 
-use seesaw_kernels::{
-    IsaToken, KernelError,
-    train::{GroupPlaces, PointwiseTraining, Storage},
-};
+use seesaw_kernels::train::Storage;
 use serde::{Deserialize, Serialize};
 
 /// What pointwise convolutions multiply, and what the wide maps between a block's convolutions are
@@ -29,19 +26,6 @@ impl Precision {
         match self {
             Self::F32 => Storage::F32,
             Self::Bf16 => Storage::Bf16,
-        }
-    }
-
-    /// A convolution that multiplies in this precision.
-    pub(super) fn pointwise(
-        self,
-        token: IsaToken,
-        channels: (usize, usize),
-        groups: &[GroupPlaces<'_>],
-    ) -> Result<PointwiseTraining, KernelError> {
-        match self {
-            Self::F32 => PointwiseTraining::new(token, channels, groups, false),
-            Self::Bf16 => PointwiseTraining::in_pairs(token, channels, groups),
         }
     }
 }

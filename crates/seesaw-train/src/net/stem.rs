@@ -137,7 +137,7 @@ pub(super) fn backward(
                     loops.combine(gradient, &raw[at], by, dy, Grid::LINE);
                 }
                 let of = |map| PixelSpan { map, pixels: count, first: 0 };
-                conv.accumulate(of(x), of(dy), packed, count, Prefetch::default());
+                conv.accumulate(of(x), of(dy), packed, count, &Prefetch::default());
             }
         }
     });

@@ -204,11 +204,9 @@ impl Trainer {
         val: Dataset,
         checkpoint: Checkpoint,
     ) -> Result<Self, TrainError> {
-        let options = LoaderOptions {
-            workers: machine.threads,
-            ahead: AHEAD,
-            ..LoaderOptions::evaluate(&config.preprocess, VAL_BATCH)
-        };
+        let options = LoaderOptions::evaluate(&config.preprocess, VAL_BATCH)
+            .workers(machine.threads)
+            .ahead(AHEAD);
         let val = Loader::new(Arc::new(val), options)?;
         let teacher = config.run.teacher.as_deref();
         let teacher = teacher.map(|path| TeacherModel::load(path, &config)).transpose()?;
@@ -219,11 +217,10 @@ impl Trainer {
     pub(super) fn train_loader(&self, phase: Phase) -> Result<Loader, TrainError> {
         let recipe = &self.config.recipe;
         let preprocess = recipe.preprocess_at(phase.size);
-        let options = LoaderOptions {
-            workers: self.machine.threads,
-            ahead: AHEAD,
-            ..LoaderOptions::train(&preprocess, phase.batch, recipe.augment.clone(), recipe.seed)
-        };
+        let augment = recipe.augment.clone();
+        let options = LoaderOptions::train(&preprocess, phase.batch, augment, recipe.seed)
+            .workers(self.machine.threads)
+            .ahead(AHEAD);
         Ok(Loader::new(Arc::clone(&self.train), options)?)
     }
 }
@@ -252,12 +249,10 @@ fn open_data(
     machine: &Machine,
     on: Listener<'_>,
 ) -> Result<(String, Dataset, Dataset), TrainError> {
-    let options = OpenOptions {
-        val_split: recipe.val_split,
-        seed: recipe.seed,
-        cache_bytes: machine.cache_bytes,
-        ..OpenOptions::default()
-    };
+    let options = OpenOptions::new()
+        .val_split(recipe.val_split)
+        .seed(recipe.seed)
+        .cache_bytes(machine.cache_bytes);
     let Splits { mut train, mut val, kind } = open(path, &options)?;
     if let Some(limit) = limit {
         train.sample(limit, recipe.seed);

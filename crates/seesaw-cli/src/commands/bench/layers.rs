@@ -24,23 +24,23 @@ pub struct Step {
 }
 
 impl Step {
-    /// Operations, two a multiply-add, for each byte.
+    /// Operations per byte, with two operations per multiply-add.
     pub fn intensity(&self) -> f64 {
         2.0 * self.madds as f64 / self.bytes.max(1) as f64
     }
 }
 
-/// Runs the first image a number of times.
+/// Runs the first image a number of times, with a clock on every step.
 pub fn measure(
     plan: &Plan,
     images: &[f32],
     runs: usize,
     peak_gflops: f64,
 ) -> Result<Vec<Step>, Failure> {
-    let steps = plan.profile(images, runs).map_err(Failure::new)?;
+    let steps = plan.profile(images, runs)?;
     let total: f64 = steps.iter().map(|step| step.seconds).sum();
     let step = |name, madds, bytes, seconds: f64| {
-        // A clock that did not move leaves no speed to speak of.
+        // If the clock did not advance, the speed is unknown.
         let gflops = if seconds > 0.0 { 2e-9 * madds as f64 / seconds } else { 0.0 };
         let (median_ms, time_share, peak_share) =
             (1e3 * seconds, seconds / total, gflops / peak_gflops);

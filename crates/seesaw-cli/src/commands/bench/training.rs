@@ -14,7 +14,7 @@ use seesaw_data::{
     datasets::{OpenOptions, open},
 };
 use seesaw_format::NetWeights;
-use seesaw_kernels::{IsaToken, Team, peak};
+use seesaw_kernels::{Machine, peak};
 use seesaw_train::{
     layout::State,
     loss::{Loss, Targets},
@@ -24,10 +24,9 @@ use seesaw_train::{
 };
 use serde::Serialize;
 
-use super::nearest_rank;
 use crate::{
     args::BenchArgs,
-    commands::train::warn_of_slow,
+    commands::training::warn_of_slow,
     failure::Failure,
     output::{self, Align, Table},
     resolve,
@@ -52,7 +51,7 @@ struct Training {
     /// Multiply-adds of a step: three times those of the way forward.
     madds: u64,
     median_ms: f64,
-    images_per_s: f64,
+    images_per_second: f64,
     peak_gflops: f64,
     peak_share: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,35 +72,34 @@ struct Row {
 
 pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure> {
     let (batch, steps) = (args.batch.unwrap_or(64), args.runs.unwrap_or(20) as usize);
+    let threads = args.threads.count();
     resolve::check_batch(batch, input_size)?;
-    let token = IsaToken::from_env().map_err(Failure::new)?;
-    let peak_gflops = peak::gflops(token, &Team::new(args.threads).map_err(Failure::new)?);
+    let machine = Machine::from_env(threads)?;
+    let peak_gflops = peak::gflops(machine.token(), machine.team());
     let folder = tempfile::tempdir()?;
     write_images(folder.path(), net.classes.min(batch), batch, input_size)?;
-    let loader = loader(folder.path(), batch, input_size, args.threads)?;
-    let precision = match args.precision.as_deref() {
-        Some("bf16") => Precision::Bf16,
-        _ => Precision::F32,
-    };
+    let loader = loader(folder.path(), batch, input_size, threads)?;
+    let precision = args.precision.map_or(Precision::F32, Into::into);
     warn_of_slow(precision);
-    let (times, layers) = time_steps(net, &loader, (args.threads, precision), steps)?;
+    let (times, layers) = time_steps(net, &loader, (threads, precision), steps)?;
 
     let share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;
     let costs = net.layers(input_size).map_err(Failure::new)?;
     let rows = layers.iter().map(|time| row(time, &costs, batch, steps + WARM_UP, &share));
     let madds = 3 * costs.iter().map(|layer| layer.madds).sum::<u64>() * batch as u64;
-    let median = nearest_rank(&times, 0.5);
+    // The times are sorted; the lower one of the two in the middle.
+    let median = times[(times.len() - 1) / 2];
     let training = Training {
         net: net.name.clone(),
         input_size,
         batch,
-        threads: args.threads,
-        isa: token.isa().to_string(),
+        threads,
+        isa: machine.isa().to_string(),
         precision,
         steps,
         madds,
         median_ms: 1e3 * median,
-        images_per_s: batch as f64 / median,
+        images_per_second: batch as f64 / median,
         peak_gflops,
         peak_share: share(madds, median),
         peak_memory_bytes: peak_memory(),
@@ -117,7 +115,7 @@ fn time_steps(
     (threads, precision): (usize, Precision),
     steps: usize,
 ) -> Result<(Vec<f64>, Vec<LayerTime>), Failure> {
-    let (batch, input_size) = (loader.options().batch, loader.options().size);
+    let (batch, input_size) = (loader.options().batch, loader.options().preprocess.crop as usize);
     let options = NetOptions { input_size, batch, threads, isa: None, precision };
     let mut train = TrainNet::new(net, &options).map_err(Failure::new)?;
     let weights = NetWeights::random(net, 0).map_err(Failure::new)?;
@@ -200,14 +198,14 @@ fn bitmap(side: u32, seed: usize) -> Vec<u8> {
 }
 
 fn loader(folder: &Path, batch: usize, side: usize, workers: usize) -> Result<Loader, Failure> {
-    let options = OpenOptions { val_split: Some(0.0), ..OpenOptions::default() };
+    let options = OpenOptions::new().val_split(0.0);
     let mut dataset = open(folder, &options).map_err(Failure::new)?.train;
     dataset.verify(workers, &|_| ()).map_err(Failure::new)?;
     let recipe = if side <= CIFAR_UP_TO { "cifar-modern" } else { "photos-modern" };
     let augment: Augment = Recipe::built_in(recipe).map_err(Failure::new)?.augment;
     let pixels = u32::try_from(side).map_err(Failure::new)?;
     let preprocess = Preprocess { resize: pixels, crop: pixels, ..Preprocess::imagenet(pixels) };
-    let options = LoaderOptions { workers, ..LoaderOptions::train(&preprocess, batch, augment, 0) };
+    let options = LoaderOptions::train(&preprocess, batch, augment, 0).workers(workers);
     Loader::new(Arc::new(dataset), options).map_err(Failure::new)
 }
 
@@ -227,7 +225,7 @@ fn print(training: &Training) -> Result<(), Failure> {
         "training {net}, {input_size} px, batch {batch}, threads {threads}, {isa}, {steps} steps\n"
     )?;
     writeln!(out, "step    {:9.1} ms", training.median_ms)?;
-    writeln!(out, "speed   {:9.1} images/s", training.images_per_s)?;
+    writeln!(out, "speed   {:9.1} images/s", training.images_per_second)?;
     let share = 100.0 * training.peak_share;
     writeln!(out, "peak    {share:9.1} % of {:.1} GFLOP/s", training.peak_gflops)?;
     if let Some(bytes) = training.peak_memory_bytes {

@@ -54,13 +54,12 @@ impl Subject {
             _ => false,
         };
         let run = run.filter(same);
-        let machine = Machine::from_env(args.threads.count()).map_err(Failure::new)?;
+        let machine = Machine::from_env(args.threads.count())?;
         let classifier = Builder::new(&machine)
             .batch(BATCH)
             .labels(names)
             .preprocess(preprocess)
-            .build(model)
-            .map_err(Failure::new)?;
+            .build(model)?;
         Ok(Self { classifier, weights, ids, data, run })
     }
 
@@ -81,17 +80,15 @@ impl Subject {
     /// images a net was not trained on, all are taken.
     fn dataset(&self, split: Split) -> Result<Dataset, Failure> {
         let options = match &self.run {
-            Some(Config { recipe, .. }) => OpenOptions {
-                val_split: recipe.val_split,
-                seed: recipe.seed,
-                ..OpenOptions::default()
-            },
-            None => OpenOptions::default(),
+            Some(Config { recipe, .. }) => {
+                OpenOptions::new().val_split(recipe.val_split).seed(recipe.seed)
+            }
+            None => OpenOptions::new(),
         };
-        let parts = open(&self.data, &options).map_err(Failure::new)?;
+        let parts = open(&self.data, &options)?;
         if self.run.is_none() && matches!(parts.kind, Kind::Folders | Kind::List) {
-            let whole = OpenOptions { val_split: Some(0.0), ..options };
-            let whole = open(&self.data, &whole).map_err(Failure::new)?.train;
+            let whole = options.val_split(0.0);
+            let whole = open(&self.data, &whole)?.train;
             // Then what was held out came from the images to train on.
             if parts.val.is_empty() || whole.len() > parts.train.len() {
                 return Ok(whole);

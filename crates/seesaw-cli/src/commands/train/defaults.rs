@@ -1,4 +1,4 @@
-//! Net and recipe where none is asked for.
+//! Net and recipe where none is given.
 
 use std::path::Path;
 
@@ -19,10 +19,10 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// What the arguments say, else the net of `--init`, else what suits the images' size.
-    pub fn of(args: &TrainArgs, data: &Path) -> Result<Self, Failure> {
+    /// What the arguments say, else the net of `--init`, else what suits the size of the images.
+    pub fn new(args: &TrainArgs, data: &Path) -> Result<Self, Failure> {
         let mut net = args.net.as_deref().map(resolve::net).transpose()?;
-        let mut recipe = args.recipe.recipe.clone();
+        let mut recipe = args.recipe.clone();
         if let Some(init) = &args.init {
             recipe.get_or_insert("fine-tune".to_owned());
             if net.is_none() {
@@ -37,15 +37,15 @@ impl Defaults {
         } else {
             ("seesaw-shuffle-0.5d-imagenet", "photos-modern")
         };
-        let net = net.map_or_else(|| zoo::net(usual_net).map_err(Failure::new), Ok)?;
+        let net = net.map_or_else(|| zoo::net(usual_net), Ok)?;
         Ok(Self { net, recipe: recipe.unwrap_or(usual_recipe.to_owned()) })
     }
 }
 
-/// Whether the images are of CIFAR's kind: the first that can be decoded tells.
+/// Whether the images are as small as CIFAR's: the first that can be decoded tells.
 fn is_small(data: &Path) -> Result<bool, Failure> {
-    let options = OpenOptions { cache_bytes: 0, ..OpenOptions::default() };
-    let train = open(data, &options).map_err(Failure::new)?.train;
+    let options = OpenOptions::new().cache_bytes(0);
+    let train = open(data, &options)?.train;
     let image = (0..train.len().min(TRIES)).find_map(|index| train.image(index).ok());
     Ok(image.is_some_and(|image| image.width().min(image.height()) <= SMALL_UP_TO))
 }

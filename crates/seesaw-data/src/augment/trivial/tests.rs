@@ -11,7 +11,7 @@ fn named(name: &str, level: f64) -> Operation {
         "Identity" => Identity,
         "ShearX" => ShearX(level),
         "ShearY" => ShearY(level),
-        // Torchvision moves the picture where we move the source.
+        // Torchvision moves the image where we move the source.
         "TranslateX" => TranslateX(-level),
         "TranslateY" => TranslateY(-level),
         "Rotate" => Rotate(level),
@@ -34,10 +34,10 @@ fn operations_are_torchvisions() {
     let cases: Vec<(String, f64)> =
         serde_json::from_str(include_str!("../../../tests/golden/augment.json")).unwrap();
     let (width, height) = (sheet.width(), sheet.height() / cases.len() as u32);
-    let mut pictures = sheet.pixels().chunks_exact((3 * width * height) as usize);
-    let first = RgbImage::new(width, height, pictures.clone().next().unwrap().to_vec()).unwrap();
+    let mut images = sheet.pixels().chunks_exact((3 * width * height) as usize);
+    let first = RgbImage::new(width, height, images.clone().next().unwrap().to_vec()).unwrap();
     for (name, level) in &cases {
-        let expected = pictures.next().unwrap();
+        let expected = images.next().unwrap();
         let found = named(name, *level).apply(first.clone());
         let pixels = found.pixels().chunks_exact(3).zip(expected.chunks_exact(3));
         let differing = pixels.filter(|(found, expected)| found != expected).count();

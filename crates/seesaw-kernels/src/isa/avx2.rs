@@ -6,11 +6,41 @@ use std::arch::x86_64::{
     _mm256_storeu_ps, _mm256_stream_ps,
 };
 
-use super::Vector;
+use super::{Isa, KernelTable, PanelKernels, PlanarKernels, features};
+use crate::{
+    depthwise::DepthwiseKernels,
+    peak::BurnKernel,
+    simd::{InstructionSet, Vector},
+    train::{NormFns, Plain, Product, Taps},
+};
+
+features! {
+    /// What [`Avx2`] needs.
+    Avx2Features = is_x86_feature_detected("avx2", "fma")
+}
+
+pub(super) static KERNELS: KernelTable = KernelTable {
+    isa: Isa::Avx2,
+    is_present: Avx2Features::is_present,
+    panels: &[
+        PanelKernels::new::<Avx2Features, Avx2, 2, 6, 4>(),
+        PanelKernels::new::<Avx2Features, Avx2, 1, 12, 8>(),
+    ],
+    planar: &[
+        PlanarKernels::new::<Avx2Features, Avx2, 2, 6>(),
+        PlanarKernels::new::<Avx2Features, Avx2, 1, 12>(),
+    ],
+    depthwise: DepthwiseKernels::new::<Avx2Features, Avx2, 4, 4>(),
+    taps: Avx2Features::run::<Taps<Avx2>>,
+    norm: NormFns::new::<Avx2Features, Plain<Avx2>>(),
+    product: Avx2Features::run::<Product<Avx2, 4>>,
+    burn: BurnKernel::new::<Avx2Features, Avx2>(),
+    bf16: None,
+};
 
 /// One 256-bit register.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(pub(super) __m256);
+pub(super) struct Avx2(pub __m256);
 
 impl Vector for Avx2 {
     const CBLOCKS: usize = 1;
@@ -23,7 +53,7 @@ impl Vector for Avx2 {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: AVX2 is enabled, and the caller vouches for 8 readable values.
+        // SAFETY: AVX2 is enabled, and the caller guarantees 8 readable values.
         Self(unsafe { _mm256_loadu_ps(from) })
     }
 
@@ -35,13 +65,13 @@ impl Vector for Avx2 {
 
     #[inline(always)]
     unsafe fn store_cblocks(self, to: *mut f32, _stride: usize) {
-        // SAFETY: AVX2 is enabled, and the caller vouches for 8 writable values.
+        // SAFETY: AVX2 is enabled, and the caller guarantees 8 writable values.
         unsafe { _mm256_storeu_ps(to, self.0) }
     }
 
     #[inline(always)]
     unsafe fn stream(self, to: *mut f32) {
-        // SAFETY: AVX2 is enabled, and the caller vouches for 8 writable, aligned values.
+        // SAFETY: AVX2 is enabled, and the caller guarantees 8 writable, aligned values.
         unsafe { _mm256_stream_ps(to, self.0) }
     }
 
@@ -59,8 +89,8 @@ impl Vector for Avx2 {
 
     #[inline(always)]
     unsafe fn relu6(self) -> Self {
-        // SAFETY: the caller runs where AVX2 is enabled. Where one operand is NaN, `max` and `min`
-        // return the second.
+        // SAFETY: the caller runs where AVX2 is enabled. `max` and `min` return the second
+        // operand where one is NaN.
         Self(unsafe {
             _mm256_min_ps(_mm256_set1_ps(6.0), _mm256_max_ps(_mm256_setzero_ps(), self.0))
         })

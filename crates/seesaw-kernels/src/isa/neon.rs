@@ -5,11 +5,41 @@ use std::arch::aarch64::{
     vmaxq_f32, vminq_f32, vreinterpretq_f32_u32, vreinterpretq_u32_f32, vst1q_f32,
 };
 
-use super::Vector;
+use super::{Isa, KernelTable, PanelKernels, PlanarKernels, features};
+use crate::{
+    depthwise::DepthwiseKernels,
+    peak::BurnKernel,
+    simd::{InstructionSet, Vector},
+    train::{NormFns, Plain, Product, Taps},
+};
+
+features! {
+    /// What [`Neon`] needs.
+    NeonFeatures = is_aarch64_feature_detected("neon")
+}
+
+pub(super) static KERNELS: KernelTable = KernelTable {
+    isa: Isa::Neon,
+    is_present: NeonFeatures::is_present,
+    panels: &[
+        PanelKernels::new::<NeonFeatures, Neon, 2, 6, 4>(),
+        PanelKernels::new::<NeonFeatures, Neon, 1, 12, 8>(),
+    ],
+    planar: &[
+        PlanarKernels::new::<NeonFeatures, Neon, 2, 6>(),
+        PlanarKernels::new::<NeonFeatures, Neon, 1, 12>(),
+    ],
+    depthwise: DepthwiseKernels::new::<NeonFeatures, Neon, 4, 4>(),
+    taps: NeonFeatures::run::<Taps<Neon>>,
+    norm: NormFns::new::<NeonFeatures, Plain<Neon>>(),
+    product: NeonFeatures::run::<Product<Neon, 8>>,
+    burn: BurnKernel::new::<NeonFeatures, Neon>(),
+    bf16: None,
+};
 
 /// Two 128-bit registers.
 #[derive(Clone, Copy)]
-pub(crate) struct Neon([float32x4_t; 2]);
+pub(super) struct Neon([float32x4_t; 2]);
 
 impl Vector for Neon {
     const CBLOCKS: usize = 1;
@@ -22,7 +52,7 @@ impl Vector for Neon {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: NEON is enabled, and the caller vouches for 8 readable values.
+        // SAFETY: NEON is enabled, and the caller guarantees 8 readable values.
         Self(unsafe { [vld1q_f32(from), vld1q_f32(from.add(4))] })
     }
 
@@ -34,7 +64,7 @@ impl Vector for Neon {
 
     #[inline(always)]
     unsafe fn store_cblocks(self, to: *mut f32, _stride: usize) {
-        // SAFETY: NEON is enabled, and the caller vouches for 8 writable values.
+        // SAFETY: NEON is enabled, and the caller guarantees 8 writable values.
         unsafe {
             vst1q_f32(to, self.0[0]);
             vst1q_f32(to.add(4), self.0[1]);
@@ -43,7 +73,7 @@ impl Vector for Neon {
 
     #[inline(always)]
     unsafe fn stream(self, to: *mut f32) {
-        // SAFETY: the caller vouches for 8 writable values.
+        // SAFETY: the caller guarantees 8 writable values.
         unsafe { self.store_cblocks(to, 0) }
     }
 

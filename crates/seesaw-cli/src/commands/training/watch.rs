@@ -1,7 +1,8 @@
-//! A training as it is seen: a bar on a terminal, a line an epoch, JSON for machines.
+//! The progress of a training: a bar on a terminal, a line per epoch, JSON for machines.
 
 use std::{
     io::{self, Write},
+    path::Path,
     time::Instant,
 };
 
@@ -18,15 +19,15 @@ use crate::{
     output,
 };
 
-/// Listens to a training and shows it.
+/// Listens to a training and shows its progress.
 pub struct Watch {
     bar: ProgressBar,
     json: bool,
     broken: usize,
-    /// Epochs of the whole training, and the one that is under way.
+    /// Epochs of the whole training, and the current one.
     epochs: usize,
     epoch: usize,
-    /// When the epoch was begun, or resumed.
+    /// When the epoch was begun or resumed.
     begun: Instant,
     images: usize,
     /// The first error of writing to standard output.
@@ -38,11 +39,11 @@ pub struct Watch {
 struct Line<'a> {
     #[serde(flatten)]
     row: &'a EpochRow,
-    images_per_s: f64,
+    images_per_second: f64,
 }
 
 impl Watch {
-    /// Shows nothing until something happens.
+    /// Shows nothing until the first event.
     pub fn new(json: bool) -> Self {
         Self {
             bar: output::bar(0, ""),
@@ -60,10 +61,10 @@ impl Watch {
     pub fn introduce(&mut self, config: &Config, folder: &RunFolder, progress: &Progress) {
         self.clear();
         if self.broken > NAMED {
-            failure::warn(format_args!("{} broken images are left out", self.broken));
+            failure::warn(format_args!("{} broken images left out", self.broken));
         }
         output::say(format_args!(
-            "{}, {} classes, {} images to train on, {} to validate: {}",
+            "{}, {} classes, {} training images, {} validation images: {}",
             config.net.name,
             config.net.classes,
             output::thousands(config.data.train_images as u64),
@@ -72,7 +73,7 @@ impl Watch {
         ));
         if progress.step > 0 {
             let epoch = progress.epoch + 1;
-            output::say(format_args!("going on behind step {}, in epoch {epoch}", progress.step));
+            output::say(format_args!("resuming after step {}, in epoch {epoch}", progress.step));
         }
     }
 
@@ -94,10 +95,10 @@ impl Watch {
             Event::Batch { done, images, mean_loss, top1, .. } => {
                 self.images += images;
                 let rate = self.images as f64 / self.begun.elapsed().as_secs_f64();
-                let right = 100.0 * top1;
+                let top1 = 100.0 * top1;
                 self.bar.set_position(done as u64);
                 self.bar.set_message(format!(
-                    "{rate:.0} images/s, loss {mean_loss:.3}, {right:.1} % right"
+                    "{rate:.0} images/s, loss {mean_loss:.3}, top-1 {top1:.1} %"
                 ));
             }
             Event::Validating { done, total } => self.advance(done, total, "validating"),
@@ -106,7 +107,7 @@ impl Watch {
         }
     }
 
-    fn broken(&mut self, path: &std::path::Path, reason: &str) {
+    fn broken(&mut self, path: &Path, reason: &str) {
         self.broken += 1;
         if self.broken <= NAMED {
             self.bar.suspend(|| {
@@ -115,11 +116,11 @@ impl Watch {
         }
     }
 
-    fn epoch_ends(&mut self, row: &EpochRow, images_per_s: f64) {
+    fn epoch_ends(&mut self, row: &EpochRow, images_per_second: f64) {
         self.clear();
         let left = self.begun.elapsed() * (self.epochs - self.epoch) as u32;
         output::say(format_args!(
-            "epoch {}/{}: loss {:.3}, {:.1} % right{}; {images_per_s:.0} images/s{}",
+            "epoch {}/{}: loss {:.3}, top-1 {:.1} %{}; {images_per_second:.0} images/s{}",
             row.epoch,
             self.epochs,
             row.train_loss,
@@ -128,14 +129,14 @@ impl Watch {
             if left.is_zero() { String::new() } else { format!(", {} left", HumanDuration(left)) },
         ));
         if self.json {
-            let written = write_line(&Line { row, images_per_s });
+            let written = write_line(&Line { row, images_per_second });
             if let Err(error) = written {
                 self.unwritten.get_or_insert(error);
             }
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     ///
     /// # Errors
     /// When a line of JSON could not be written.
@@ -144,7 +145,7 @@ impl Watch {
         self.unwritten.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Shows `done` on a bar of its own, which ends when all is done.
+    /// Shows `done` on a bar of its own, which is replaced when other work begins.
     fn advance(&mut self, done: usize, total: usize, what: &str) {
         if self.bar.prefix() != what {
             self.restart(total, what);
@@ -169,10 +170,10 @@ fn write_line(line: &Line<'_>) -> io::Result<()> {
     out.flush()
 }
 
-/// What an epoch's line says of its validation, if it had one.
+/// The part of an epoch's line about its validation, if it had one.
 fn validation(row: &EpochRow) -> Option<String> {
     Some(format!(
-        "; validation: loss {:.3}, {:.2} % right, {:.2} % among 5{}",
+        "; validation: loss {:.3}, top-1 {:.2} %, top-5 {:.2} %{}",
         row.val_loss?,
         100.0 * row.val_top1?,
         100.0 * row.val_top5?,

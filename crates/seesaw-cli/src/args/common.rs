@@ -1,0 +1,218 @@
+//! Arguments that several commands share, and the parsers of their values.
+
+use std::{fmt, str::FromStr};
+
+use clap::{
+    Args, ValueEnum,
+    builder::{RangedU64ValueParser, TypedValueParser},
+};
+use seesaw_engine::Machine;
+use seesaw_kernels::KernelError;
+use seesaw_train::net;
+
+/// The greatest number of threads, side of a photo in the net, batch and number of timed runs.
+const MAX_THREADS: usize = 256;
+const MAX_SIDE: i64 = 4096;
+const MAX_BATCH: u64 = 1024;
+const MAX_RUNS: i64 = 100_000;
+
+/// Changes to a net.
+#[derive(Debug, Args)]
+pub struct ShapeArgs {
+    /// Number of classes [default: the net's]
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+    /// Multiply the channel counts by this, keeping every group whole [default: 1]
+    #[arg(long, value_name = "FACTOR")]
+    pub width: Option<f64>,
+    /// Side of the square input images [default: the net's]
+    #[arg(long, value_name = "PIXELS")]
+    pub input_size: Option<usize>,
+}
+
+/// The net that weights belong to.
+#[derive(Debug, Args)]
+pub struct NetArgs {
+    /// Net of the weights, a name or a TOML file, where they do not name it themselves
+    #[arg(long)]
+    pub net: Option<String>,
+    /// Number of classes that the weights must have
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+}
+
+/// How photos are resized and cropped.
+#[derive(Debug, Args)]
+pub struct SizeArgs {
+    /// Resize the shorter side of a photo to this [default: as the weights say]
+    #[arg(long, value_name = "PIXELS", value_parser = side())]
+    pub resize: Option<u32>,
+    /// Side of the center crop that the net sees [default: as the weights say]
+    #[arg(long, value_name = "PIXELS", value_parser = side())]
+    pub crop: Option<u32>,
+}
+
+/// How many threads compute.
+#[derive(Debug, Args)]
+pub struct ThreadsArgs {
+    /// Threads to compute with: 1 to 256, or `all` for one per processor
+    #[arg(long, value_name = "T", default_value_t = Threads::All)]
+    threads: Threads,
+}
+
+impl ThreadsArgs {
+    /// The number of threads.
+    pub fn count(&self) -> usize {
+        match self.threads {
+            Threads::All => {
+                std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
+            }
+            Threads::Count(count) => count,
+        }
+    }
+
+    /// The threads, with the instruction set that `SEESAW_ISA` names or else the best one.
+    pub fn machine(&self) -> Result<Machine, KernelError> {
+        Machine::from_env(self.count())
+    }
+}
+
+/// A number of threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Threads {
+    /// One for each processor.
+    All,
+    /// So many, 1 to 256.
+    Count(usize),
+}
+
+impl FromStr for Threads {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("all", _) => Ok(Self::All),
+            (_, Ok(count @ 1..=MAX_THREADS)) => Ok(Self::Count(count)),
+            _ => Err(format!("must be 1 to {MAX_THREADS}, or `all`")),
+        }
+    }
+}
+
+impl fmt::Display for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Count(count) => write!(f, "{count}"),
+        }
+    }
+}
+
+/// What the pointwise convolutions of training multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    F32,
+    Bf16,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+impl From<Precision> for net::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+/// Changes to a recipe.
+#[derive(Debug, Args)]
+pub struct RecipeChanges {
+    /// Passes over the training images
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Images per batch
+    #[arg(long, value_name = "B")]
+    pub batch: Option<usize>,
+    /// Random seed
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Side of the training images, in all epochs
+    #[arg(long, value_name = "PIXELS", value_parser = side())]
+    pub input_size: Option<u32>,
+    /// Number format that convolutions multiply; bf16 is faster on processors that support it
+    #[arg(long, value_name = "P")]
+    pub precision: Option<Precision>,
+    /// Share of the images held out for validation, instead of the data set's own split
+    #[arg(long, value_name = "SHARE")]
+    pub val_split: Option<f64>,
+    /// Change a field of the recipe, such as `optimizer.rate=0.05`; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("write KEY=VALUE, such as optimizer.rate=0.05".to_owned()),
+    }
+}
+
+/// How a training is carried out, none of which changes its result.
+#[derive(Debug, Args)]
+pub struct ExecutionArgs {
+    /// Save a checkpoint every N steps too, not only every five minutes and after each epoch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub checkpoint_every: Option<u64>,
+    #[command(flatten)]
+    pub threads: ThreadsArgs,
+    /// Print one JSON object per epoch, one per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A side in pixels.
+pub fn side() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=MAX_SIDE)
+}
+
+/// Images in a batch.
+pub fn batch() -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::new().range(1..=MAX_BATCH)
+}
+
+/// A number of timed runs.
+pub fn runs() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=MAX_RUNS)
+}
+
+/// A number of images, at least one.
+pub fn images() -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_a_number_or_all() {
+        assert_eq!("all".parse(), Ok(Threads::All));
+        assert_eq!("256".parse(), Ok(Threads::Count(256)));
+        for wrong in ["0", "257", "-1", "", "many"] {
+            assert!(wrong.parse::<Threads>().is_err(), "{wrong}");
+        }
+        for threads in [Threads::All, Threads::Count(3)] {
+            assert_eq!(threads.to_string().parse(), Ok(threads));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `seesaw eval`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    NetArgs, SizeArgs,
+    common::{ThreadsArgs, batch, images},
+};
+
+/// Measure the accuracy of a model on a data set
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For a run folder, evaluates its best model on the validation images that the run held out. A data set
+that is not the run's and has no validation images of its own is evaluated as a whole. Classes are matched
+by name or, where the weights hold no names, by order.
+
+Examples:
+  seesaw eval runs/photos
+  seesaw eval runs/photos --confusion confusion.svg --worst worst.png
+  seesaw eval net.safetensors --data photos --json
+  seesaw eval old.pth --net igcv3-1.0d-cifar --data cifar10")]
+pub struct EvalArgs {
+    /// Run folder, or weights: a safetensors file or a PyTorch checkpoint
+    pub model: PathBuf,
+    /// Data set: a folder or a .csv list [default: the run's]
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Part of the data set; `test` is the same as `val`
+    #[arg(long, value_enum, default_value_t = Split::Val)]
+    pub split: Split,
+    /// Use only N random images
+    #[arg(long, value_name = "N", value_parser = images())]
+    pub limit: Option<usize>,
+    #[command(flatten)]
+    pub net: NetArgs,
+    /// Class names in the order of the outputs: one per line, or `id<TAB>name` [default: as the
+    /// weights say]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub sizes: SizeArgs,
+    /// Draw the confusion matrix (.svg or .png)
+    #[arg(long, value_name = "FILE")]
+    pub confusion: Option<PathBuf>,
+    /// Show the photos with the worst mistakes side by side (.png)
+    #[arg(long, value_name = "FILE")]
+    pub worst: Option<PathBuf>,
+    /// Images that are loaded at a time
+    #[arg(long, value_name = "B", default_value_t = 64, value_parser = batch())]
+    pub batch: usize,
+    #[command(flatten)]
+    pub threads: ThreadsArgs,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A part of a data set: the images for validation or for training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Split {
+    #[value(alias = "test")]
+    Val,
+    Train,
+}

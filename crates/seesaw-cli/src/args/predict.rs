@@ -1,0 +1,52 @@
+//! `seesaw predict`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{
+    NetArgs, SizeArgs,
+    common::{ThreadsArgs, batch},
+};
+
+/// Classify photos
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads JPEG, PNG, WebP and BMP. Folders are searched with all their subfolders, and quoted patterns are
+expanded. A photo that cannot be read is reported and skipped; the exit code is then 1.
+
+The bundled weights know ten classes: cassette player, chain saw, church, English springer, French horn,
+garbage truck, gas pump, golf ball, parachute, tench. Every other photo is assigned to one of them.
+
+Examples:
+  seesaw predict docs/photos
+  seesaw predict --weights net.safetensors photo.jpg
+  seesaw predict --weights net.safetensors photos/ --top 1
+  seesaw predict --weights mobilenetv2.safetensors --labels classes.tsv 'photos/**/*.jpg' --json")]
+pub struct PredictArgs {
+    /// Weights: a safetensors file, or a PyTorch checkpoint [default: the bundled weights]
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    #[command(flatten)]
+    pub net: NetArgs,
+    /// Photos, folders of photos, or patterns such as 'photos/*.jpg'
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How many of the most likely classes to print
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: u32,
+    /// Class names in the order of the outputs: one per line, or `id<TAB>name` [default: as the
+    /// weights say]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub sizes: SizeArgs,
+    /// Photos that go through the net at a time
+    #[arg(long, value_name = "B", default_value_t = 8, value_parser = batch())]
+    pub batch: usize,
+    #[command(flatten)]
+    pub threads: ThreadsArgs,
+    /// Print one JSON object per photo, one per line
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,73 @@
+//! `seesaw train`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{ExecutionArgs, RecipeChanges, common::images};
+
+/// Train a net on a data set
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "seesaw train [OPTIONS] --data <DATA>",
+    after_help = "\
+Data sets: a folder with `train` and `val`, each with one subfolder per class; a folder with one subfolder
+per class; a .csv list with the columns `path` and `label`; CIFAR-10 and CIFAR-100 in their binary
+layouts; the files of MNIST. The net gets as many classes as the data set has.
+
+Photos train seesaw-shuffle-0.5d-imagenet with the recipe `photos-modern`, images of up to 64 pixels
+seesaw-shuffle-0.5d-cifar with `cifar-modern`. With `--init`, the default is the net of that file with
+the recipe `fine-tune`.
+
+Ctrl-C finishes the current step, saves a checkpoint and exits with code 130; a second Ctrl-C exits at
+once. `seesaw resume` continues the run, which ends with the same weights as one without interruption.
+
+Examples:
+  seesaw train --data photos
+  seesaw train --data photos --limit 500 --epochs 2        a quick trial
+  seesaw train --data cifar10 --net igcv3-1.0d-cifar --recipe paper-cifar --out runs/igcv3
+  seesaw train --data flowers --init runs/photos/best.safetensors --set optimizer.rate=0.01
+  seesaw train --data photos --precision bf16              faster on processors with bf16"
+)]
+pub struct TrainArgs {
+    /// Data set: a folder or a .csv list
+    // Clap makes sure that it is here, unless an old spelling asks for something else.
+    #[arg(long, required_unless_present = "OldTrainArgs")]
+    pub data: Option<PathBuf>,
+    /// Net: a name (`seesaw models` lists them), or a TOML file [default: depends on the data set]
+    #[arg(long)]
+    pub net: Option<String>,
+    /// Recipe: a name (`seesaw recipes` lists them), or a TOML file [default: depends on the data
+    /// set]
+    #[arg(long, value_name = "RECIPE")]
+    pub recipe: Option<String>,
+    #[command(flatten)]
+    pub changes: RecipeChanges,
+    /// Run folder [default: runs/<name of the data set>]
+    #[arg(long, value_name = "RUN")]
+    pub out: Option<PathBuf>,
+    /// Start from these weights; if the classes differ, the last layer is reinitialized
+    #[arg(long, value_name = "FILE")]
+    pub init: Option<PathBuf>,
+    /// Also learn from the outputs of this model
+    #[arg(long, value_name = "FILE")]
+    pub teacher: Option<PathBuf>,
+    /// Use only N random training images, and N validation images
+    #[arg(long, value_name = "N", value_parser = images())]
+    pub limit: Option<usize>,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+    #[command(flatten)]
+    pub old: OldTrainArgs,
+}
+
+/// Old spellings of `seesaw resume` and `seesaw recipes`, which still work.
+#[derive(Debug, Args)]
+pub struct OldTrainArgs {
+    #[arg(long, value_name = "RUN", hide = true, conflicts_with_all = ["TrainArgs", "RecipeChanges"])]
+    pub resume: Option<PathBuf>,
+    #[arg(long, hide = true, exclusive = true)]
+    pub list_recipes: bool,
+    #[arg(long, hide = true, conflicts_with = "resume")]
+    pub show_recipe: bool,
+}

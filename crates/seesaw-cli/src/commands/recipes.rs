@@ -1,0 +1,87 @@
+//! `seesaw recipes`: the built-in recipes, and their TOML form.
+
+use std::io::Write;
+
+use seesaw_train::recipe::{NAMES, Recipe};
+
+use crate::{
+    args::{RecipeChanges, RecipesArgs},
+    failure::Failure,
+    output::{self, Align, Table},
+};
+
+pub fn run(args: &RecipesArgs) -> Result<(), Failure> {
+    match &args.name {
+        Some(name) => show(&load(name, &args.changes)?),
+        None => list(),
+    }
+}
+
+/// Prints the built-in recipes.
+pub fn list() -> Result<(), Failure> {
+    let mut table = Table::new([
+        ("recipe", Align::Left),
+        ("epochs", Align::Right),
+        ("batch", Align::Right),
+        ("rate", Align::Right),
+        ("for", Align::Left),
+    ]);
+    for name in NAMES {
+        let recipe = Recipe::built_in(name)?;
+        table.row([
+            name.to_owned(),
+            recipe.epochs.to_string(),
+            recipe.batch.to_string(),
+            recipe.optimizer.rate.to_string(),
+            purpose(name).to_owned(),
+        ]);
+    }
+    let mut out = output::stdout();
+    table.write(&mut out)?;
+    writeln!(out, "\n`seesaw recipes NAME` prints one as TOML")?;
+    Ok(out.flush()?)
+}
+
+fn purpose(name: &str) -> &'static str {
+    match name {
+        "paper-cifar" => "CIFAR, as in the paper",
+        "paper-imagenet" => "ImageNet, as in the paper",
+        "cifar-modern" => "images of 32 pixels, in a fraction of the paper's time",
+        "photos-modern" => "photos, from scratch",
+        "fine-tune" => "photos, starting from trained weights (`--init`)",
+        _ => "",
+    }
+}
+
+/// Prints a recipe in TOML.
+pub fn show(recipe: &Recipe) -> Result<(), Failure> {
+    let text = toml::to_string(recipe).map_err(Failure::new)?;
+    let mut out = output::stdout();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// The recipe with this name or in this file, with changes.
+pub fn load(name: &str, changes: &RecipeChanges) -> Result<Recipe, Failure> {
+    let mut recipe = Recipe::load(name)?;
+    let changes = settings(changes);
+    let changes: Vec<_> = changes.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    recipe.set_all(&changes)?;
+    Ok(recipe)
+}
+
+/// The changes as keys and values of the recipe's TOML form, so that there is one validator.
+fn settings(changes: &RecipeChanges) -> Vec<(&str, String)> {
+    let RecipeChanges { epochs, batch, seed, input_size, precision, val_split, set } = changes;
+    let mut settings = Vec::new();
+    let mut add = |key, value: Option<String>| settings.extend(value.map(|value| (key, value)));
+    add("epochs", epochs.map(|count| count.to_string()));
+    add("batch", batch.map(|count| count.to_string()));
+    add("seed", seed.map(|number| number.to_string()));
+    add("precision", precision.map(|precision| precision.to_string()));
+    // The debug format keeps the decimal point of whole numbers.
+    add("val_split", val_split.map(|share| format!("{share:?}")));
+    add("sizes", input_size.map(|side| format!("[{{ from_epoch = 0, size = {side} }}]")));
+    settings.extend(set.iter().map(|(key, value)| (key.as_str(), value.clone())));
+    settings
+}

@@ -1,0 +1,110 @@
+//! What a user of this command can do about errors of the libraries, which know none of its
+//! arguments.
+
+use std::error::Error;
+
+use seesaw_arch::ArchError;
+use seesaw_data::{DataError, download::DownloadError, find::FindError, loader::LoadError};
+use seesaw_engine::EngineError;
+use seesaw_format::FormatError;
+use seesaw_kernels::KernelError;
+use seesaw_train::{TrainError, recipe::RecipeError};
+
+/// An error of a library that may have a remedy in terms of this command.
+pub trait Hint: Error {
+    /// What to do, if the error's message does not say it all.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Hint for ArchError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::UnknownNet { nearest: None, .. } => "`seesaw models` lists them",
+            Self::Toml(_) => "`seesaw summary NET --toml` prints a description to start from",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl Hint for KernelError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Environment { .. } => {
+                "unset SEESAW_ISA to use the best instruction set of this processor"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl Hint for EngineError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Arch(error) => error.hint(),
+            Self::Kernel(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+impl Hint for FormatError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Arch(error) => return error.hint(),
+            Self::Unrecognized { .. } => {
+                "name the net with `--net NAME`, or with `--net FILE.toml` for one of your own"
+            }
+            Self::Ambiguous { .. } => "choose one with `--net NAME`",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl Hint for RecipeError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Toml(_) => Some("`seesaw recipes NAME` prints a recipe to start from".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl Hint for TrainError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Arch(error) => return error.hint(),
+            Self::Kernel(error) => return error.hint(),
+            Self::Engine(error) => return error.hint(),
+            Self::Format(error) => return error.hint(),
+            Self::Recipe(error) => return error.hint(),
+            Self::Diverged { .. } => {
+                "start again with a lower rate (`--set optimizer.rate=...`), a longer warm-up \
+                 (`--set schedule.warmup=...`) or gradient clipping (`--set clip=1`)"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl Hint for seesaw::Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Format { source, .. } => source.hint(),
+            Self::Engine(error) => error.hint(),
+            Self::Preprocess(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+// The messages of these say all there is to do.
+impl Hint for DataError {}
+impl Hint for DownloadError {}
+impl Hint for FindError {}
+impl Hint for LoadError {}

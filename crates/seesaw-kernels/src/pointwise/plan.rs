@@ -1,0 +1,480 @@
+//! The order of a grouped convolution's weights in memory: an index for each packed number, made from
+//! the groups alone, and the gather that follows it.
+
+use std::ops::Range;
+
+use super::{GroupPlaces, PointwiseShape, kernel::Run};
+use crate::{Aligned, element::Element, error::KernelError, layout::cblocks, simd::CBLOCK};
+
+/// A few blocks of output channels that read the same inputs.
+#[derive(Debug, Clone)]
+pub(crate) struct Panel {
+    /// First block of outputs.
+    pub block: usize,
+    /// Blocks of outputs.
+    pub width: usize,
+    /// Its inputs, in [`PanelLayout::runs`].
+    pub runs: Range<usize>,
+    /// Its first packed element. Panels begin on a cache line.
+    pub first: usize,
+    /// Elements that it reads of a pixel: rows of packed elements, `width * 8` each.
+    pub rows: usize,
+}
+
+impl Panel {
+    /// Output channels, and elements in a row.
+    pub fn lanes(&self) -> usize {
+        self.width * CBLOCK
+    }
+
+    /// Its packed elements.
+    pub fn range(&self) -> Range<usize> {
+        self.first..self.first + self.rows * self.lanes()
+    }
+}
+
+/// Panels in the order of their output blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct PanelLayout {
+    pub panels: Vec<Panel>,
+    pub runs: Vec<Run>,
+}
+
+impl PanelLayout {
+    /// Packed elements, with what lies between panels.
+    pub fn len(&self) -> usize {
+        self.panels.last().map_or(0, |panel| panel.range().end.next_multiple_of(LINE))
+    }
+}
+
+/// Elements of a cache line.
+const LINE: usize = 16;
+
+/// The source of padding, whose value is 0. No index is as large.
+const PADDING: u32 = u32::MAX;
+
+/// Which weight each packed number is.
+///
+/// An element holds `depth` numbers, those of neighboring inputs. A block whose channels belong to
+/// different groups reads the inputs of all of them, with zeros where an output does not depend on an
+/// input.
+#[derive(Debug, Clone)]
+pub(crate) struct PackPlan {
+    pub layout: PanelLayout,
+    /// For each packed number its index among the weights, or [`PADDING`].
+    sources: Vec<u32>,
+    depth: usize,
+    /// Number of weights.
+    weights: usize,
+}
+
+/// Groups and the indices of their weights.
+struct IndexedShape<'a> {
+    inputs: usize,
+    outputs: usize,
+    groups: Vec<IndexedGroup<'a>>,
+}
+
+/// A group whose weight from its input `i` to its output `o` has the index
+/// `first + i * input_step + o * output_step`.
+struct IndexedGroup<'a> {
+    inputs: &'a [usize],
+    outputs: &'a [usize],
+    first: usize,
+    input_step: usize,
+    output_step: usize,
+}
+
+/// The group that an output belongs to, and its number there.
+type Origin = (usize, usize);
+
+impl PackPlan {
+    /// The plan of a convolution, for elements of `depth` numbers and panels of `widths` blocks, the
+    /// widest first.
+    ///
+    /// # Errors
+    /// [`KernelError::Shape`] when groups and channels do not fit together.
+    pub fn forward(
+        shape: &PointwiseShape<'_>,
+        depth: usize,
+        widths: &[usize],
+    ) -> Result<Self, KernelError> {
+        Self::new(&IndexedShape::forward(shape), depth, widths)
+    }
+
+    /// The plan of the transposed convolution, which takes gradients from outputs to inputs.
+    ///
+    /// # Errors
+    /// As [`Self::forward`]; each input must belong to one group too.
+    pub fn backward(
+        shape: &PointwiseShape<'_>,
+        depth: usize,
+        widths: &[usize],
+    ) -> Result<Self, KernelError> {
+        Self::new(&IndexedShape::forward(shape).transposed(), depth, widths)
+    }
+
+    fn new(shape: &IndexedShape<'_>, depth: usize, widths: &[usize]) -> Result<Self, KernelError> {
+        shape.check_inputs()?;
+        let weights = shape.groups.iter().map(|g| g.inputs.len() * g.outputs.len()).sum();
+        if weights >= PADDING as usize {
+            return Err(shape_error(format!("{weights} weights; the limit is {}", PADDING - 1)));
+        }
+        let origins = shape.origins()?;
+        let readers: Vec<Vec<usize>> = origins.chunks(CBLOCK).map(groups_of).collect();
+        let layout = PanelLayout { panels: Vec::new(), runs: Vec::new() };
+        let mut plan = Self { layout, sources: Vec::new(), depth, weights };
+        let columns: Vec<Vec<usize>> = shape.groups.iter().map(sorted_columns).collect();
+        let mut block = 0;
+        while block < cblocks(shape.outputs) {
+            let alike = readers[block..].iter().take_while(|r| **r == readers[block]).count();
+            let width = widths.iter().find(|width| **width <= alike);
+            let width = *width.expect("the narrowest panel is one block wide");
+            let numbers = plan.add_panel(block, width, &shape.inputs_of(&readers[block]));
+            let (first, end) = (block * CBLOCK, shape.outputs.min((block + width) * CBLOCK));
+            let mut lane = 0;
+            // Neighbors of one group have the same columns.
+            for part in origins[first..end].chunk_by(|a, b| a.0 == b.0) {
+                let group = part[0].0;
+                let places = places(&numbers, &shape.groups[group], &columns[group]);
+                plan.fill(lane, part, &shape.groups[group], &places);
+                lane += part.len();
+            }
+            block += width;
+        }
+        Ok(plan)
+    }
+
+    /// Adds a panel that reads ascending `inputs`, all of its numbers padding. Returns which input
+    /// each number of a lane belongs to; an element of which a run covers only a part has padding in
+    /// the rest.
+    fn add_panel(&mut self, block: usize, width: usize, inputs: &[usize]) -> Vec<Option<usize>> {
+        let (depth, first_run) = (self.depth, self.layout.runs.len());
+        let mut numbers = Vec::with_capacity(inputs.len());
+        for Run { block, lane, full, rest } in runs(inputs) {
+            let lanes = lane as usize..(lane + full * CBLOCK as u32 + rest) as usize;
+            let elements = lanes.start / depth..lanes.end.div_ceil(depth);
+            let covered = elements.start * depth..elements.end * depth;
+            let input = |lane| lanes.contains(&lane).then_some(block as usize * CBLOCK + lane);
+            numbers.extend(covered.map(input));
+            let rest = (elements.len() - full as usize * (CBLOCK / depth)) as u32;
+            self.layout.runs.push(Run { block, lane: elements.start as u32, full, rest });
+        }
+        let (runs, first) = (first_run..self.layout.runs.len(), self.sources.len() / depth);
+        let panel = Panel { block, width, runs, first, rows: numbers.len() / depth };
+        self.sources.resize(panel.range().end.next_multiple_of(LINE) * depth, PADDING);
+        self.layout.panels.push(panel);
+        numbers
+    }
+
+    /// Sets the sources of neighboring outputs of a group, the first of which is lane `lane` of the
+    /// last panel; `places` are as [`places`] returns them.
+    fn fill(
+        &mut self,
+        lane: usize,
+        outputs: &[Origin],
+        group: &IndexedGroup<'_>,
+        places: &[(usize, usize)],
+    ) {
+        let panel = self.layout.panels.last().expect("a panel was added");
+        for (column, number) in places {
+            let (row, half) = (number / self.depth, number % self.depth);
+            let first = (panel.first + row * panel.lanes() + lane) * self.depth + half;
+            let sources = self.sources[first..].iter_mut().step_by(self.depth);
+            let index = group.first + column * group.input_step;
+            for (source, (_, output)) in sources.zip(outputs) {
+                *source = (index + output * group.output_step) as u32;
+            }
+        }
+    }
+
+    /// Packs `weights`, each group's `[outputs][inputs]` after those of the group before. The weights
+    /// of the output at place `o` are multiplied by `scale[o]`.
+    ///
+    /// # Panics
+    /// When `weights` has another length than the groups say.
+    pub fn gather<T: Element>(&self, weights: &[f32], scale: Option<&[f64]>) -> Aligned<T> {
+        let mut packed = Aligned::zeros(self.layout.len());
+        match scale {
+            Some(scale) => self.gather_with(weights, &mut packed, |weight, output| {
+                (f64::from(weight) * scale[output]) as f32
+            }),
+            None => self.gather_into(weights, &mut packed),
+        }
+        packed
+    }
+
+    /// As [`Self::gather`], into elements that were packed by this plan before.
+    ///
+    /// # Panics
+    /// As [`Self::gather`], and when `packed` has another length than the plan's layout.
+    pub fn gather_into<T: Element>(&self, weights: &[f32], packed: &mut [T]) {
+        self.gather_with(weights, packed, |weight, _| weight);
+    }
+
+    fn gather_with<T: Element>(
+        &self,
+        weights: &[f32],
+        packed: &mut [T],
+        value: impl Fn(f32, usize) -> f32,
+    ) {
+        assert_eq!(T::DEPTH, self.depth, "numbers of an element");
+        assert_eq!(weights.len(), self.weights, "weights");
+        assert_eq!(packed.len(), self.layout.len(), "packed elements");
+        for panel in &self.layout.panels {
+            let (lanes, range) = (panel.lanes(), panel.range());
+            let sources = &self.sources[range.start * T::DEPTH..range.end * T::DEPTH];
+            let rows = packed[range].chunks_exact_mut(lanes);
+            for (row, sources) in rows.zip(sources.chunks_exact(lanes * T::DEPTH)) {
+                let elements = row.iter_mut().zip(sources.chunks_exact(T::DEPTH));
+                for (lane, (element, sources)) in elements.enumerate() {
+                    let output = panel.block * CBLOCK + lane;
+                    // Only padding is beyond the weights.
+                    let weight = |i: usize| weights.get(sources[i] as usize);
+                    *element = T::from_numbers(|i| weight(i).map_or(0.0, |w| value(*w, output)));
+                }
+            }
+        }
+    }
+
+    /// Writes numbers in packed order back to the order of the weights.
+    ///
+    /// # Panics
+    /// When a slice has another length than its shape.
+    pub fn scatter(&self, packed: &[f32], weights: &mut [f32]) {
+        assert_eq!(packed.len(), self.sources.len(), "packed numbers");
+        assert_eq!(weights.len(), self.weights, "weights");
+        for (value, source) in packed.iter().zip(&self.sources) {
+            if *source != PADDING {
+                weights[*source as usize] = *value;
+            }
+        }
+    }
+}
+
+impl<'a> IndexedShape<'a> {
+    fn forward(shape: &PointwiseShape<'a>) -> Self {
+        let mut first = 0;
+        let groups = shape.groups.iter().map(|&GroupPlaces { inputs, outputs }| {
+            let (input_step, output_step) = (1, inputs.len());
+            let group = IndexedGroup { inputs, outputs, first, input_step, output_step };
+            first += inputs.len() * outputs.len();
+            group
+        });
+        Self { inputs: shape.inputs, outputs: shape.outputs, groups: groups.collect() }
+    }
+
+    /// The same weights from the outputs to the inputs.
+    fn transposed(self) -> Self {
+        let groups = self.groups.into_iter().map(|group| IndexedGroup {
+            inputs: group.outputs,
+            outputs: group.inputs,
+            first: group.first,
+            input_step: group.output_step,
+            output_step: group.input_step,
+        });
+        Self { inputs: self.outputs, outputs: self.inputs, groups: groups.collect() }
+    }
+
+    fn check_inputs(&self) -> Result<(), KernelError> {
+        for group in &self.groups {
+            let mut read = vec![false; self.inputs];
+            let once = |input: &usize| {
+                read.get_mut(*input).is_some_and(|read| !std::mem::replace(read, true))
+            };
+            if group.inputs.is_empty() || !group.inputs.iter().all(once) {
+                let limit = self.inputs;
+                return Err(shape_error(format!(
+                    "a group needs inputs that are distinct and below {limit}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where each output comes from; every output must come from exactly one group.
+    fn origins(&self) -> Result<Vec<Origin>, KernelError> {
+        let outputs = self.outputs;
+        let mut origins: Vec<Option<Origin>> = vec![None; outputs];
+        for (g, group) in self.groups.iter().enumerate() {
+            for (number, &output) in group.outputs.iter().enumerate() {
+                match origins.get_mut(output) {
+                    Some(origin @ None) => *origin = Some((g, number)),
+                    Some(Some(_)) => {
+                        return Err(shape_error(format!(
+                            "output {output} has two rows of weights"
+                        )));
+                    }
+                    None => {
+                        return Err(shape_error(format!("output {output} is not below {outputs}")));
+                    }
+                }
+            }
+        }
+        let missing = |output: usize| shape_error(format!("no group writes output {output}"));
+        (0..).zip(origins).map(|(output, origin)| origin.ok_or_else(|| missing(output))).collect()
+    }
+
+    /// The inputs that some of the groups read, in order.
+    fn inputs_of(&self, groups: &[usize]) -> Vec<usize> {
+        let mut inputs: Vec<usize> =
+            groups.iter().flat_map(|&group| self.groups[group].inputs).copied().collect();
+        inputs.sort_unstable();
+        inputs.dedup();
+        inputs
+    }
+}
+
+/// A group's columns in the order of the inputs that they read.
+fn sorted_columns(group: &IndexedGroup<'_>) -> Vec<usize> {
+    let mut columns: Vec<usize> = (0..group.inputs.len()).collect();
+    columns.sort_by_key(|column| group.inputs[*column]);
+    columns
+}
+
+/// Each column of a group with its place among a lane's `numbers`, which are of ascending inputs;
+/// `columns` are in the order of their inputs.
+fn places(
+    numbers: &[Option<usize>],
+    group: &IndexedGroup<'_>,
+    columns: &[usize],
+) -> Vec<(usize, usize)> {
+    let mut numbers = numbers.iter().enumerate();
+    let place = |column: &usize| {
+        let (number, _) = numbers
+            .find(|(_, input)| **input == Some(group.inputs[*column]))
+            .expect("a panel reads the inputs of all its groups");
+        (*column, number)
+    };
+    columns.iter().map(place).collect()
+}
+
+pub(super) fn shape_error(what: String) -> KernelError {
+    KernelError::Shape { kernel: "pointwise convolution", what }
+}
+
+/// The groups that the outputs of a block belong to.
+fn groups_of(block: &[Origin]) -> Vec<usize> {
+    let mut used: Vec<usize> = block.iter().map(|&(group, _)| group).collect();
+    used.sort_unstable();
+    used.dedup();
+    used
+}
+
+/// Ascending `inputs` as runs that the microkernel can walk.
+fn runs(inputs: &[usize]) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let mut i = 0;
+    while i < inputs.len() {
+        let first = inputs[i];
+        let ends = if first.is_multiple_of(CBLOCK) { usize::MAX } else { CBLOCK - first % CBLOCK };
+        let len = inputs[i..].iter().zip(first..).take_while(|(have, next)| **have == *next);
+        let len = len.take(ends).count();
+        let whole = if ends == usize::MAX { len / CBLOCK } else { 0 };
+        runs.push(Run {
+            block: (first / CBLOCK) as u32,
+            lane: (first % CBLOCK) as u32,
+            full: whole as u32,
+            rest: (len - whole * CBLOCK) as u32,
+        });
+        i += len;
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::Slot;
+
+    #[test]
+    fn runs_cover_the_inputs_in_order() {
+        for inputs in [
+            vec![0],
+            vec![3, 4, 9],
+            (0..8).collect(),
+            (5..40).collect(),
+            (0..35).chain(41..96).collect::<Vec<_>>(),
+        ] {
+            let mut covered = Vec::new();
+            for run in runs(&inputs) {
+                assert!(run.lane == 0 || (run.full == 0 && run.lane + run.rest <= 8));
+                let first = (run.block * 8 + run.lane) as usize;
+                covered.extend(first..first + (run.full * 8 + run.rest) as usize);
+            }
+            assert_eq!(covered, inputs);
+        }
+    }
+
+    /// Packs as the layout says it, number by number.
+    fn naive<T: Element>(
+        plan: &PackPlan,
+        shape: &PointwiseShape<'_>,
+        weights: &[f32],
+        scale: &[f64],
+    ) -> Vec<T> {
+        let weight = |input: usize, output: usize| {
+            let mut first = 0;
+            for group in shape.groups {
+                let position = |all: &[usize], channel| all.iter().position(|c| *c == channel);
+                let places = (position(group.inputs, input), position(group.outputs, output));
+                if let (Some(column), Some(row)) = places {
+                    let weight = weights[first + row * group.inputs.len() + column];
+                    return (f64::from(weight) * scale[output]) as f32;
+                }
+                first += group.inputs.len() * group.outputs.len();
+            }
+            0.0
+        };
+        let mut packed = vec![T::default(); plan.layout.len()];
+        for panel in &plan.layout.panels {
+            let mut elements = packed[panel.range()].iter_mut();
+            for run in &plan.layout.runs[panel.runs.clone()] {
+                let first = run.block as usize * CBLOCK + run.lane as usize * T::DEPTH;
+                let len = run.full as usize * CBLOCK / T::DEPTH + run.rest as usize;
+                for element in 0..len {
+                    for lane in 0..panel.lanes() {
+                        let number = |i| {
+                            let input = first + element * T::DEPTH + i;
+                            weight(input, panel.block * CBLOCK + lane)
+                        };
+                        *elements.next().unwrap() = T::from_numbers(number);
+                    }
+                }
+            }
+            assert!(elements.next().is_none(), "a row for each element");
+        }
+        packed
+    }
+
+    #[test]
+    fn a_gather_is_what_naive_packing_does() {
+        let shuffled = |n: usize| (0..n).map(|c| c % 2 * n.div_ceil(2) + c / 2).collect::<Vec<_>>();
+        for sizes in [&[(1, 1)][..], &[(20, 33)], &[(6, 36), (18, 108)], &[(1, 3), (2, 7), (5, 11)]]
+        {
+            let inputs: usize = sizes.iter().map(|size| size.0).sum();
+            let outputs: usize = sizes.iter().map(|size| size.1).sum();
+            let (from, to) = (shuffled(inputs), shuffled(outputs));
+            let (mut groups, mut i, mut o) = (Vec::new(), 0, 0);
+            for (ins, outs) in sizes {
+                groups.push(GroupPlaces { inputs: &from[i..i + ins], outputs: &to[o..o + outs] });
+                (i, o) = (i + ins, o + outs);
+            }
+            let shape = PointwiseShape { inputs, outputs, groups: &groups };
+            let weights = crate::testing::Values::new(3).reals(shape.weights());
+            let scale: Vec<f64> = (0..outputs).map(|o| o as f64 / 3.0 - 1.0).collect();
+            for widths in [&[4, 2, 1][..], &[1]] {
+                let plan = PackPlan::forward(&shape, 1, widths).unwrap();
+                let expected: Vec<f32> = naive(&plan, &shape, &weights, &scale);
+                assert_eq!(*plan.gather::<f32>(&weights, Some(&scale)), expected);
+                let (packed, mut again) = (plan.gather(&weights, None), vec![0.0; weights.len()]);
+                plan.scatter(&packed, &mut again);
+                assert_eq!(again, weights, "there and back");
+
+                let plan = PackPlan::forward(&shape, 2, widths).unwrap();
+                let expected: Vec<Slot> = naive(&plan, &shape, &weights, &scale);
+                assert_eq!(*plan.gather::<Slot>(&weights, Some(&scale)), expected);
+            }
+        }
+    }
+}

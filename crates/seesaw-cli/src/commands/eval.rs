@@ -1,4 +1,4 @@
-//! `seesaw eval`: how good a model is on a data set.
+//! `seesaw eval`: the accuracy of a model on a data set.
 
 mod report;
 mod subject;
@@ -6,9 +6,10 @@ mod subject;
 use std::{path::Path, sync::Arc};
 
 use seesaw_data::{Dataset, Loader, LoaderOptions};
+use seesaw_plot::Confusion;
 use seesaw_train::{
-    draw::{Confusion, Tile, write_picture, write_sheet},
     metrics::{self, Evaluation},
+    pictures::{mistake_tiles, write_picture, write_sheet},
 };
 
 use crate::{
@@ -22,14 +23,15 @@ use subject::Subject;
 
 /// Photos on the sheet of mistakes.
 const MISTAKES: usize = 36;
-/// Batches that may wait to be taken.
+/// Batches that are loaded in advance.
 const AHEAD: usize = 2;
 
 pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
-    for (path, endings) in [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"])] {
-        path.iter().try_for_each(|path| check_picture(path, endings))?;
+    let pictures = [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"])];
+    for (path, extensions) in pictures {
+        path.iter().try_for_each(|path| check_picture(path, extensions))?;
     }
-    let subject = Subject::of(args)?;
+    let subject = Subject::new(args)?;
     let (dataset, broken) = subject.verified(args)?;
     let dataset = Arc::new(dataset);
     let evaluation = evaluate(args, &subject, &dataset)?;
@@ -51,11 +53,11 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
 }
 
 /// Makes sure that a picture can be written before anything is computed.
-fn check_picture(path: &Path, endings: &[&str]) -> Result<(), Failure> {
-    let fits = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
-    if !endings.iter().any(|ending| fits(ending)) {
-        let endings = endings.join(" or .");
-        return Err(Failure::file(path, format_args!("a picture's name ends in .{endings}")));
+fn check_picture(path: &Path, extensions: &[&str]) -> Result<(), Failure> {
+    let has = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
+    if !extensions.iter().any(|extension| has(extension)) {
+        let extensions = extensions.join(" or .");
+        return Err(Failure::file(path, format_args!("the picture must be .{extensions}")));
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => Err(Failure::file(folder, "no such folder")),
@@ -99,21 +101,6 @@ fn write_worst(
         failure::warn(format_args!("{}: not written: there are no mistakes", path.display()));
         return Ok(());
     }
-    let name = |class: u32| &subject.classifier.labels()[class as usize];
-    let tiles: Result<Vec<Tile>, Failure> = mistakes
-        .iter()
-        .map(|mistake| {
-            let photo = dataset.image(mistake.index as usize)?;
-            Ok(Tile {
-                photo: photo.into_owned(),
-                truth: name(mistake.truth).clone(),
-                predicted: format!(
-                    "{} {:.0} %",
-                    name(mistake.predicted),
-                    100.0 * mistake.probability
-                ),
-            })
-        })
-        .collect();
-    write_sheet(path, &tiles?).map_err(Failure::new)
+    let tiles = mistake_tiles(dataset, mistakes, subject.classifier.labels())?;
+    Ok(write_sheet(path, &tiles)?)
 }

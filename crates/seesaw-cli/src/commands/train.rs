@@ -31,7 +31,9 @@ pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
         return Ok(Outcome::Complete);
     }
     let start = start(args)?;
-    training::train(&args.execution, |machine, on| Trainer::start(&start, machine, on))
+    training::train(&args.execution, |machine, options, on| {
+        Trainer::start(&start, machine, options, on)
+    })
 }
 
 /// The recipe by itself, which needs no data set where its name is given.
@@ -51,12 +53,11 @@ fn start(args: &TrainArgs) -> Result<Start, Failure> {
         Some(folder) => unused(folder)?,
         None => next_free(data)?,
     };
-    Ok(Start {
-        init: args.init.clone(),
-        teacher: args.teacher.clone(),
-        limit: args.limit,
-        ..Start::new(data, defaults.net, recipe, out)
-    })
+    let mut start = Start::new(data, defaults.net, recipe, out);
+    start.init.clone_from(&args.init);
+    start.teacher.clone_from(&args.teacher);
+    start.limit = args.limit;
+    Ok(start)
 }
 
 fn data(args: &TrainArgs) -> Result<&Path, Failure> {

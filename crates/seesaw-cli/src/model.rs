@@ -22,7 +22,8 @@ pub fn labels(model: &Model, file: Option<&Path>) -> Result<LabelFile, Failure> 
         return Ok(labels);
     }
     let error = format_args!("{found} class names, but the net has {classes} classes");
-    Err(Failure::file(path, error).hint("write one name a line, in the order of the net's outputs"))
+    Err(Failure::file(path, error)
+        .hint("write one name per line, in the order of the net's outputs"))
 }
 
 /// The model's preprocessing with the sizes of the arguments. A crop given alone shows as much of

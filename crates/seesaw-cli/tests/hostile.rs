@@ -66,7 +66,7 @@ fn a_pickle_that_calls_a_function() {
     std::fs::write(&path, calling_pickle(&format!("touch {}", trace.display()))).unwrap();
     let output = tiny.path("out.safetensors");
     let refused = seesaw(args!["import", path, output]);
-    refused.fails(&["evil.pth: ", "`os.system`", "nothing in it was run"]);
+    refused.fails(&["evil.pth: ", "`os.system`", "was refused"]);
     assert!(!trace.exists() && !output.exists());
 }
 

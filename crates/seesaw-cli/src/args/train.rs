@@ -34,11 +34,10 @@ pub struct TrainArgs {
     // Clap makes sure that it is here, unless an old spelling asks for something else.
     #[arg(long, required_unless_present = "OldTrainArgs")]
     pub data: Option<PathBuf>,
-    /// Net: a name (`seesaw models` lists them), or a TOML file [default: depends on the data set]
+    /// Net: a name (`seesaw models` lists them), or a TOML file [default: see below]
     #[arg(long)]
     pub net: Option<String>,
-    /// Recipe: a name (`seesaw recipes` lists them), or a TOML file [default: depends on the data
-    /// set]
+    /// Recipe: a name (`seesaw recipes` lists them), or a TOML file [default: see below]
     #[arg(long, value_name = "RECIPE")]
     pub recipe: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `seesaw eval`: how good a model is on a data set.
+//! `seesaw eval`: the accuracy of a model on a data set.
 
 mod report;
 mod subject;
@@ -23,14 +23,15 @@ use subject::Subject;
 
 /// Photos on the sheet of mistakes.
 const MISTAKES: usize = 36;
-/// Batches that may wait to be taken.
+/// Batches that are loaded in advance.
 const AHEAD: usize = 2;
 
 pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
-    for (path, endings) in [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"])] {
-        path.iter().try_for_each(|path| check_picture(path, endings))?;
+    let pictures = [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"])];
+    for (path, extensions) in pictures {
+        path.iter().try_for_each(|path| check_picture(path, extensions))?;
     }
-    let subject = Subject::of(args)?;
+    let subject = Subject::new(args)?;
     let (dataset, broken) = subject.verified(args)?;
     let dataset = Arc::new(dataset);
     let evaluation = evaluate(args, &subject, &dataset)?;
@@ -52,11 +53,11 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
 }
 
 /// Makes sure that a picture can be written before anything is computed.
-fn check_picture(path: &Path, endings: &[&str]) -> Result<(), Failure> {
-    let fits = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
-    if !endings.iter().any(|ending| fits(ending)) {
-        let endings = endings.join(" or .");
-        return Err(Failure::file(path, format_args!("a picture's name ends in .{endings}")));
+fn check_picture(path: &Path, extensions: &[&str]) -> Result<(), Failure> {
+    let has = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
+    if !extensions.iter().any(|extension| has(extension)) {
+        let extensions = extensions.join(" or .");
+        return Err(Failure::file(path, format_args!("the picture must be .{extensions}")));
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => Err(Failure::file(folder, "no such folder")),

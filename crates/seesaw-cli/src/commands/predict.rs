@@ -6,7 +6,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use seesaw::{Builder, Guess, Machine, Model};
+use seesaw::{Builder, Guess, Model};
 use seesaw_data::{FoundPhotos, find_photos};
 use serde::Serialize;
 
@@ -23,16 +23,18 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     let preprocess = model::preprocess(&model, &args.sizes)?;
     let FoundPhotos { photos, errors: mut problems } = find_photos(&args.paths);
     if photos.is_empty() && !problems.is_empty() {
-        return Err(Failure::new(problems.swap_remove(0)));
+        return Err(problems.swap_remove(0).into());
     }
     for problem in &problems {
         failure::error(problem);
     }
     let batch = args.batch.min(photos.len().max(1));
     resolve::check_batch(batch, preprocess.crop as usize)?;
-    let machine = Machine::from_env(args.threads.count())?;
-    let classifier =
-        Builder::new(&machine).batch(batch).labels(labels).preprocess(preprocess).build(model)?;
+    let classifier = Builder::new(&args.threads.machine()?)
+        .batch(batch)
+        .labels(labels)
+        .preprocess(preprocess)
+        .build(model)?;
     let mut printer = Printer::new(args, photos.len());
     classifier.classify_files(&photos, |path, guesses| match guesses {
         Ok(guesses) => printer.classified(path, &guesses),
@@ -44,10 +46,10 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
 fn load(weights: Option<&Path>, net: &NetArgs) -> Result<Model, Failure> {
     let Some(weights) = weights else {
         if net.net.is_some() || net.classes.is_some() {
-            let what = "`--net` and `--classes` describe weights, and there are none";
-            return Err(Failure::new(what).hint("pass `--weights FILE` with them"));
+            let what = "`--net` and `--classes` describe weights, but no weights are given";
+            return Err(Failure::new(what).hint("add `--weights FILE`"));
         }
-        return Model::from_bytes(seesaw::BUNDLED_WEIGHTS).map_err(Failure::new);
+        return Ok(Model::from_bytes(seesaw::BUNDLED_WEIGHTS)?);
     };
     resolve::weights(weights, net)
 }
@@ -124,7 +126,7 @@ impl Printer {
         Ok(())
     }
 
-    /// Says how many of `photos` failed, and of the arguments that named none.
+    /// Says how many of the `photos` failed; `missing` arguments named none.
     fn finish(self, photos: usize, missing: usize) -> Result<Outcome, Failure> {
         self.bar.finish_and_clear();
         match (self.failed, missing) {
@@ -149,10 +151,10 @@ fn line(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
 fn text(out: &mut impl Write, path: &Path, ranked: &[Ranked<'_>]) -> io::Result<()> {
     let path = path.display();
     if let [Ranked { class, probability }] = ranked {
-        return writeln!(out, "{path}: {class} ({:.1}%)", 100.0 * probability);
+        return writeln!(out, "{path}: {class} ({:.1} %)", 100.0 * probability);
     }
     writeln!(out, "{path}")?;
     ranked.iter().try_for_each(|Ranked { class, probability }| {
-        writeln!(out, "  {:5.1}%  {class}", 100.0 * probability)
+        writeln!(out, "  {:5.1} %  {class}", 100.0 * probability)
     })
 }

@@ -24,8 +24,8 @@ pub(crate) struct KernelTable {
     pub norm: NormFns,
     pub product: ProductFn,
     pub burn: BurnKernel,
-    /// An extension that some processors with this instruction set have; others (int8 products, tiles
-    /// of matrices) go beside it.
+    /// An extension that some processors with this instruction set have. Further ones, such as products
+    /// of int8 or tiles of matrices, get a field of their own here.
     pub bf16: Option<&'static Extension<Bf16Table>>,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     ema::Ema,
     error::Divergence,
     layout::{Layout, State},
-    optim::{Optimizer, Workers},
+    optim::Optimizer,
     recipe::Recipe,
 };
 
@@ -61,8 +61,7 @@ impl Memory {
         if clip > 0.0 {
             Optimizer::clip(gradients, norm, clip);
         }
-        let workers = Workers { team: machine.team(), isa: machine.token() };
-        self.optimizer.step(&mut self.state.parameters, gradients, rate, workers);
+        self.optimizer.step(&mut self.state.parameters, gradients, rate, machine);
         if let Some(ema) = &mut self.ema {
             ema.update(&self.state);
         }

@@ -41,7 +41,7 @@ use crate::{
     error::Divergence,
     layout::State,
     loss::{Counts, Loss, Targets, Teacher},
-    net::{LayerTime, NetOptions, TrainNet},
+    net::{LayerTime, NetOptions, StepInput, TrainNet},
     optim::Accumulator,
     recipe::{Phase, Recipe},
 };
@@ -207,11 +207,10 @@ impl Learner {
         let targets = Targets { labels: &batch.labels, mixed };
         let function = Loss { smoothing: spec.smoothing };
         let mut counts = Counts::default();
-        let dropout_seed = self.dropout_seed();
+        let input = StepInput { images: &batch.images, dropout_seed: self.dropout_seed() };
         let loss = self.train_net.step(
             &mut self.memory.state,
-            &batch.images,
-            dropout_seed,
+            input,
             |logits, gradient| {
                 counts = Counts::from_logits(logits, classes, &targets);
                 function.run(logits, classes, &targets, teacher.as_ref(), gradient)
@@ -289,12 +288,7 @@ fn train_net(
     phase: Phase,
     machine: &Machine,
 ) -> Result<TrainNet, TrainError> {
-    let options = NetOptions {
-        input_size: phase.size,
-        batch: phase.batch,
-        threads: machine.threads(),
-        isa: Some(machine.isa()),
-        precision: recipe.precision,
-    };
-    TrainNet::new(net, &options)
+    let options =
+        NetOptions::new(net).input_size(phase.size).batch(phase.batch).precision(recipe.precision);
+    TrainNet::new(net, &options, machine)
 }

@@ -1,7 +1,7 @@
 #![allow(clippy::print_stderr, reason = "a child process tells its parent what it saw")]
 
 use seesaw_format::load_model;
-use seesaw_kernels::{IsaToken, Team};
+use seesaw_kernels::Machine;
 
 use super::*;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     layout::{Layout, State},
     learner::Memory,
     loss::Counts,
-    optim::{Optimizer, OptimizerKind, OptimizerSpec, Workers},
+    optim::{Optimizer, OptimizerKind, OptimizerSpec},
     recipe::Recipe,
     testing::{tiny, tiny_weights},
 };
@@ -61,8 +61,7 @@ fn checkpoint(spec: &OptimizerSpec, ema_decay: f64) -> Checkpoint {
     let gradients: Vec<f32> = (0..state.parameters.len()).map(|i| (i as f32).cos()).collect();
     let mut ema = (ema_decay > 0.0).then(|| Ema::new(ema_decay, state.clone()));
     for _ in 0..3 {
-        let workers = Workers { team: &Team::solo(), isa: IsaToken::best() };
-        optimizer.step(&mut state.parameters, &gradients, 0.1, workers);
+        optimizer.step(&mut state.parameters, &gradients, 0.1, &Machine::solo());
         state.statistics.iter_mut().for_each(|x| *x += 0.5);
         ema.iter_mut().for_each(|ema| ema.update(&state));
     }

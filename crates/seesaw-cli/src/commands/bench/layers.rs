@@ -80,8 +80,8 @@ fn cells(step: &Step, indent: &str) -> [String; 7] {
         output::thousands(step.madds),
         output::bytes(step.bytes),
         format!("{:.3}", step.median_ms),
-        format!("{:.1}%", 100.0 * step.time_share),
+        format!("{:.1} %", 100.0 * step.time_share),
         format!("{:.1}", step.gflops),
-        format!("{:.1}%", 100.0 * step.peak_share),
+        format!("{:.1} %", 100.0 * step.peak_share),
     ]
 }

@@ -161,14 +161,12 @@ fn row(
     steps: usize,
     share: &impl Fn(u64, f64) -> f64,
 ) -> Row {
-    // What weights call the classifier is the linear layer among the costs.
-    let name = if time.layer == "classifier" { "linear" } else { &time.layer };
-    let cost = costs.iter().find(|cost| cost.id.to_string() == name);
-    let madds = cost.map_or(0, |cost| cost.madds) * batch as u64;
+    let cost = costs.iter().find(|cost| cost.id == time.id).expect("the cost of each layer");
+    let madds = cost.madds * batch as u64;
     let of_step = |total: Duration| total.as_secs_f64() / steps as f64;
     let (forward, backward) = (of_step(time.forward), of_step(time.backward));
     Row {
-        layer: time.layer.clone(),
+        layer: time.id.to_string(),
         madds,
         forward_ms: 1e3 * forward,
         backward_ms: 1e3 * backward,

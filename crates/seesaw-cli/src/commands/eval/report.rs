@@ -1,4 +1,4 @@
-//! What an evaluation found, for people and for machines.
+//! The result of an evaluation, as text and as JSON.
 
 use std::io::Write;
 
@@ -29,7 +29,7 @@ pub struct Report<'a> {
     classes: Vec<Class<'a>>,
 }
 
-/// A class of the data.
+/// A class of the data set.
 #[derive(Serialize)]
 struct Class<'a> {
     class: &'a str,
@@ -82,7 +82,7 @@ impl<'a> Report<'a> {
         let mut table = Table::new([
             ("class", Align::Left),
             ("images", Align::Right),
-            ("right", Align::Right),
+            ("correct", Align::Right),
             ("top-1", Align::Right),
         ]);
         for class in &self.classes {

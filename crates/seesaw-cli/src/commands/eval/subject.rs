@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seesaw::{Builder, Classifier, Machine, labels::LabelFile};
+use seesaw::{Builder, Classifier, labels::LabelFile};
 use seesaw_data::{
     Dataset,
     datasets::{Kind, OpenOptions, open},
@@ -25,17 +25,18 @@ const BATCH: usize = 16;
 /// A model, and the data that it is evaluated on.
 pub struct Subject {
     pub classifier: Classifier,
-    /// The file that the weights are of.
+    /// The file of the weights.
     pub weights: PathBuf,
-    /// What the classes are called in a file of labels that has a column for it.
+    /// The identifiers of the classes, if the file of class names has a column for them.
     ids: Vec<String>,
     pub data: PathBuf,
-    /// The run that the model is of, if it is evaluated on the run's data.
+    /// The model's run, if the model is evaluated on the run's data.
     run: Option<Config>,
 }
 
 impl Subject {
-    pub fn of(args: &EvalArgs) -> Result<Self, Failure> {
+    /// The model and the data set that the arguments name.
+    pub fn new(args: &EvalArgs) -> Result<Self, Failure> {
         let (weights, run) = weights_and_run(&args.model)?;
         let model = resolve::weights(&weights, &args.net)?;
         let LabelFile { names, ids } = model::labels(&model, args.labels.as_deref())?;
@@ -45,8 +46,8 @@ impl Subject {
             (Some(data), _) => data.clone(),
             (None, Some(run)) => run.data.path.clone(),
             (None, None) => {
-                let what = "no data to evaluate on";
-                return Err(Failure::new(what).hint("pass `--data FOLDER`"));
+                let what = "no data set to evaluate on";
+                return Err(Failure::new(what).hint("add `--data FOLDER`"));
             }
         };
         let same = |run: &Config| match (run.data.path.canonicalize(), data.canonicalize()) {
@@ -54,8 +55,7 @@ impl Subject {
             _ => false,
         };
         let run = run.filter(same);
-        let machine = Machine::from_env(args.threads.count())?;
-        let classifier = Builder::new(&machine)
+        let classifier = Builder::new(&args.threads.machine()?)
             .batch(BATCH)
             .labels(names)
             .preprocess(preprocess)
@@ -63,7 +63,7 @@ impl Subject {
         Ok(Self { classifier, weights, ids, data, run })
     }
 
-    /// The images, without those that cannot be decoded, and how many these are.
+    /// The images without those that cannot be decoded, and the number of the latter.
     pub fn verified(&self, args: &EvalArgs) -> Result<(Dataset, usize), Failure> {
         let mut dataset = self.dataset(args.split)?;
         if dataset.is_empty() {
@@ -76,8 +76,8 @@ impl Subject {
         Ok((dataset, broken))
     }
 
-    /// The part that was asked for. What validated a run, validates here; where nothing says which
-    /// images a net was not trained on, all are taken.
+    /// The requested part. A run's validation images are the same here; where nothing tells which
+    /// images a net was not trained on, all are used.
     fn dataset(&self, split: Split) -> Result<Dataset, Failure> {
         let options = match &self.run {
             Some(Config { recipe, .. }) => {
@@ -89,7 +89,7 @@ impl Subject {
         if self.run.is_none() && matches!(parts.kind, Kind::Folders | Kind::List) {
             let whole = options.val_split(0.0);
             let whole = open(&self.data, &whole)?.train;
-            // Then what was held out came from the images to train on.
+            // Any images held out were taken from the training images.
             if parts.val.is_empty() || whole.len() > parts.train.len() {
                 return Ok(whole);
             }
@@ -100,7 +100,7 @@ impl Subject {
         })
     }
 
-    /// For each class of the data, its place among the net's outputs.
+    /// For each class of the data set, the index of its output.
     pub fn columns(&self, classes: &[String]) -> Result<Vec<u32>, Failure> {
         let outputs = self.classifier.net().classes;
         if !self.ids.is_empty()
@@ -109,24 +109,23 @@ impl Subject {
             return Ok(columns);
         }
         match_classes(classes, self.classifier.labels(), outputs).map_err(|error| {
-            let hint = "`--labels FILE` names the net's classes as the data do";
+            let hint = "`--labels FILE` can give the net's classes the names of the data set";
             Failure::file(&self.weights, error).hint(hint)
         })
     }
 }
 
-/// The weights of a run's folder, or the file itself; and the run beside them, if there is one.
+/// The weights of a run folder, or the file itself; and the run in the same folder, if there is one.
 fn weights_and_run(model: &Path) -> Result<(PathBuf, Option<Config>), Failure> {
     if !model.is_dir() {
         let beside = RunFolder::new(model.parent().unwrap_or(Path::new("")));
         return Ok((model.to_owned(), Config::read(&beside.config()).ok()));
     }
     let run = RunFolder::new(model);
-    let config = Config::read(&run.config()).map_err(|error| {
-        Failure::new(error).hint("name a file of weights, or the folder of a run")
-    })?;
+    let config = Config::read(&run.config())
+        .map_err(|error| Failure::from(error).hint("name a file of weights, or a run folder"))?;
     if !run.best().is_file() {
-        let what = "the run has not ended an epoch yet, and has no model";
+        let what = "the run has no model yet, because no epoch is finished";
         return Err(Failure::file(model, what));
     }
     Ok((run.best(), Some(config)))

@@ -5,7 +5,7 @@ use std::path::Path;
 use seesaw_arch::{Net, zoo};
 use seesaw_data::datasets::{OpenOptions, open};
 
-use crate::{args::TrainArgs, failure::Failure, resolve};
+use crate::{args::StartArgs, failure::Failure, resolve};
 
 /// Images up to this side are trained as CIFAR's.
 const SMALL_UP_TO: u32 = 64;
@@ -20,7 +20,7 @@ pub struct Defaults {
 
 impl Defaults {
     /// What the arguments say, else the net of `--init`, else what suits the size of the images.
-    pub fn new(args: &TrainArgs, data: &Path) -> Result<Self, Failure> {
+    pub fn new(args: &StartArgs, data: &Path) -> Result<Self, Failure> {
         let mut net = args.net.as_deref().map(resolve::net).transpose()?;
         let mut recipe = args.recipe.clone();
         if let Some(init) = &args.init {

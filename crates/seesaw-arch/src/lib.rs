@@ -36,4 +36,4 @@ pub use groups::{Groups, Share};
 pub use layer_id::{LayerId, LayerKind, Unit};
 pub use net::{Head, Net, Stage, Stem};
 pub use preprocess::Preprocess;
-pub use steps::{Op, Step};
+pub use steps::{BATCH_NORM_EPS, Op, Step};

@@ -5,6 +5,9 @@
 
 use crate::{Block, ChannelOrder, Groups, LayerId, Net, Share};
 
+/// What every batch norm adds to the variance, as in PyTorch.
+pub const BATCH_NORM_EPS: f64 = 1e-5;
+
 /// One layer as it is executed.
 ///
 /// Channels are numbered as in the layer's weights. A place is where a channel lies in the feature

@@ -2,13 +2,10 @@
 
 use std::borrow::Cow;
 
-use seesaw_arch::{LayerId, Net, Op, Step};
+use seesaw_arch::{BATCH_NORM_EPS, LayerId, Net, Op, Step};
 use seesaw_format::{BlockWeights, ConvBn, Linear, NetWeights};
 
 use crate::EngineError;
-
-/// Added to the variance, as in PyTorch.
-const EPS: f64 = 1e-5;
 
 /// A net with its weights as the list of steps that computes it.
 #[derive(Debug, Clone)]
@@ -137,8 +134,9 @@ fn fold<'a>(step: Step, conv: Cow<'a, ConvBn>) -> Result<LoweredStep<'a>, Engine
         check(&step, what, values.len(), step.outputs.len())?;
     }
     let scale = bn.gamma.iter().zip(&bn.var);
-    let scale: Vec<f64> =
-        scale.map(|(gamma, var)| f64::from(*gamma) / (f64::from(*var) + EPS).sqrt()).collect();
+    let scale: Vec<f64> = scale
+        .map(|(gamma, var)| f64::from(*gamma) / (f64::from(*var) + BATCH_NORM_EPS).sqrt())
+        .collect();
     let bias = bn.beta.iter().zip(&bn.mean).zip(&scale);
     let bias = bias
         .map(|((beta, mean), scale)| (f64::from(*beta) - f64::from(*mean) * scale) as f32)

@@ -1,11 +1,12 @@
-//! A running mean of a net's numbers, which validates better than the numbers themselves.
+//! Exponential moving average (EMA) of a net's weights, which is usually more accurate than the
+//! weights of the last step.
 
 use crate::layout::State;
 
 /// Exponential moving average of a [`State`], running statistics included.
 ///
-/// After `t` updates the next one keeps `min(decay, (1 + t) / (10 + t))` of the average, so that
-/// the first steps, which know little, are soon forgotten.
+/// The update after the first `t` keeps `min(decay, (1 + t) / (10 + t))` of the average, so that the
+/// weights of the first steps are soon forgotten.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ema {
     decay: f64,
@@ -14,22 +15,26 @@ pub struct Ema {
 }
 
 impl Ema {
-    /// An average that begins with `state`.
+    /// An average that starts as `state`.
     pub fn new(decay: f64, state: State) -> Self {
         Self { decay, updates: 0, state }
     }
 
-    /// The average as it was after `updates`.
+    /// An average restored to `state`, which it had after `updates` updates.
     pub fn restore(decay: f64, updates: u64, state: State) -> Self {
         Self { decay, updates, state }
     }
 
-    /// Takes in the numbers after a step.
+    /// Updates the average with the state after a step.
+    ///
+    /// # Panics
+    /// When `state` belongs to another net.
     pub fn update(&mut self, state: &State) {
         let t = self.updates as f64;
         let keep = self.decay.min((1.0 + t) / (10.0 + t));
         let share = (1.0 - keep) as f32;
         let follow = |mean: &mut [f32], now: &[f32]| {
+            assert_eq!(mean.len(), now.len(), "a state of the same net");
             mean.iter_mut().zip(now).for_each(|(mean, now)| *mean += share * (now - *mean));
         };
         follow(&mut self.state.parameters, &state.parameters);
@@ -42,7 +47,7 @@ impl Ema {
         &self.state
     }
 
-    /// Updates so far.
+    /// How many updates there have been.
     pub fn updates(&self) -> u64 {
         self.updates
     }

@@ -1,11 +1,11 @@
 //! A net's trainable numbers as one flat vector, so that optimizers are plain loops.
 //!
-//! A [`State`] has all parameters in the order of the layers, each as its file has it, and apart
-//! from them the running statistics of the batch norms, which no gradient reaches.
+//! A [`State`] holds all parameters in the order of the layers, each laid out as in the net's file,
+//! and separately the running statistics of the batch norms, which have no gradient.
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
-use seesaw_arch::{ArchError, Groups, Net};
+use seesaw_arch::{ArchError, LayerId, Net, Op, Unit};
 use seesaw_format::{BatchNorm, ConvBn, Linear, NetWeights};
 
 /// What a parameter is to its layer.
@@ -21,29 +21,59 @@ pub enum Role {
     Bias,
 }
 
-/// A tensor in a [`State`].
+/// Shape of a matrix of weights, which is stored row by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MatrixShape {
+    /// Output channels.
+    pub rows: usize,
+    /// Input channels.
+    pub cols: usize,
+}
+
+impl MatrixShape {
+    /// Values of the matrix.
+    pub fn values(self) -> usize {
+        self.rows * self.cols
+    }
+}
+
+/// A tensor among the parameters of a [`State`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The layer, such as `block 3 expand`.
-    pub layer: String,
-    /// What it is there.
+    /// The layer that it belongs to.
+    pub layer: LayerId,
+    /// What it is to the layer.
     pub role: Role,
     /// Where its values lie among the parameters.
     pub range: Range<usize>,
-    /// How far from the input: 0 is the stem, then one a block, then the head, then the linear
-    /// layer.
+    /// Distance from the input: 0 for the stem, then one more for each block, for the head and for
+    /// the linear layer.
     pub depth: usize,
-    /// Rows (outputs) and columns (inputs) of each group, which lie one after another, where these
-    /// are the weights of a pointwise convolution; else none.
-    pub matrices: Vec<(usize, usize)>,
+    /// For the weights of a pointwise convolution, the matrix of each group; they are stored one
+    /// after another. Empty for all other tensors.
+    pub matrices: Vec<MatrixShape>,
 }
 
 /// Where a net's tensors lie in its [`State`]s.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     entries: Vec<Entry>,
+    norms: Vec<(LayerId, NormRanges)>,
     parameters: usize,
     statistics: usize,
+}
+
+/// Where a batch norm's numbers lie in a [`State`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NormRanges {
+    /// Scales, among the parameters.
+    pub gamma: Range<usize>,
+    /// Shifts, among the parameters.
+    pub beta: Range<usize>,
+    /// Running means, among the statistics.
+    pub means: Range<usize>,
+    /// Running variances, among the statistics.
+    pub variances: Range<usize>,
 }
 
 /// All numbers of a net that training changes.
@@ -62,51 +92,60 @@ impl Layout {
     /// # Errors
     /// When the net breaks a rule.
     pub fn new(net: &Net) -> Result<Self, ArchError> {
-        let weights = NetWeights::zeros(net)?;
-        let mut layout = Self { entries: Vec::new(), parameters: 0, statistics: 0 };
-        for (layer, depth, conv) in convolutions(&weights) {
-            layout.push(&layer, depth, Role::Weight, conv.weight.len());
-            layout.push(&layer, depth, Role::Gamma, conv.bn.gamma.len());
-            layout.push(&layer, depth, Role::Beta, conv.bn.beta.len());
-            layout.statistics += 2 * conv.bn.mean.len();
+        net.validate()?;
+        let mut layout =
+            Self { entries: Vec::new(), norms: Vec::new(), parameters: 0, statistics: 0 };
+        let steps = net.steps();
+        let blocks = net.blocks().len();
+        for step in &steps {
+            let channels = step.outputs.len();
+            let mut entry = Entry {
+                layer: step.id,
+                role: Role::Weight,
+                range: layout.parameters..layout.parameters,
+                depth: depth(step.id.unit(), blocks),
+                matrices: Vec::new(),
+            };
+            if let Op::Pointwise { shares } = &step.op {
+                let shape = |share: &seesaw_arch::Share| MatrixShape {
+                    rows: share.outputs.len(),
+                    cols: share.inputs.len(),
+                };
+                entry.matrices = shares.iter().map(shape).collect();
+            }
+            match step.op {
+                Op::Pool => {}
+                Op::Convolution | Op::Pointwise { .. } | Op::Depthwise => {
+                    layout.push(entry.clone(), step.weights());
+                    entry.matrices.clear();
+                    layout.push_norm(entry, channels);
+                }
+                Op::Linear => {
+                    layout.push(entry.clone(), step.weights());
+                    layout.push(Entry { role: Role::Bias, ..entry }, channels);
+                }
+            }
         }
-        let depth = weights.blocks.len() + 2;
-        layout.push("classifier", depth, Role::Weight, weights.classifier.weight.len());
-        layout.push("classifier", depth, Role::Bias, weights.classifier.bias.len());
-        layout.find_matrices(net);
         Ok(layout)
     }
 
-    /// Sets the shapes of the pointwise convolutions' groups.
-    fn find_matrices(&mut self, net: &Net) {
-        let groups = |groups: &Groups, inputs, outputs| {
-            let ranges = |channels| groups.ranges(channels).unwrap_or_default();
-            ranges(outputs).iter().zip(ranges(inputs)).map(|(o, i)| (o.len(), i.len())).collect()
-        };
-        let mut shapes = HashMap::new();
-        for (number, block) in (1..).zip(net.blocks()) {
-            let (input, wide, output) = (block.input, block.expanded, block.output);
-            if let Some(expand) = &block.expand {
-                shapes.insert(format!("block {number} expand"), groups(expand, input, wide));
-            }
-            shapes.insert(format!("block {number} project"), groups(&block.project, wide, output));
-        }
-        shapes.insert("head".to_owned(), vec![(net.head.channels, net.trunk_channels())]);
-        for entry in self.entries.iter_mut().filter(|entry| entry.role == Role::Weight) {
-            entry.matrices = shapes.remove(&entry.layer).unwrap_or_default();
-        }
-    }
-
-    fn push(&mut self, layer: &str, depth: usize, role: Role, len: usize) {
+    /// Adds a tensor of `len` values, and returns its range.
+    fn push(&mut self, entry: Entry, len: usize) -> Range<usize> {
         let range = self.parameters..self.parameters + len;
         self.parameters = range.end;
-        self.entries.push(Entry {
-            layer: layer.to_owned(),
-            role,
-            range,
-            depth,
-            matrices: Vec::new(),
-        });
+        self.entries.push(Entry { range: range.clone(), ..entry });
+        range
+    }
+
+    /// Adds the batch norm of the layer of `entry`.
+    fn push_norm(&mut self, entry: Entry, channels: usize) {
+        let layer = entry.layer;
+        let gamma = self.push(Entry { role: Role::Gamma, ..entry.clone() }, channels);
+        let beta = self.push(Entry { role: Role::Beta, ..entry }, channels);
+        let means = self.statistics..self.statistics + channels;
+        let variances = means.end..means.end + channels;
+        self.statistics = variances.end;
+        self.norms.push((layer, NormRanges { gamma, beta, means, variances }));
     }
 
     /// The tensors in order; their ranges follow each other without gaps.
@@ -124,25 +163,66 @@ impl Layout {
         self.statistics
     }
 
-    /// Depth of the linear layer; those of [`Entry`] are at most this.
+    /// Depth of the linear layer, the largest of all.
     pub fn depth(&self) -> usize {
-        self.entries.last().map_or(0, |entry| entry.depth)
+        self.entries.last().expect("a net ends with a linear layer").depth
+    }
+
+    /// Where the parameters of `layer` lie: weights and, for the linear layer, biases, without those
+    /// of its batch norm.
+    ///
+    /// # Panics
+    /// When the net has no such layer, or the layer has no weights.
+    pub(crate) fn weights(&self, layer: LayerId) -> Range<usize> {
+        let of_layer = |entry: &&Entry| {
+            entry.layer == layer && matches!(entry.role, Role::Weight | Role::Bias)
+        };
+        let mut ranges = self.entries.iter().filter(of_layer).map(|entry| entry.range.clone());
+        let first = ranges.next().expect("a layer of this net that has weights");
+        ranges.fold(first, |weights, biases| weights.start..biases.end)
+    }
+
+    /// Where the numbers of the batch norm of `layer` lie.
+    ///
+    /// # Panics
+    /// When the net has no such layer, or the layer has no batch norm.
+    pub(crate) fn norm(&self, layer: LayerId) -> NormRanges {
+        let found = self.norms.iter().find(|(id, _)| *id == layer);
+        found.expect("a layer of this net that has a batch norm").1.clone()
+    }
+}
+
+/// Distance of a part from the input, in a net with that many blocks.
+fn depth(unit: Unit, blocks: usize) -> usize {
+    match unit {
+        Unit::Stem => 0,
+        Unit::Block(number) => number,
+        Unit::Head => blocks + 1,
+        Unit::Classifier => blocks + 2,
     }
 }
 
 impl State {
-    /// Gathers the numbers of `weights`.
+    /// Collects the numbers of `weights`.
     pub fn from_weights(weights: &NetWeights) -> Self {
         let mut state = Self { parameters: Vec::new(), statistics: Vec::new() };
-        for (.., conv) in convolutions(weights) {
-            state.parameters.extend(&conv.weight);
-            state.parameters.extend(&conv.bn.gamma);
-            state.parameters.extend(&conv.bn.beta);
-            state.statistics.extend(&conv.bn.mean);
-            state.statistics.extend(&conv.bn.var);
+        let blocks = weights
+            .blocks
+            .iter()
+            .flat_map(|block| block.expand.iter().chain([&block.depthwise, &block.project]));
+        for conv in [&weights.stem].into_iter().chain(blocks).chain([&weights.head]) {
+            let ConvBn { weight, bn: BatchNorm { gamma, beta, mean, var } } = conv;
+            for part in [weight, gamma, beta] {
+                state.parameters.extend(part);
+            }
+            for part in [mean, var] {
+                state.statistics.extend(part);
+            }
         }
-        state.parameters.extend(&weights.classifier.weight);
-        state.parameters.extend(&weights.classifier.bias);
+        let Linear { weight, bias } = &weights.classifier;
+        for part in [weight, bias] {
+            state.parameters.extend(part);
+        }
         state
     }
 
@@ -153,11 +233,10 @@ impl State {
     pub fn write_to(&self, weights: &mut NetWeights) {
         let mut parameters = Cursor(&self.parameters);
         let mut statistics = Cursor(&self.statistics);
-        let stem = std::iter::once(&mut weights.stem);
         let blocks = weights.blocks.iter_mut().flat_map(|block| {
             block.expand.iter_mut().chain([&mut block.depthwise, &mut block.project])
         });
-        for conv in stem.chain(blocks).chain([&mut weights.head]) {
+        for conv in [&mut weights.stem].into_iter().chain(blocks).chain([&mut weights.head]) {
             let ConvBn { weight, bn: BatchNorm { gamma, beta, mean, var } } = conv;
             for part in [weight, gamma, beta] {
                 parameters.fill(part);
@@ -174,7 +253,7 @@ impl State {
     }
 }
 
-/// What is left to be copied.
+/// The values that are still to be copied.
 struct Cursor<'a>(&'a [f32]);
 
 impl Cursor<'_> {
@@ -183,20 +262,6 @@ impl Cursor<'_> {
         to.copy_from_slice(now);
         self.0 = rest;
     }
-}
-
-/// The convolutions in order, each with its name and depth.
-fn convolutions(weights: &NetWeights) -> Vec<(String, usize, &ConvBn)> {
-    let mut all = vec![("stem".to_owned(), 0, &weights.stem)];
-    for (number, block) in (1..).zip(&weights.blocks) {
-        let expand = block.expand.as_ref().map(|conv| ("expand", conv));
-        let rest = [("depthwise", &block.depthwise), ("project", &block.project)];
-        for (part, conv) in expand.into_iter().chain(rest) {
-            all.push((format!("block {number} {part}"), number, conv));
-        }
-    }
-    all.push(("head".to_owned(), weights.blocks.len() + 1, &weights.head));
-    all
 }
 
 #[cfg(test)]
@@ -214,12 +279,40 @@ mod tests {
             assert_eq!(layout.depth(), net.blocks().len() + 2);
             assert_eq!(layout.entries().last().unwrap().range.end, layout.parameters());
             for entry in layout.entries().iter().filter(|entry| !entry.matrices.is_empty()) {
-                let values: usize = entry.matrices.iter().map(|(rows, cols)| rows * cols).sum();
+                let values: usize = entry.matrices.iter().map(|matrix| matrix.values()).sum();
                 assert_eq!(values, entry.range.len(), "{}", entry.layer);
             }
             let mut back = NetWeights::random(&net, 4).unwrap();
             state.write_to(&mut back);
             assert_eq!(back, weights);
         }
+    }
+
+    #[test]
+    fn layers_find_their_numbers() {
+        let net = crate::testing::tiny();
+        let layout = Layout::new(&net).unwrap();
+        let mut ends = (0, 0);
+        for step in net.steps().iter().filter(|step| step.id != LayerId::Pool) {
+            let weights = layout.weights(step.id);
+            assert_eq!(weights.start, ends.0, "{}", step.id);
+            ends.0 = weights.end;
+            if step.id != LayerId::Linear {
+                let norm = layout.norm(step.id);
+                assert_eq!((norm.gamma.start, norm.means.start), ends, "{}", step.id);
+                assert_eq!(
+                    (norm.beta.start, norm.variances.start),
+                    (norm.gamma.end, norm.means.end)
+                );
+                ends = (norm.beta.end, norm.variances.end);
+            }
+        }
+        assert_eq!(ends, (layout.parameters(), layout.statistics()));
+    }
+
+    #[test]
+    #[should_panic(expected = "a layer of this net")]
+    fn a_layer_that_is_not_there_is_a_bug() {
+        Layout::new(&crate::testing::tiny()).unwrap().weights(LayerId::Expand(99));
     }
 }

@@ -15,9 +15,9 @@ Data sets: a folder with `train` and `val`, each with one subfolder per class; a
 per class; a .csv list with the columns `path` and `label`; CIFAR-10 and CIFAR-100 in their binary
 layouts; the files of MNIST. The net gets as many classes as the data set has.
 
-The default for photos is seesaw-shuffle-0.5d-imagenet with the recipe `photos-modern`; for images of up
-to 64 pixels, seesaw-shuffle-0.5d-cifar with `cifar-modern`; with `--init`, the net of that file with
-`fine-tune`.
+The default net is seesaw-shuffle-0.5d-imagenet for photos, and seesaw-shuffle-0.5d-cifar for images
+closer to its 32 pixels than to 224. The default recipe is `photos-modern`, for nets made for smaller
+images `cifar-modern`. With `--init`, the defaults are the net of that file and the recipe `fine-tune`.
 
 Ctrl-C finishes the current step, saves a checkpoint and exits with code 130; a second Ctrl-C exits at
 once. `seesaw resume` continues the run, which ends with the same weights as one without interruption.

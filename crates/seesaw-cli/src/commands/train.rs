@@ -31,7 +31,9 @@ pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
         return Ok(Outcome::Complete);
     }
     let start = start(args)?;
-    training::train(&args.execution, |machine, on| Trainer::start(&start, machine, on))
+    training::train(&args.execution, |machine, options, on| {
+        Trainer::start(&start, machine, options, on)
+    })
 }
 
 /// The recipe by itself, which needs no data set where its name is given.
@@ -55,12 +57,11 @@ fn start(args: &TrainArgs) -> Result<Start, Failure> {
         Some(folder) => unused(folder)?,
         None => next_free(data)?,
     };
-    Ok(Start {
-        init: init.clone(),
-        teacher: teacher.clone(),
-        limit: *limit,
-        ..Start::new(data, defaults.net, recipe, out)
-    })
+    let mut start = Start::new(data, defaults.net, recipe, out);
+    start.init.clone_from(init);
+    start.teacher.clone_from(teacher);
+    start.limit = *limit;
+    Ok(start)
 }
 
 fn data(args: &StartArgs) -> Result<&Path, Failure> {

@@ -74,7 +74,7 @@ pub(crate) struct PanelTask<'a, T> {
 ///
 /// # Safety
 /// The instruction set must be present; otherwise as [`PanelTask`] says.
-pub(crate) type PanelFn<T> = unsafe fn(PanelTask<'_, T>);
+pub(crate) type PanelFn<T> = unsafe fn(&PanelTask<'_, T>);
 
 /// The `STEP` of inputs in the blocked layout.
 pub(crate) const BLOCKED: usize = 0;
@@ -87,11 +87,11 @@ pub(crate) struct Panel<D, const NR: usize, const STEP: usize, const MAX: usize>
 impl<D: Factors, const NR: usize, const STEP: usize, const MAX: usize> Kernel
     for Panel<D, NR, STEP, MAX>
 {
-    type Args<'a> = PanelTask<'a, D::Element>;
+    type Args<'a> = &'a PanelTask<'a, D::Element>;
 
     #[inline(always)]
-    unsafe fn run(task: PanelTask<'_, D::Element>) {
-        let PanelTask { source, biases, weights, target, pixels } = task;
+    unsafe fn run(task: &PanelTask<'_, D::Element>) {
+        let &PanelTask { source, biases, weights, target, pixels } = task;
         let tiles = pixels.div_ceil(MAX);
         let mut pixel = 0;
         for tile in 0..tiles {

@@ -1,58 +1,62 @@
-//! Where a step's time goes.
+//! Where the time of a step goes.
 
 use std::time::{Duration, Instant};
 
-use crate::layout::Layout;
+use seesaw_arch::LayerId;
 
-/// The time that a layer has taken, with the batch norm, the ReLU6 and the copies around it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The time that a layer has taken, including its batch norm, its ReLU6 and the copies around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayerTime {
-    /// The layer, as [`crate::layout::Entry`] names it.
-    pub layer: String,
-    /// Of its way forward.
+    /// The layer.
+    pub id: LayerId,
+    /// Time of its forward passes.
     pub forward: Duration,
-    /// Of its way back.
+    /// Time of its backward passes.
     pub backward: Duration,
 }
 
-/// Divides a step's time among the layers.
+/// Divides the time of steps among the layers.
 #[derive(Debug)]
 pub(super) struct Clock {
     last: Instant,
-    pub times: Vec<LayerTime>,
+    times: Vec<LayerTime>,
 }
 
 impl Clock {
-    /// A clock for the layers of `layout`.
-    pub fn new(layout: &Layout) -> Self {
-        let mut layers: Vec<&str> = layout.entries().iter().map(|e| e.layer.as_str()).collect();
-        layers.dedup();
-        let zero = |layer: &str| LayerTime {
-            layer: layer.to_owned(),
-            forward: Duration::ZERO,
-            backward: Duration::ZERO,
-        };
-        Self { last: Instant::now(), times: layers.into_iter().map(zero).collect() }
+    /// A clock for these layers.
+    pub fn new(layers: impl Iterator<Item = LayerId>) -> Self {
+        let zero = |id| LayerTime { id, forward: Duration::ZERO, backward: Duration::ZERO };
+        Self { last: Instant::now(), times: layers.map(zero).collect() }
     }
 
-    /// Begins to count.
+    /// The time of each layer so far.
+    pub fn times(&self) -> &[LayerTime] {
+        &self.times
+    }
+
+    /// Starts to count.
     pub fn start(&mut self) {
         self.last = Instant::now();
     }
 
-    /// What has passed since was layer `number`'s way forward.
-    pub fn forward(&mut self, number: usize) {
-        let passed = self.passed();
-        self.times[number].forward += passed;
+    /// Assigns the time since the last call to the forward pass of `layer`.
+    pub fn forward(&mut self, layer: LayerId) {
+        let elapsed = self.lap();
+        self.time_mut(layer).forward += elapsed;
     }
 
-    /// What has passed since was layer `number`'s way back.
-    pub fn backward(&mut self, number: usize) {
-        let passed = self.passed();
-        self.times[number].backward += passed;
+    /// Assigns the time since the last call to the backward pass of `layer`.
+    pub fn backward(&mut self, layer: LayerId) {
+        let elapsed = self.lap();
+        self.time_mut(layer).backward += elapsed;
     }
 
-    fn passed(&mut self) -> Duration {
+    fn time_mut(&mut self, layer: LayerId) -> &mut LayerTime {
+        let found = self.times.iter_mut().find(|time| time.id == layer);
+        found.expect("a layer of the net")
+    }
+
+    fn lap(&mut self) -> Duration {
         let now = Instant::now();
         now - std::mem::replace(&mut self.last, now)
     }

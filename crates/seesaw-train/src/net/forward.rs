@@ -1,250 +1,152 @@
-//! The ways forward: each pass reads a map once, normalizes it where it reads it, and takes the sums
-//! of what it writes.
+//! Forward passes over a batch: each reads a map once, normalizes it where it reads it, and sums up
+//! what it writes for the batch norm that follows.
 
 use seesaw_kernels::{
     CBLOCK,
-    layout::cblocks,
-    train::{
-        DepthwiseTraining, Grid, Normalized, PixelSpan, PixelSpanMut, PointwiseTraining,
-        PointwiseTrainingBf16, Slot, Storage, Sums, channel_pairs,
-    },
+    train::{Grid, Sums},
 };
 
 use super::{
-    norm::Norm,
-    parts::{Context, Loops, split, split_mut, total},
-    pointwise::Pointwise,
-    shape::{Size, behind, map_len, stored_len},
+    batch::{BatchRunner, MapKernels, total},
+    conv::DepthwiseConv,
+    map::{Activation, ConvInput, LayerOutput, PreNorm, map_len, zero_sums},
+    pointwise::{PointwiseConv, StripBuffers},
     strip::Strip,
 };
 
-/// The outputs of a convolution and the batch norm behind it.
-#[derive(Clone, Copy)]
-pub(super) struct PreNorm<'a> {
-    /// For each part of the batch `[blocks][images][pixels]`.
-    pub map: &'a [f32],
-    pub storage: Storage,
-    pub norm: &'a Norm,
-}
-
-/// What a pointwise convolution reads.
-#[derive(Clone, Copy)]
-pub(super) struct ForwardArgs<'a> {
-    /// Input and output channels.
-    pub channels: (usize, usize),
-    pub size: Size,
-    /// What is normalized on the way.
-    pub input: PreNorm<'a>,
-    /// What is added to the normalized map.
-    pub residual: Option<&'a [f32]>,
-}
-
-/// A part of the batch in front of a pointwise convolution.
-struct Item<'a> {
-    raw: &'a [f32],
-    residual: Option<&'a [f32]>,
-    kept: Option<&'a mut [f32]>,
-    out: &'a mut [f32],
+/// A part of the batch in the forward pass of a pointwise convolution.
+pub(super) struct ForwardPart<'a> {
+    pub input: LayerOutput<'a>,
+    /// Where the normalized input is saved, if the backward pass needs it.
+    pub saved: Option<&'a mut [f32]>,
+    output: &'a mut [f32],
     sums: Vec<Sums>,
 }
 
-impl Item<'_> {
-    /// Normalizes a strip to `x` and convolves it to `y`.
-    fn convolve(
-        &mut self,
-        loops: &Loops,
-        conv: &PointwiseTraining,
-        norm: &Norm,
-        strip: Strip,
-        (x, y): (&mut [f32], &mut [f32]),
-    ) {
-        let loops = loops.of(Storage::F32);
-        let blocks = x.chunks_exact_mut(strip.count * CBLOCK).zip(&norm.affine);
-        for (block, (x, by)) in blocks.enumerate() {
-            let place = strip.of(block, Storage::F32);
-            let residual = self.residual.map(|map| &map[place.clone()]);
-            loops.affine(&self.raw[place.clone()], by, residual, x, Grid::LINE);
-            if let Some(kept) = &mut self.kept {
-                kept[place].copy_from_slice(x);
-            }
-        }
-        let of = |map| PixelSpan { map, pixels: strip.count, first: 0 };
-        conv.forward(of(x), PixelSpanMut { map: y, pixels: strip.count, first: 0 }, strip.count);
-    }
-
-    /// The same for a convolution in pairs.
-    fn convolve_pairs(
-        &mut self,
-        loops: &Loops,
-        conv: &PointwiseTrainingBf16,
-        (norm, storage): (&Norm, Storage),
-        strip: Strip,
-        (x, y): (&mut [f32], &mut [f32]),
-    ) {
-        let slots = channel_pairs(strip.count);
-        let x = &mut Slot::reuse(x)[..norm.affine.len() * slots];
-        for (block, (x, affine)) in x.chunks_exact_mut(slots).zip(&norm.affine).enumerate() {
-            let place = strip.of(block, Storage::F32);
-            let residual = self.residual.map(|map| &map[place.clone()]);
-            let raw = &self.raw[strip.of(block, storage)];
-            let kept = self.kept.as_mut().map(|kept| &mut kept[place]);
-            loops.narrowing(storage).channels(&Normalized { raw, affine, residual }, kept, x);
-        }
-        let (pixels, first) = (strip.count, 0);
-        let x = PixelSpan { map: &*x, pixels, first };
-        conv.forward(x, PixelSpanMut { map: y, pixels, first }, pixels);
-    }
+/// The parts of a layer's output.
+fn split<'a>(
+    runner: &BatchRunner<'_>,
+    whole: LayerOutput<'a>,
+) -> impl Iterator<Item = LayerOutput<'a>> + use<'a> {
+    let pre_norm = whole.pre_norm;
+    let len = map_len(pre_norm.channels(), pre_norm.size.pixels());
+    runner
+        .split(pre_norm.map, pre_norm.image_len())
+        .zip(runner.split_optional(whole.residual, len))
+        .map(move |(map, residual)| LayerOutput { pre_norm: PreNorm { map, ..pre_norm }, residual })
 }
 
-/// A pointwise convolution of a normalized map, which goes to `kept` if it is wanted.
+/// A pointwise convolution of a normalized map, which is saved where `saved` is given. Returns the
+/// sums over the outputs.
 pub(super) fn pointwise(
-    context: &mut Context<'_>,
-    conv: &Pointwise,
-    ahead: ForwardArgs<'_>,
-    kept: Option<&mut [f32]>,
-    (out, out_storage): (&mut [f32], Storage),
+    runner: &mut BatchRunner<'_>,
+    conv: &PointwiseConv,
+    input: LayerOutput<'_>,
+    saved: Option<&mut [f32]>,
+    output: &mut Activation,
 ) -> Vec<Sums> {
-    let ForwardArgs { channels: (inputs, outputs), size, input, residual } = ahead;
-    let (part, plane, loops) = (context.part(), size.0 * size.1, context.loops);
-    let in_len = stored_len(input.storage, inputs, size);
-    let out_len = stored_len(out_storage, outputs, size);
-    let mut kept = kept.map(|map| split_mut(map, part, map_len(inputs, size)));
-    let mut residual = residual.map(|map| split(map, part, map_len(inputs, size)));
-    let mut items: Vec<Item<'_>> = split(input.map, part, in_len)
-        .zip(split_mut(out, part, out_len))
-        .map(|(raw, out)| Item {
-            raw,
-            residual: residual.as_mut().and_then(Iterator::next),
-            kept: kept.as_mut().and_then(Iterator::next),
-            out,
-            sums: vec![[[0.0; CBLOCK]; 2]; cblocks(outputs)],
+    let (plane, kernels) = (output.size.pixels(), runner.kernels);
+    let (storage, in_len) = (output.storage, input.pre_norm.image_len());
+    let out_len = output.pre_norm().image_len();
+    let mut saved = saved.map(|map| runner.split_mut(map, map_len(conv.inputs, plane)));
+    let mut parts: Vec<ForwardPart<'_>> = split(runner, input)
+        .zip(runner.split_mut(&mut output.map, out_len))
+        .map(|(input, output)| ForwardPart {
+            input,
+            saved: saved.as_mut().and_then(Iterator::next),
+            output,
+            sums: zero_sums(conv.outputs),
         })
         .collect();
-    context.run(&mut items, |item, scratch| {
-        let pixels = item.raw.len() / in_len * plane;
-        for strip in Strip::cut(pixels, inputs + outputs) {
+    runner.run(&mut parts, |part, scratch| {
+        let pixels = part.input.pre_norm.map.len() / in_len * plane;
+        for strip in Strip::cut(pixels, conv.inputs + conv.outputs) {
             let count = strip.count;
-            let (x, y) = scratch.pair(map_len(inputs, (1, count)), map_len(outputs, (1, count)));
-            if conv.is_bf16() {
-                item.convolve_pairs(
-                    &loops,
-                    conv.bf16(),
-                    (input.norm, input.storage),
-                    strip,
-                    (x, y),
-                );
-            } else {
-                item.convolve(&loops, conv.f32(), input.norm, strip, (x, y));
-            }
-            let blocks = y.chunks_exact(count * CBLOCK).zip(&mut item.sums);
+            let (x, y) = scratch.pair(map_len(conv.inputs, count), map_len(conv.outputs, count));
+            let buffers = StripBuffers { input: x, output: &mut *y };
+            conv.forward_strip(&kernels, part, strip, buffers);
+            let blocks = y.chunks_exact(count * CBLOCK).zip(&mut part.sums);
             for (block, (y, sums)) in blocks.enumerate() {
-                let out = &mut item.out[strip.of(block, out_storage)];
-                loops.of(out_storage).moments(y, out, sums);
+                let output = &mut part.output[strip.range(block, storage)];
+                kernels.norm(storage).moments(y, output, sums);
             }
         }
     });
-    total(items.iter().map(|item| &item.sums))
+    total(parts.iter().map(|part| &part.sums))
 }
 
-/// Normalizes a map.
-pub(super) fn normalize(
-    context: &mut Context<'_>,
-    channels: usize,
-    size: Size,
-    input: PreNorm<'_>,
-    residual: Option<&[f32]>,
-    out: &mut [f32],
-) {
-    let (part, len, loops) = (context.part(), map_len(channels, size), context.loops);
-    let mut residual = residual.map(|map| split(map, part, len));
-    let mut items: Vec<_> = split(input.map, part, len)
-        .zip(split_mut(out, part, len))
-        .map(|(raw, out)| (raw, residual.as_mut().and_then(Iterator::next), out))
-        .collect();
-    context.run(&mut items, |(raw, residual, out), _| {
-        let len = raw.len() / cblocks(channels);
-        let planes = raw.chunks_exact(len).zip(out.chunks_exact_mut(len));
-        for (block, (raw, out)) in planes.enumerate() {
+/// Normalizes a map and saves it.
+pub(super) fn normalize(runner: &mut BatchRunner<'_>, input: LayerOutput<'_>, saved: &mut [f32]) {
+    let pre_norm = input.pre_norm;
+    let kernels = *runner.kernels.norm(pre_norm.storage);
+    let len = map_len(pre_norm.channels(), pre_norm.size.pixels());
+    let mut parts: Vec<_> = split(runner, input).zip(runner.split_mut(saved, len)).collect();
+    runner.run(&mut parts, |(input, saved), _| {
+        let LayerOutput { pre_norm, residual } = *input;
+        let len = pre_norm.map.len() / pre_norm.norm.affine.len();
+        let planes = pre_norm.map.chunks_exact(len).zip(saved.chunks_exact_mut(len));
+        for (block, (raw, saved)) in planes.enumerate() {
             let residual = residual.map(|map| &map[block * len..]);
-            let affine = &input.norm.affine[block];
-            loops.of(input.storage).affine(raw, affine, residual, out, Grid::LINE);
+            kernels.affine(raw, &pre_norm.norm.affine[block], residual, saved, Grid::LINE);
         }
     });
 }
 
-/// What a depthwise convolution reads.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
-    /// A map that is normalized on the way.
-    PreNorm(PreNorm<'a>),
-    /// A map as it is.
-    Kept(&'a [f32]),
-}
-
-impl<'a> Source<'a> {
-    pub fn map(self) -> &'a [f32] {
-        match self {
-            Source::PreNorm(raw) => raw.map,
-            Source::Kept(map) => map,
-        }
-    }
-
-    pub fn storage(self) -> Storage {
-        match self {
-            Source::PreNorm(raw) => raw.storage,
-            Source::Kept(_) => Storage::F32,
-        }
-    }
-
-    /// Writes block `block` of an image's plane into a plane with a border, which is left alone.
-    pub fn pad(self, loops: &Loops, block: usize, plane: &[f32], cols: usize, padded: &mut [f32]) {
-        let width = cols + 2;
-        let inner = &mut padded[(width + 1) * CBLOCK..];
-        match self {
-            Source::PreNorm(raw) => {
-                let grid = Grid { cols, step: 1, row: width };
-                let affine = &raw.norm.affine[block];
-                loops.of(raw.storage).affine(plane, affine, None, inner, grid);
-            }
-            Source::Kept(_) => {
-                let rows = plane.chunks_exact(cols * CBLOCK).zip(inner.chunks_mut(width * CBLOCK));
-                rows.for_each(|(row, padded)| padded[..row.len()].copy_from_slice(row));
-            }
-        }
-    }
-}
-
-/// A depthwise convolution.
+/// A depthwise convolution. Returns the sums over the outputs.
 pub(super) fn depthwise(
-    context: &mut Context<'_>,
-    conv: &DepthwiseTraining,
-    channels: usize,
-    size: Size,
-    input: Source<'_>,
-    (out, out_storage): (&mut [f32], Storage),
+    runner: &mut BatchRunner<'_>,
+    conv: &DepthwiseConv,
+    input: ConvInput<'_>,
+    output: &mut Activation,
 ) -> Vec<Sums> {
-    let small = behind(size, conv.stride());
-    let in_len = stored_len(input.storage(), channels, size);
-    let out_len = stored_len(out_storage, channels, small);
-    let (part, loops) = (context.part(), context.loops);
-    let mut items: Vec<_> = split(input.map(), part, in_len)
-        .zip(split_mut(out, part, out_len))
-        .map(|(map, out)| (map, out, vec![[[0.0; CBLOCK]; 2]; cblocks(channels)]))
+    let (size, small, storage) = (input.pre_norm.size, output.size, output.storage);
+    let (in_len, plane) = (input.pre_norm.image_len(), input.pre_norm.plane_len());
+    let (out_len, small_plane) = (output.pre_norm().image_len(), output.pre_norm().plane_len());
+    let (channels, kernels) = (input.pre_norm.channels(), runner.kernels);
+    let mut parts: Vec<_> = runner
+        .split(input.map(), in_len)
+        .zip(runner.split_mut(&mut output.map, out_len))
+        .map(|(map, output)| (map, output, zero_sums(channels)))
         .collect();
-    let plane = size.0 * size.1 * input.storage().pixel();
-    let small_plane = small.0 * small.1 * out_storage.pixel();
-    context.run(&mut items, |(map, out, sums), scratch| {
+    runner.run(&mut parts, |(map, output, sums), scratch| {
         let images = map.len() / in_len;
-        let y_len = small.0 * small.1 * CBLOCK;
-        let (padded, y) = scratch.pair((size.0 + 2) * (size.1 + 2) * CBLOCK, y_len);
+        let (padded, y) = scratch.pair(padded_len(input), small.pixels() * CBLOCK);
         padded.fill(0.0);
-        let planes = map.chunks_exact(plane).zip(out.chunks_exact_mut(small_plane));
-        for (i, (map, out)) in planes.enumerate() {
+        let planes = map.chunks_exact(plane).zip(output.chunks_exact_mut(small_plane));
+        for (i, (map, output)) in planes.enumerate() {
             let block = i / images;
-            input.pad(&loops, block, map, size.1, padded);
-            conv.forward(block, padded, size.into(), y);
-            loops.of(out_storage).moments(y, out, &mut sums[block]);
+            pad(&kernels, input, block, map, padded);
+            conv.kernel.forward(block, padded, size, y);
+            kernels.norm(storage).moments(y, output, &mut sums[block]);
         }
     });
-    total(items.iter().map(|(.., sums)| sums))
+    total(parts.iter().map(|(.., sums)| sums))
+}
+
+/// f32 of a plane of `input` with a border of one pixel.
+pub(super) fn padded_len(input: ConvInput<'_>) -> usize {
+    let size = input.pre_norm.size;
+    (size.rows + 2) * (size.cols + 2) * CBLOCK
+}
+
+/// Writes `plane`, which is one image of channel block `block` of `input`, normalized into a plane
+/// with a border of one pixel, which is left as it is.
+pub(super) fn pad(
+    kernels: &MapKernels,
+    input: ConvInput<'_>,
+    block: usize,
+    plane: &[f32],
+    padded: &mut [f32],
+) {
+    let (pre_norm, cols) = (input.pre_norm, input.pre_norm.size.cols);
+    let width = cols + 2;
+    let inner = &mut padded[(width + 1) * CBLOCK..];
+    if input.saved.is_some() {
+        let rows = plane.chunks_exact(cols * CBLOCK).zip(inner.chunks_mut(width * CBLOCK));
+        rows.for_each(|(row, padded)| padded[..row.len()].copy_from_slice(row));
+    } else {
+        let grid = Grid { cols, step: 1, row: width };
+        let affine = &pre_norm.norm.affine[block];
+        kernels.norm(pre_norm.storage).affine(plane, affine, None, inner, grid);
+    }
 }

@@ -1,90 +1,84 @@
 //! Batch norm with the statistics of a batch.
 //!
-//! It never walks over a map on its own: forward it is a factor and a summand for each channel,
-//! which the next layer applies where it reads; backward it is two factors and a summand.
+//! It never makes a pass over a map of its own. In the forward pass it is a factor and a summand for
+//! each channel, which the next layer applies where it reads; in the backward pass it is two factors
+//! and a summand.
 
-use std::ops::Range;
-
+use seesaw_arch::BATCH_NORM_EPS;
 use seesaw_kernels::{
     CBLOCK,
     layout::cblocks,
     train::{Affine, Lanes, NormGrad, Sums},
 };
 
-use crate::layout::State;
+use crate::layout::{NormRanges, State};
 
-/// Added to the variance, as in PyTorch.
-const EPS: f64 = 1e-5;
-
-/// Share of a batch's statistics in the running ones, as in PyTorch.
+/// Weight of a batch's statistics in the running ones, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
 
-/// A batch norm and what a step has found out about it.
+/// A batch norm and the statistics of the batch.
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
     /// The place in memory of each channel.
     places: Vec<usize>,
-    gamma: Range<usize>,
-    beta: Range<usize>,
-    /// Where its running means begin among the statistics; the variances follow.
-    statistics: usize,
-    /// What normalizes, for each block.
+    ranges: NormRanges,
+    /// What normalizes the map, for each channel block.
     pub affine: Vec<Affine>,
-    /// The batch's means, for each block.
+    /// The batch's means, for each channel block.
     pub mean: Vec<Lanes>,
-    /// One over the deviation, in the order of the channels.
-    scale: Vec<f64>,
-    /// The way back, for each block.
-    pub combination: Vec<NormGrad>,
+    /// One over the standard deviation of each channel, in the order of the channels.
+    inverse_std: Vec<f64>,
+    /// What turns the gradient of the outputs into that of the inputs, for each channel block.
+    pub grad: Vec<NormGrad>,
 }
 
 impl Norm {
-    /// A batch norm whose scales and shifts lie one behind the other from `gamma` on.
-    pub fn new(places: Vec<usize>, gamma: usize, statistics: usize, relu6: bool) -> Self {
-        let (channels, blocks) = (places.len(), cblocks(places.len()));
+    /// The batch norm of channels at `places`, with ReLU6 after it where `relu6` says so.
+    pub fn new(places: &[usize], ranges: NormRanges, relu6: bool) -> Self {
+        let (channels, cblocks) = (places.len(), cblocks(places.len()));
         let zero = [0.0; CBLOCK];
         Self {
-            places,
-            gamma: gamma..gamma + channels,
-            beta: gamma + channels..gamma + 2 * channels,
-            statistics,
-            affine: vec![Affine { scale: zero, shift: zero, relu6 }; blocks],
-            mean: vec![zero; blocks],
-            scale: vec![0.0; channels],
-            combination: vec![NormGrad { of_gradient: zero, of_raw: zero, constant: zero }; blocks],
+            places: places.to_vec(),
+            ranges,
+            affine: vec![Affine { scale: zero, shift: zero, relu6 }; cblocks],
+            mean: vec![zero; cblocks],
+            inverse_std: vec![0.0; channels],
+            grad: vec![NormGrad { of_gradient: zero, of_raw: zero, constant: zero }; cblocks],
         }
     }
 
-    /// Takes the sums and sums of squares of a batch's `count` values a channel, and moves the
-    /// running statistics.
-    pub fn observe(&mut self, sums: &[Sums], count: usize, state: &mut State) {
+    pub fn channels(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Computes what normalizes the map, from each channel's sum and sum of squares over the batch's
+    /// `count` values, and updates the running statistics.
+    pub fn forward(&mut self, sums: &[Sums], count: usize, state: &mut State) {
         let n = count as f64;
-        let channels = self.places.len();
-        let statistics = &mut state.statistics[self.statistics..][..2 * channels];
-        let (means, variances) = statistics.split_at_mut(channels);
+        let NormRanges { gamma, beta, means, variances } = &self.ranges;
         for (channel, &place) in self.places.iter().enumerate() {
             let (block, lane) = (place / CBLOCK, place % CBLOCK);
             let mean = sums[block][0][lane] / n;
             let variance = (sums[block][1][lane] / n - mean * mean).max(0.0);
-            let scale = 1.0 / (variance + EPS).sqrt();
-            let gamma = f64::from(state.parameters[self.gamma.start + channel]);
-            let beta = f64::from(state.parameters[self.beta.start + channel]);
-            self.scale[channel] = scale;
+            let scale = 1.0 / (variance + BATCH_NORM_EPS).sqrt();
+            let gamma = f64::from(state.parameters[gamma.start + channel]);
+            let beta = f64::from(state.parameters[beta.start + channel]);
+            self.inverse_std[channel] = scale;
             self.mean[block][lane] = mean as f32;
             self.affine[block].scale[lane] = (gamma * scale) as f32;
             self.affine[block].shift[lane] = (beta - mean * gamma * scale) as f32;
             let unbiased = variance * n / (n - 1.0).max(1.0);
-            for (running, value) in
-                [(&mut means[channel], mean), (&mut variances[channel], unbiased)]
-            {
+            for (running, value) in [(means.start, mean), (variances.start, unbiased)] {
+                let running = &mut state.statistics[running + channel];
                 *running = (f64::from(*running) * (1.0 - MOMENTUM) + value * MOMENTUM) as f32;
             }
         }
     }
 
-    /// Takes the sums of the gradient and of its products with the distance from the mean, and
-    /// writes the gradients of scale and shift.
-    pub fn observe_backward(
+    /// Writes the gradients of scale and shift, and computes what turns the gradient of the outputs
+    /// into that of the inputs; from each channel's sums, over the batch's `count` values, of the
+    /// gradient and of its products with the distance from the mean.
+    pub fn backward(
         &mut self,
         sums: &[Sums],
         count: usize,
@@ -92,20 +86,21 @@ impl Norm {
         gradients: &mut [f32],
     ) {
         let n = count as f64;
+        let (gammas, betas) = (self.ranges.gamma.start, self.ranges.beta.start);
         for (channel, &place) in self.places.iter().enumerate() {
             let (block, lane) = (place / CBLOCK, place % CBLOCK);
-            let scale = self.scale[channel];
+            let scale = self.inverse_std[channel];
             let (beta, gamma) = (sums[block][0][lane], sums[block][1][lane] * scale);
-            gradients[self.beta.start + channel] = beta as f32;
-            gradients[self.gamma.start + channel] = gamma as f32;
-            let factor = f64::from(parameters[self.gamma.start + channel]) * scale;
+            gradients[betas + channel] = beta as f32;
+            gradients[gammas + channel] = gamma as f32;
+            let factor = f64::from(parameters[gammas + channel]) * scale;
             let of_raw = -factor * scale * gamma / n;
-            let combination = &mut self.combination[block];
-            combination.of_gradient[lane] = factor as f32;
-            combination.of_raw[lane] = of_raw as f32;
-            // The mean that was taken off the products is the rounded one.
+            let grad = &mut self.grad[block];
+            grad.of_gradient[lane] = factor as f32;
+            grad.of_raw[lane] = of_raw as f32;
+            // The mean that the sums of products are about is the rounded one.
             let constant = -factor * beta / n - of_raw * f64::from(self.mean[block][lane]);
-            combination.constant[lane] = constant as f32;
+            grad.constant[lane] = constant as f32;
         }
     }
 }

@@ -1,47 +1,109 @@
-//! The stem as a pointwise convolution of windows.
+//! The layer on the images: the stem as a pointwise convolution of windows.
 //!
-//! Each output pixel's 27 inputs are laid side by side, a strip at a time; from there on it is a
-//! convolution like the others. It is about a hundredth of a net's work.
+//! Each output pixel's 27 inputs are laid out next to each other, a strip at a time; from there on it
+//! is a convolution like the others. It is about a hundredth of a net's work.
 
+use seesaw_arch::Step;
 use seesaw_kernels::{
-    CBLOCK,
-    layout::cblocks,
-    train::{Grid, PixelSpan, PixelSpanMut, PointwiseTraining, Prefetch, Storage, Sums},
+    CBLOCK, KernelError,
+    layout::Size,
+    train::{Grid, GroupPlaces, PointwiseShape, PointwiseTraining, Prefetch, Storage, Sums},
 };
 
 use super::{
-    backward::OutputGrad,
-    parts::{Context, split, split_mut, total},
-    shape::{Size, behind, map_len},
+    Layer,
+    batch::{BatchRunner, total},
+    context::{StepContext, Workspace, WorkspaceLen},
+    conv::{ConvKernel, ConvNorm, LayerBuilder},
+    map::{Activation, LayerOutput, OutputGrad, map_len, output_size, zero_sums},
+    pointwise::{whole, whole_mut},
     strip::Strip,
 };
 
 /// Inputs of an output: three colors of a 3x3 window.
-pub(super) const WINDOW: usize = 27;
+const WINDOW: usize = 27;
 
-/// What is known about the stem besides its weights.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct StemShape {
-    /// Of the images.
-    pub size: Size,
-    pub stride: usize,
-    pub outputs: usize,
+/// The stem, and what a step saves of it for the backward pass.
+#[derive(Debug)]
+pub(super) struct Stem {
+    pub conv: ConvNorm<StemConv>,
 }
 
-impl StemShape {
-    /// Of the outputs.
-    pub fn out(&self) -> Size {
-        behind(self.size, self.stride)
+impl Stem {
+    /// The stem of `step`, on images of `size`. It is small, and always in f32.
+    pub fn new(builder: LayerBuilder<'_>, step: &Step, size: Size) -> Result<Self, KernelError> {
+        let window: Vec<usize> = (0..WINDOW).collect();
+        let groups = &[GroupPlaces { inputs: &window, outputs: &step.outputs }];
+        let shape = PointwiseShape { inputs: WINDOW, outputs: step.outputs.len(), groups };
+        let kernel = PointwiseTraining::new(builder.token, &shape, false)?;
+        let windows = output_size(size, step.stride);
+        let conv = StemConv { kernel, size, windows, stride: step.stride };
+        Ok(Self { conv: ConvNorm::new(step, conv, builder.layout, Storage::F32, windows) })
     }
 
+    /// Size of the images.
+    pub fn image_size(&self) -> Size {
+        self.conv.kernel.size
+    }
+
+    /// The output of the last forward pass.
+    pub fn output(&self) -> LayerOutput<'_> {
+        LayerOutput { pre_norm: self.conv.output.pre_norm(), residual: None }
+    }
+
+    /// The forward pass of `images`, `[n][3][rows][cols]`.
+    pub fn forward(&mut self, cx: &mut StepContext<'_>, images: &[f32]) -> LayerOutput<'_> {
+        let ConvNorm { kernel, output, .. } = &mut self.conv;
+        let sums = kernel.forward(&mut cx.runner, images, output);
+        self.conv.end_forward(cx, &sums);
+        self.output()
+    }
+
+    /// The backward pass: `workspace.trunk[0]` is the gradient of the output, with these sums.
+    pub fn backward(&mut self, cx: &mut StepContext<'_>, images: &[f32], sums: &[Sums]) {
+        self.conv.begin_backward(cx, sums);
+        let Workspace { trunk: [grad, _], weight_grads, .. } = &mut *cx.workspace;
+        let grad = self.conv.output.output_grad(grad);
+        self.conv.kernel.backward(&mut cx.runner, images, grad, weight_grads);
+        self.conv.end_backward(cx);
+    }
+}
+
+impl Layer for Stem {
+    fn load(&mut self, parameters: &[f32]) {
+        self.conv.load(parameters);
+    }
+
+    fn fit(&mut self, images: usize) -> WorkspaceLen {
+        self.conv.output.fit(images);
+        WorkspaceLen {
+            trunk: self.conv.output.pre_norm().image_len(),
+            expanded: 0,
+            weight_grads: self.conv.kernel.packed_len(),
+        }
+    }
+}
+
+/// The stem's convolution: 3x3 windows with padding 1.
+#[derive(Debug)]
+pub(super) struct StemConv {
+    kernel: PointwiseTraining,
+    /// Of the images.
+    size: Size,
+    /// How many windows there are in either direction.
+    windows: Size,
+    stride: usize,
+}
+
+impl StemConv {
     fn image_len(&self) -> usize {
-        3 * self.size.0 * self.size.1
+        3 * self.size.pixels()
     }
 
-    /// Lays the windows of `count` output pixels from `first` on side by side, as
-    /// `[blocks][count][8]`.
-    fn windows(&self, image: &[f32], first: usize, count: usize, out: &mut [f32]) {
-        let ((rows, cols), (_, width), stride) = (self.size, self.out(), self.stride);
+    /// Lays the windows of `count` output pixels from `first` on next to each other, as
+    /// `[cblocks][count][8]`.
+    fn gather(&self, image: &[f32], first: usize, count: usize, out: &mut [f32]) {
+        let (Size { rows, cols }, width, stride) = (self.size, self.windows.cols, self.stride);
         out.fill(0.0);
         let mut pixel = 0;
         while pixel < count {
@@ -54,7 +116,7 @@ impl StemShape {
                 if row >= rows {
                     continue;
                 }
-                // Only at the image's left edge is there a window's column that it has not.
+                // Only at the left edge of the image does a window lack its first column.
                 let skip = usize::from(ox == 0 && kx == 0);
                 let from = (ox + skip) * stride + kx - 1;
                 let row = &image[(color * rows + row) * cols..][..cols];
@@ -67,79 +129,90 @@ impl StemShape {
             pixel += len;
         }
     }
-}
 
-/// The stem's convolution of `[images][3][rows][cols]`.
-pub(super) fn forward(
-    context: &mut Context<'_>,
-    conv: &PointwiseTraining,
-    shape: StemShape,
-    images: &[f32],
-    out: &mut [f32],
-) -> Vec<Sums> {
-    let (part, loops) = (context.part(), *context.loops.of(Storage::F32));
-    let (size, len) = (shape.out(), map_len(shape.outputs, shape.out()));
-    let pixels = size.0 * size.1;
-    let mut items: Vec<_> = split(images, part, shape.image_len())
-        .zip(split_mut(out, part, len))
-        .map(|(images, out)| (images, out, vec![[[0.0; CBLOCK]; 2]; cblocks(shape.outputs)]))
-        .collect();
-    context.run(&mut items, |(images, out, sums), scratch| {
-        let all = out.len() / len * pixels;
-        for (image, planes) in images.chunks_exact(shape.image_len()).enumerate() {
-            for Strip { first, count, .. } in Strip::cut(pixels, WINDOW + shape.outputs) {
-                let (x, y) =
-                    scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
-                shape.windows(planes, first, count, x);
-                let of = |map| PixelSpan { map, pixels: count, first: 0 };
-                conv.forward(of(x), PixelSpanMut { map: y, pixels: count, first: 0 }, count);
-                for (block, (y, sums)) in
-                    y.chunks_exact(count * CBLOCK).zip(sums.iter_mut()).enumerate()
-                {
-                    let at = (block * all + image * pixels + first) * CBLOCK;
-                    loops.moments(y, &mut out[at..][..y.len()], sums);
+    /// The convolution of a batch. Returns the sums over the outputs.
+    fn forward(
+        &self,
+        runner: &mut BatchRunner<'_>,
+        images: &[f32],
+        output: &mut Activation,
+    ) -> Vec<Sums> {
+        let kernels = *runner.kernels.norm(Storage::F32);
+        let (pixels, channels) = (output.size.pixels(), output.norm.channels());
+        let (image_len, len) = (self.image_len(), output.pre_norm().image_len());
+        let mut parts: Vec<_> = runner
+            .split(images, image_len)
+            .zip(runner.split_mut(&mut output.map, len))
+            .map(|(images, output)| (images, output, zero_sums(channels)))
+            .collect();
+        runner.run(&mut parts, |(images, output, sums), scratch| {
+            let all = output.len() / len * pixels;
+            for (image, planes) in images.chunks_exact(image_len).enumerate() {
+                for Strip { first, count, .. } in Strip::cut(pixels, WINDOW + channels) {
+                    let (x, y) = scratch.pair(map_len(WINDOW, count), map_len(channels, count));
+                    self.gather(planes, first, count, x);
+                    self.kernel.forward(whole(x, count), whole_mut(y, count), count);
+                    let blocks = y.chunks_exact(count * CBLOCK).zip(sums.iter_mut());
+                    for (block, (y, sums)) in blocks.enumerate() {
+                        let at = (block * all + image * pixels + first) * CBLOCK;
+                        kernels.moments(y, &mut output[at..][..y.len()], sums);
+                    }
                 }
             }
-        }
-    });
-    total(items.iter().map(|(.., sums)| sums))
+        });
+        total(parts.iter().map(|(.., sums)| sums))
+    }
+
+    /// The gradient of the weights, in the order of the kernel, which goes to the front of
+    /// `weight_grads`.
+    fn backward(
+        &self,
+        runner: &mut BatchRunner<'_>,
+        images: &[f32],
+        OutputGrad { grad, pre_norm }: OutputGrad<'_>,
+        weight_grads: &mut [f32],
+    ) {
+        let kernels = *runner.kernels.norm(Storage::F32);
+        let (pixels, channels) = (pre_norm.size.pixels(), pre_norm.channels());
+        let (image_len, len) = (self.image_len(), pre_norm.image_len());
+        let maps = runner.split(grad, len).zip(runner.split(pre_norm.map, len));
+        let mut parts: Vec<_> = runner
+            .split(images, image_len)
+            .zip(maps)
+            .zip(weight_grads.chunks_mut(self.kernel.packed_len()))
+            .collect();
+        runner.run(&mut parts, |((images, (grad, raw)), weight_grad), scratch| {
+            weight_grad.fill(0.0);
+            let all = raw.len() / len * pixels;
+            for (image, planes) in images.chunks_exact(image_len).enumerate() {
+                for Strip { first, count, .. } in Strip::cut(pixels, WINDOW + channels) {
+                    let (x, dy) = scratch.pair(map_len(WINDOW, count), map_len(channels, count));
+                    self.gather(planes, first, count, x);
+                    let blocks = dy.chunks_exact_mut(count * CBLOCK).zip(&pre_norm.norm.grad);
+                    for (block, (dy, by)) in blocks.enumerate() {
+                        let at = (block * all + image * pixels + first) * CBLOCK..;
+                        let grad = &grad[at.clone()][..dy.len()];
+                        kernels.combine(grad, &raw[at], by, dy, Grid::LINE);
+                    }
+                    let (x, dy) = (whole(x, count), whole(dy, count));
+                    self.kernel.accumulate(x, dy, weight_grad, count, &Prefetch::default());
+                }
+            }
+        });
+        runner.reduce(weight_grads, self.kernel.packed_len());
+    }
 }
 
-/// The gradient of the stem's weights, left in the first `packed_len` values of `packed`.
-pub(super) fn backward(
-    context: &mut Context<'_>,
-    conv: &PointwiseTraining,
-    shape: StemShape,
-    behind: OutputGrad<'_>,
-    images: &[f32],
-    packed: &mut [f32],
-) {
-    let (part, loops) = (context.part(), *context.loops.of(Storage::F32));
-    let (size, len) = (shape.out(), map_len(shape.outputs, shape.out()));
-    let pixels = size.0 * size.1;
-    let maps = split(behind.gradient, part, len).zip(split(behind.raw, part, len));
-    let mut items: Vec<_> = split(images, part, shape.image_len())
-        .zip(maps)
-        .zip(packed.chunks_mut(conv.packed_len()))
-        .collect();
-    context.run(&mut items, |((images, (gradient, raw)), packed), scratch| {
-        packed.fill(0.0);
-        let all = raw.len() / len * pixels;
-        for (image, planes) in images.chunks_exact(shape.image_len()).enumerate() {
-            for Strip { first, count, .. } in Strip::cut(pixels, WINDOW + shape.outputs) {
-                let (x, dy) =
-                    scratch.pair(map_len(WINDOW, (1, count)), map_len(shape.outputs, (1, count)));
-                shape.windows(planes, first, count, x);
-                let blocks = dy.chunks_exact_mut(count * CBLOCK).zip(&behind.norm.combination);
-                for (block, (dy, by)) in blocks.enumerate() {
-                    let at = (block * all + image * pixels + first) * CBLOCK..;
-                    let gradient = &gradient[at.clone()][..dy.len()];
-                    loops.combine(gradient, &raw[at], by, dy, Grid::LINE);
-                }
-                let of = |map| PixelSpan { map, pixels: count, first: 0 };
-                conv.accumulate(of(x), of(dy), packed, count, &Prefetch::default());
-            }
-        }
-    });
-    context.reduce(packed, conv.packed_len());
+impl ConvKernel for StemConv {
+    fn set(&mut self, weights: &[f32]) {
+        self.kernel.set(weights);
+    }
+
+    fn packed_len(&self) -> usize {
+        self.kernel.packed_len()
+    }
+
+    fn unpack(&self, packed: &[f32], gradient: &mut [f32]) {
+        self.kernel.unpack(packed, gradient);
+    }
 }

@@ -1,4 +1,4 @@
-//! A whole step against PyTorch's and against the inference engine.
+//! A whole step compared with PyTorch and with the inference engine.
 #![allow(clippy::print_stderr, reason = "tests say why they skip")]
 
 use std::path::Path;
@@ -7,10 +7,10 @@ use seesaw_arch::{Net, zoo};
 use seesaw_format::{NetWeights, Tensors};
 use seesaw_kernels::Isa;
 
-use super::*;
+use super::{map::Activation, *};
 
-/// Every kind of block: without expansion, with ReLU6 behind it, shuffled and shared uneven groups,
-/// residual and not, and channel counts that fill no block of 8.
+/// A net with every kind of block: without expansion, with ReLU6 after it, with shuffled and shared
+/// uneven groups, with and without residual; and with channel counts that are no multiples of 8.
 fn tiny() -> Net {
     Net::from_toml(
         r#"
@@ -55,12 +55,22 @@ fn tiny() -> Net {
     .unwrap()
 }
 
-fn options(net: &Net, threads: usize, isa: Option<Isa>) -> NetOptions {
-    let precision = Precision::F32;
-    NetOptions { input_size: net.input_size, batch: 32, threads, isa, precision }
+/// The net, prepared for steps in f32 of up to 32 images.
+fn train_net(net: &Net, threads: usize, isa: Option<Isa>) -> TrainNet {
+    train_net_in(Precision::F32, net, threads, isa)
 }
 
-/// Images, and labels in turn.
+fn train_net_in(precision: Precision, net: &Net, threads: usize, isa: Option<Isa>) -> TrainNet {
+    let options = NetOptions::new(net).batch(32).precision(precision);
+    TrainNet::new(net, &options, &Machine::new(threads, isa).unwrap()).unwrap()
+}
+
+/// A step's input with a dropout seed of no importance.
+fn plain(images: &[f32]) -> StepInput<'_> {
+    StepInput { images, dropout_seed: 0 }
+}
+
+/// Images, and labels that take turns.
 fn batch(net: &Net, count: usize) -> (Vec<f32>, Vec<usize>) {
     let len = count * 3 * net.input_size * net.input_size;
     let images = (0..len).map(|i| ((i * i + 7 * i) % 113) as f32 / 56.0 - 1.0).collect();
@@ -86,7 +96,7 @@ fn cross_entropy(labels: &[usize]) -> impl FnMut(&[f32], &mut [f32]) -> f64 + '_
     }
 }
 
-/// Weights with batch norms that do something.
+/// Weights whose batch norms change their input.
 fn weights(net: &Net) -> NetWeights {
     let mut weights = NetWeights::random(net, 11).unwrap();
     let mut state = State::from_weights(&weights);
@@ -105,20 +115,20 @@ fn weights(net: &Net) -> NetWeights {
 }
 
 #[test]
-fn the_loss_falls_as_its_gradient_says() {
+fn the_loss_falls_as_its_gradient_predicts() {
     let net = tiny();
     let (images, labels) = batch(&net, 9);
     for isa in Isa::present() {
-        let mut train = TrainNet::new(&net, &options(&net, 2, Some(isa))).unwrap();
+        let mut train = train_net(&net, 2, Some(isa));
         let state = State::from_weights(&weights(&net));
         let mut gradients = vec![f32::NAN; state.parameters.len()];
         let mut loss_at = |parameters: &[f32], gradients: &mut [f32]| {
             let mut moved = State { parameters: parameters.to_vec(), ..state.clone() };
-            train.step(&mut moved, &images, 0, cross_entropy(&labels), gradients).unwrap()
+            train.step(&mut moved, plain(&images), cross_entropy(&labels), gradients).unwrap()
         };
         loss_at(&state.parameters, &mut gradients);
         assert!(gradients.iter().all(|g| g.is_finite()), "every gradient is written");
-        // Along each tensor's own gradient the loss must rise by its squared length.
+        // Along each tensor's own gradient, the loss must rise by its squared length.
         let mut unused = vec![0.0; gradients.len()];
         for entry in Layout::new(&net).unwrap().entries() {
             let slope = &gradients[entry.range.clone()];
@@ -148,13 +158,12 @@ fn threads_change_nothing() {
     let net = tiny();
     let (images, labels) = batch(&net, 19);
     let run = |threads, precision| {
-        let options = NetOptions { precision, ..options(&net, threads, None) };
-        let mut train = TrainNet::new(&net, &options).unwrap();
+        let mut train = train_net_in(precision, &net, threads, None);
         train.set_dropout(0.3).unwrap();
         let mut state = State::from_weights(&weights(&net));
         let mut gradients = vec![0.0; state.parameters.len()];
-        let loss =
-            train.step(&mut state, &images, 5, cross_entropy(&labels), &mut gradients).unwrap();
+        let input = StepInput { images: &images, dropout_seed: 5 };
+        let loss = train.step(&mut state, input, cross_entropy(&labels), &mut gradients).unwrap();
         (loss, gradients, state)
     };
     for precision in [Precision::F32, Precision::Bf16] {
@@ -164,9 +173,9 @@ fn threads_change_nothing() {
 }
 
 /// bf16 rounds every value to one part in 256. In a net of 17 blocks whose batch norms have the
-/// statistics of a few images that adds up, on every instruction set alike.
+/// statistics of a few images, that adds up, on every instruction set alike.
 #[test]
-fn bf16_goes_where_f32_goes() {
+fn bf16_gradients_point_where_f32_gradients_do() {
     for (net, nearest) in [
         (tiny(), 0.995),
         (small("seesaw-shuffle-0.5d-cifar", 16), 0.93),
@@ -175,12 +184,12 @@ fn bf16_goes_where_f32_goes() {
         let (images, labels) = batch(&net, 32);
         let weights = weights(&net);
         let step = |isa, precision| {
-            let options = NetOptions { precision, ..options(&net, 2, Some(isa)) };
-            let mut train = TrainNet::new(&net, &options).unwrap();
+            let mut train = train_net_in(precision, &net, 2, Some(isa));
             let mut state = State::from_weights(&weights);
             let mut gradients = vec![f32::NAN; state.parameters.len()];
-            let loss =
-                train.step(&mut state, &images, 0, cross_entropy(&labels), &mut gradients).unwrap();
+            let loss = train
+                .step(&mut state, plain(&images), cross_entropy(&labels), &mut gradients)
+                .unwrap();
             (loss, gradients)
         };
         let (loss, exact) = step(Isa::Portable, Precision::F32);
@@ -221,7 +230,7 @@ fn the_engine_agrees() {
         let mut weights = weights(&net);
         let mut state = State::from_weights(&weights);
         state.statistics.fill(0.0);
-        let mut train = TrainNet::new(&net, &options(&net, 2, None)).unwrap();
+        let mut train = train_net(&net, 2, None);
         train.set_dropout(0.0).unwrap();
         let mut logits = Vec::new();
         let mut loss = cross_entropy(&labels);
@@ -230,11 +239,11 @@ fn the_engine_agrees() {
             logits = given.to_vec();
             loss(given, gradient)
         };
-        train.step(&mut state, &images, 0, keep, &mut gradients).unwrap();
+        train.step(&mut state, plain(&images), keep, &mut gradients).unwrap();
         batch_statistics(&train, &mut state);
         state.write_to(&mut weights);
         let options = seesaw_engine::Options::new(&net).batch(labels.len());
-        let machine = seesaw_engine::Machine::solo();
+        let machine = Machine::solo();
         let plan = seesaw_engine::compile(&net, &weights, &options, &machine).unwrap();
         let largest = logits.iter().fold(1.0f32, |max, l| max.max(l.abs()));
         for (got, expected) in plan.logits(&images).unwrap().iter().zip(&logits) {
@@ -243,41 +252,41 @@ fn the_engine_agrees() {
     }
 }
 
-/// Replaces running statistics that began as 0 by those of the one batch they have seen.
+/// Turns running statistics that started as 0 into those of the only batch so far.
 fn batch_statistics(train: &TrainNet, state: &mut State) {
     let images = train.fitted;
     let mut rest = state.statistics.as_mut_slice();
-    let mut norm = |channels: usize, size: shape::Size| {
+    let mut norm = |output: &Activation| {
+        let channels = output.norm.channels();
         let (means, after) = std::mem::take(&mut rest).split_at_mut(channels);
         let (variances, after) = after.split_at_mut(channels);
         rest = after;
-        let n = (images * size.0 * size.1) as f32;
+        let n = (images * output.size.pixels()) as f32;
         means.iter_mut().for_each(|mean| *mean /= 0.1);
         for variance in variances {
             *variance *= (n - 1.0) / n / 0.1;
         }
     };
-    norm(train.stem_shape.outputs, train.stem_shape.out());
+    norm(&train.stem.conv.output);
     for block in &train.blocks {
-        if block.expand.is_some() {
-            norm(block.shape.expanded, block.size);
-        }
-        norm(block.shape.expanded, block.out());
-        norm(block.shape.output, block.out());
+        block.expand.iter().for_each(|conv| norm(&conv.output));
+        norm(&block.depthwise.output);
+        norm(&block.project.output);
     }
-    norm(train.head_channels, train.head_input().0);
+    norm(&train.head.conv.output);
+    assert!(rest.is_empty(), "all statistics");
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn wrong_shapes_are_refused() {
     let net = tiny();
     let (images, labels) = batch(&net, 4);
-    let mut train = TrainNet::new(&net, &options(&net, 1, None)).unwrap();
+    let mut train = train_net(&net, 1, None);
     let state = State::from_weights(&weights(&net));
     let len = state.parameters.len();
     let mut step = |state: &State, images: &[f32], len: usize| {
         let mut gradients = vec![0.0; len];
-        train.step(&mut state.clone(), images, 0, cross_entropy(&labels), &mut gradients)
+        train.step(&mut state.clone(), plain(images), cross_entropy(&labels), &mut gradients)
     };
     assert!(step(&state, &images, len).is_ok());
     for (images, len) in [(&images[1..], len), (&images, len - 1), (&[][..], len)] {
@@ -288,11 +297,11 @@ fn what_does_not_fit_is_refused() {
     let other = State { statistics: vec![0.0; 3], ..state };
     assert!(step(&other, &images, len).unwrap_err().to_string().contains("another net"));
     assert!(train.set_dropout(1.0).is_err());
-    assert!(TrainNet::new(&net, &NetOptions { batch: 0, ..options(&net, 1, None) }).is_err());
+    assert!(TrainNet::new(&net, &NetOptions::new(&net).batch(0), &Machine::solo()).is_err());
 }
 
-/// The first step of a run that was made in float64: this one may stray twice as far from it as
-/// PyTorch's own float32 does, over all tensors and in four of five by themselves.
+/// The first step of a run in float64, made with PyTorch: the error may be twice that of PyTorch's
+/// own float32, over all tensors together and in four of five tensors on their own.
 #[test]
 fn the_first_gradients_are_as_near_to_float64_as_pytorchs() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden");
@@ -326,12 +335,12 @@ fn the_first_gradients_are_as_near_to_float64_as_pytorchs() {
         .map(|label| i64::from_le_bytes(label.try_into().unwrap()) as usize)
         .collect();
     for isa in Isa::present() {
-        let mut train = TrainNet::new(&net, &options(&net, 2, Some(isa))).unwrap();
+        let mut train = train_net(&net, 2, Some(isa));
         train.set_dropout(0.0).unwrap();
         let mut state = State::from_weights(&start);
         let mut gradients = vec![0.0; state.parameters.len()];
         let loss =
-            train.step(&mut state, images, 0, cross_entropy(&labels), &mut gradients).unwrap();
+            train.step(&mut state, plain(images), cross_entropy(&labels), &mut gradients).unwrap();
         let (expected, torch) = (first("losses"), first("torch_f32_losses"));
         let bound = 2.0 * (torch - expected).abs() + 1e-6;
         assert!((loss - expected).abs() <= bound, "loss {loss} instead of {expected}");
@@ -350,8 +359,8 @@ fn the_first_gradients_are_as_near_to_float64_as_pytorchs() {
             ours += far * far;
             torchs += error.data[0] * error.data[0];
         }
-        // Where rounding decides on which side of ReLU6's bend a value lies, a gradient jumps; which
-        // tensors that hits is chance, in PyTorch as here.
+        // Where rounding decides on which side of ReLU6's bend a value lies, a gradient jumps. Which
+        // tensors are affected is chance, in PyTorch as here.
         assert!(farther * 5 <= tensors_compared, "{farther} of {tensors_compared} on {isa}");
         let (ours, torchs) = (ours.sqrt(), torchs.sqrt());
         assert!(ours <= 2.0 * torchs, "{ours:.2e} from float64 on {isa}, PyTorch {torchs:.2e}");
@@ -383,11 +392,11 @@ fn a_small_nets_gradients_are_pytorchs() {
     let expected = tensors.iter().filter(|(name, _)| name.starts_with("gradient."));
     let largest = expected.flat_map(|(_, t)| &t.data).fold(0.0f32, |max, g| max.max(g.abs()));
     for isa in Isa::present() {
-        let mut train = TrainNet::new(&net, &options(&net, 2, Some(isa))).unwrap();
+        let mut train = train_net(&net, 2, Some(isa));
         let mut state = State::from_weights(&start);
         let mut gradients = vec![0.0; state.parameters.len()];
         let loss = cross_entropy(&labels);
-        let loss = train.step(&mut state, data("images"), 0, loss, &mut gradients).unwrap();
+        let loss = train.step(&mut state, plain(data("images")), loss, &mut gradients).unwrap();
         assert!((loss - f64::from(data("loss")[0])).abs() < 1e-6, "{loss}");
         let mut named = start.clone();
         State { parameters: gradients, ..state }.write_to(&mut named);
@@ -395,7 +404,7 @@ fn a_small_nets_gradients_are_pytorchs() {
         let mut compared = 0;
         for (name, tensor) in tensors.iter() {
             let Some(name) = name.strip_prefix("gradient.") else { continue };
-            // Twice PyTorch's error, and what f32 can tell of a gradient of the usual size.
+            // Twice PyTorch's error, and the resolution of f32 at the largest gradient.
             let bound = 2.0 * data(&format!("float32.{name}"))[0] + f32::EPSILON * largest;
             for (got, expected) in named.get(name).unwrap().data.iter().zip(&tensor.data) {
                 let error = (got - expected).abs();

@@ -1,6 +1,6 @@
-//! One step from several batches.
+//! Gradient accumulation: one optimizer step for several batches.
 
-/// Gradients of several batches, added up until a step takes their mean.
+/// The sum of the gradients of several batches, until a step takes their mean.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Accumulator {
     sum: Vec<f32>,
@@ -8,18 +8,22 @@ pub struct Accumulator {
 }
 
 impl Accumulator {
-    /// Room for as many gradients.
+    /// An empty sum for a net with that many parameters.
     pub fn new(parameters: usize) -> Self {
         Self { sum: vec![0.0; parameters], batches: 0 }
     }
 
-    /// Batches since the last [`Self::mean`].
+    /// Batches added since the last [`Self::mean`].
     pub fn batches(&self) -> usize {
         self.batches
     }
 
     /// Adds a batch's gradients.
+    ///
+    /// # Panics
+    /// When there are more or fewer gradients than parameters.
     pub fn add(&mut self, gradients: &[f32]) {
+        assert_eq!(gradients.len(), self.sum.len(), "gradients of this net");
         if self.batches == 0 {
             self.sum.copy_from_slice(gradients);
         } else {
@@ -28,7 +32,7 @@ impl Accumulator {
         self.batches += 1;
     }
 
-    /// The mean over the batches, after which adding begins anew.
+    /// The mean over the batches; the next batch starts a new sum.
     pub fn mean(&mut self) -> &mut [f32] {
         if self.batches > 1 {
             let share = 1.0 / self.batches as f32;

@@ -1,39 +1,35 @@
-//! Optimizers over flat vectors; their arithmetic is PyTorch's.
+//! Optimizers over flat vectors, with PyTorch's arithmetic.
 
 mod accumulate;
+mod adamw;
 mod muon;
+mod sgd;
 mod spec;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
-use seesaw_kernels::{IsaToken, Team};
+use seesaw_kernels::Machine;
 
-use crate::layout::{Layout, Role};
+use self::{
+    adamw::{AdamW, Moments},
+    sgd::Sgd,
+};
+use crate::layout::{Entry, Layout, MatrixShape, Role};
 
 pub use accumulate::Accumulator;
 pub use spec::{OptimizerKind, OptimizerSpec};
 
-/// An optimizer and what it remembers of a net's gradients.
+/// An optimizer and its state.
 ///
-/// Tensors that are frozen (a rate multiplier of 0) keep their values and everything that is
-/// remembered of them.
+/// Frozen tensors, those with a rate multiplier of 0, keep their values and their state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Optimizer {
     spec: OptimizerSpec,
     segments: Vec<Segment>,
     slots: Vec<Vec<f32>>,
     steps: u64,
-}
-
-/// Who computes a step.
-#[derive(Debug, Clone, Copy)]
-pub struct Workers<'a> {
-    /// The threads.
-    pub team: &'a Team,
-    /// Their instruction set.
-    pub isa: IsaToken,
 }
 
 /// Parameters that are treated alike.
@@ -43,14 +39,14 @@ struct Segment {
     /// Factor of the learning rate; never 0.
     multiplier: f64,
     weight_decay: f64,
-    /// Shapes of the matrices that Muon moves; none where the parameters have no such.
-    matrices: Vec<(usize, usize)>,
+    /// Shapes of the matrices that Muon moves; empty for parameters that it leaves to SGD.
+    matrices: Vec<MatrixShape>,
 }
 
 impl Optimizer {
-    /// An optimizer that has seen nothing yet.
+    /// An optimizer before its first step.
     pub fn new(spec: &OptimizerSpec, layout: &Layout) -> Self {
-        let segment = |entry: &crate::layout::Entry| Segment {
+        let segment = |entry: &Entry| Segment {
             range: entry.range.clone(),
             multiplier: spec.multiplier(entry.depth, layout.depth()),
             weight_decay: match entry.role {
@@ -70,16 +66,16 @@ impl Optimizer {
         self.steps
     }
 
-    /// What is remembered of each parameter, by name, in the parameters' order: `momentum` for SGD
-    /// and Muon, `mean` and `square` for AdamW.
+    /// The optimizer's state by name, each with a value for every parameter: `momentum` for SGD and
+    /// Muon, `mean` and `square` for AdamW.
     pub fn slots(&self) -> impl Iterator<Item = (&'static str, &[f32])> {
         self.spec.kind.slots().iter().copied().zip(self.slots.iter().map(Vec::as_slice))
     }
 
-    /// Puts back what [`Self::slots`] and [`Self::steps`] told; `slots` in the same order.
+    /// Restores what [`Self::steps`] and [`Self::slots`] returned; `slots` in the same order.
     ///
     /// # Panics
-    /// When `slots` are of another optimizer or of another net.
+    /// When `slots` belong to another kind of optimizer or another net.
     pub fn restore(&mut self, steps: u64, slots: Vec<Vec<f32>>) {
         let lens = |slots: &[Vec<f32>]| slots.iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(lens(&slots), lens(&self.slots), "slots of the same optimizer and net");
@@ -89,7 +85,7 @@ impl Optimizer {
 
     /// Euclidean norm of the gradients of all tensors that are not frozen.
     pub fn norm(&self, gradients: &[f32]) -> f64 {
-        // Always summed in the same order, so that it is the same number on every run.
+        // Summed in a fixed order, so that every run gets the same number.
         let squares = |s: &Segment| -> f64 {
             gradients[s.range.clone()].iter().map(|g| f64::from(*g) * f64::from(*g)).sum()
         };
@@ -98,14 +94,15 @@ impl Optimizer {
 
     /// Scales the gradients so that their norm, which is `norm`, becomes at most `limit`.
     pub fn clip(gradients: &mut [f32], norm: f64, limit: f64) {
-        // The small number is PyTorch's.
+        // PyTorch adds this small number too.
         let factor = limit / (norm + 1e-6);
         if factor < 1.0 {
             gradients.iter_mut().for_each(|g| *g *= factor as f32);
         }
     }
 
-    /// Moves the parameters by one step at learning rate `rate`.
+    /// Moves the parameters by one step at learning rate `rate`. Results do not depend on the number
+    /// of threads.
     ///
     /// # Panics
     /// When a slice has another length than the net has parameters.
@@ -114,124 +111,92 @@ impl Optimizer {
         parameters: &mut [f32],
         gradients: &[f32],
         rate: f64,
-        workers: Workers<'_>,
+        machine: &Machine,
     ) {
+        let lens = [parameters.len(), gradients.len()];
+        assert!(self.slots.iter().all(|slot| lens == [slot.len(); 2]), "parameters of this net");
         self.steps += 1;
-        for segment in &self.segments {
-            let Segment { range, multiplier, weight_decay, .. } = segment;
-            let (p, g) = (&mut parameters[range.clone()], &gradients[range.clone()]);
-            let (rate, decay) = (rate * multiplier, *weight_decay);
-            match (self.spec.kind, self.slots.as_mut_slice()) {
-                (OptimizerKind::Muon, _) if !segment.matrices.is_empty() => {}
-                (OptimizerKind::Sgd | OptimizerKind::Muon, [momentum]) => {
-                    let slot = &mut momentum[range.clone()];
-                    momentum_step(p, g, slot, rate as f32, decay as f32, &self.spec);
-                }
-                (OptimizerKind::AdamW, [mean, square]) => {
-                    let slots = (&mut mean[range.clone()], &mut square[range.clone()]);
-                    adamw_step(p, g, slots, AdamW::new(&self.spec, rate, decay, self.steps));
-                }
-                // As many slots as a kind has were made in `new`.
-                _ => {}
+        match self.spec.kind {
+            OptimizerKind::Sgd => self.sgd_step(parameters, gradients, rate),
+            OptimizerKind::AdamW => self.adamw_step(parameters, gradients, rate),
+            OptimizerKind::Muon => {
+                self.sgd_step(parameters, gradients, rate);
+                let rate = rate / self.spec.rate * self.spec.matrix_rate;
+                let [momentum] = exactly(&mut self.slots);
+                let tensors = muon::Tensors { parameters, gradients, momentum };
+                let matrices = matrices(&self.segments, tensors, rate);
+                muon::step(&self.spec, matrices, machine);
             }
         }
-        if let (OptimizerKind::Muon, [momentum]) = (self.spec.kind, self.slots.as_mut_slice()) {
-            let rate = rate / self.spec.rate * self.spec.matrix_rate;
-            let items = matrices(&self.segments, parameters, gradients, momentum, rate);
-            muon::step(&self.spec, items, workers);
+    }
+
+    /// Moves all parameters, or those that Muon leaves to SGD.
+    fn sgd_step(&mut self, parameters: &mut [f32], gradients: &[f32], rate: f64) {
+        let is_muon = self.spec.kind == OptimizerKind::Muon;
+        let [momentum] = exactly(&mut self.slots);
+        for segment in &self.segments {
+            if is_muon && !segment.matrices.is_empty() {
+                continue;
+            }
+            let range = segment.range.clone();
+            let momentum = &mut momentum[range.clone()];
+            Sgd::new(&self.spec, rate * segment.multiplier, segment.weight_decay).step(
+                &mut parameters[range.clone()],
+                &gradients[range],
+                momentum,
+            );
         }
     }
+
+    fn adamw_step(&mut self, parameters: &mut [f32], gradients: &[f32], rate: f64) {
+        let [mean, square] = exactly(&mut self.slots);
+        for segment in &self.segments {
+            let range = segment.range.clone();
+            let (rate, decay) = (rate * segment.multiplier, segment.weight_decay);
+            let moments =
+                Moments { mean: &mut mean[range.clone()], square: &mut square[range.clone()] };
+            AdamW::new(&self.spec, rate, decay, self.steps).step(
+                &mut parameters[range.clone()],
+                &gradients[range],
+                moments,
+            );
+        }
+    }
+}
+
+/// The slots of an optimizer that has `N` of them.
+fn exactly<const N: usize>(slots: &mut [Vec<f32>]) -> &mut [Vec<f32>; N] {
+    slots.try_into().expect("an optimizer has the slots of its kind")
 }
 
 /// The segments' matrices; `rate` is that of a segment whose multiplier is 1.
 fn matrices<'a>(
     segments: &[Segment],
-    mut parameters: &'a mut [f32],
-    gradients: &'a [f32],
-    mut momentum: &'a mut [f32],
+    tensors: muon::Tensors<'a>,
     rate: f64,
-) -> Vec<muon::Item<'a>> {
-    let (mut items, mut at) = (Vec::new(), 0);
+) -> Vec<muon::MatrixStep<'a>> {
+    let muon::Tensors { mut parameters, gradients, mut momentum } = tensors;
+    let (mut steps, mut at) = (Vec::new(), 0);
     for segment in segments {
         let mut start = segment.range.start;
         for &shape in &segment.matrices {
-            let (skipped, end) = (start - at, start + shape.0 * shape.1);
-            items.push(muon::Item {
-                shape,
-                parameters: cut(&mut parameters, skipped, end - start),
+            let (skipped, end) = (start - at, start + shape.values());
+            let tensors = muon::Tensors {
+                parameters: take(&mut parameters, skipped, shape.values()),
                 gradients: &gradients[start..end],
-                momentum: cut(&mut momentum, skipped, end - start),
-                rate: rate * segment.multiplier,
-            });
+                momentum: take(&mut momentum, skipped, shape.values()),
+            };
+            steps.push(muon::MatrixStep { shape, tensors, rate: rate * segment.multiplier });
             (start, at) = (end, end);
         }
     }
-    items
+    steps
 }
 
-/// Takes `len` values behind `skipped` ones off the front of `from`.
-fn cut<'a>(from: &mut &'a mut [f32], skipped: usize, len: usize) -> &'a mut [f32] {
+/// Removes `skipped` values from the front of `from`, and then `len` more, which are returned.
+fn take<'a>(from: &mut &'a mut [f32], skipped: usize, len: usize) -> &'a mut [f32] {
     let (_, rest) = std::mem::take(from).split_at_mut(skipped);
     let (taken, rest) = rest.split_at_mut(len);
     *from = rest;
     taken
-}
-
-/// SGD with momentum as PyTorch's: coupled weight decay, no dampening.
-fn momentum_step(
-    parameters: &mut [f32],
-    gradients: &[f32],
-    momentum: &mut [f32],
-    rate: f32,
-    decay: f32,
-    spec: &OptimizerSpec,
-) {
-    let factor = spec.momentum as f32;
-    for ((p, g), m) in parameters.iter_mut().zip(gradients).zip(momentum) {
-        let g = g + decay * *p;
-        *m = factor * *m + g;
-        *p -= rate * if spec.nesterov { g + factor * *m } else { *m };
-    }
-}
-
-/// The numbers of an AdamW step that all parameters share.
-#[derive(Clone, Copy)]
-struct AdamW {
-    keep: f32,
-    mean: f32,
-    square: f32,
-    step: f32,
-    root: f32,
-    epsilon: f32,
-}
-
-impl AdamW {
-    fn new(spec: &OptimizerSpec, rate: f64, decay: f64, steps: u64) -> Self {
-        let steps = steps as f64;
-        let [beta1, beta2] = spec.betas;
-        Self {
-            keep: (1.0 - rate * decay) as f32,
-            mean: (1.0 - beta1) as f32,
-            square: beta2 as f32,
-            step: (rate / (1.0 - beta1.powf(steps))) as f32,
-            root: (1.0 - beta2.powf(steps)).sqrt() as f32,
-            epsilon: spec.epsilon as f32,
-        }
-    }
-}
-
-/// AdamW as PyTorch's (Loshchilov and Hutter, arXiv 1711.05101).
-fn adamw_step(
-    parameters: &mut [f32],
-    gradients: &[f32],
-    (means, squares): (&mut [f32], &mut [f32]),
-    with: AdamW,
-) {
-    let slots = means.iter_mut().zip(squares);
-    for ((p, g), (mean, square)) in parameters.iter_mut().zip(gradients).zip(slots) {
-        *p *= with.keep;
-        *mean += with.mean * (g - *mean);
-        *square = with.square * *square + (1.0 - with.square) * g * g;
-        *p -= with.step * *mean / (square.sqrt() / with.root + with.epsilon);
-    }
 }

@@ -1,49 +1,60 @@
-//! Muon: momentum, orthogonalised (Jordan et al., 2024, <https://kellerjordan.github.io/posts/muon/>).
+//! Muon: momentum, orthogonalized (Jordan et al., 2024, <https://kellerjordan.github.io/posts/muon/>).
 //!
 //! A step of SGD is dominated by the few directions in which a matrix's gradient is large. Muon's has
 //! all singular values near one, so that rare directions are learned as fast as frequent ones.
 //!
-//! A batch norm follows each of the matrices, so their lengths mean nothing: they stay as they are,
-//! and the learning rate is the angle by which a step turns a matrix.
+//! Each matrix is followed by a batch norm, so its length has no effect on the net: it stays as it
+//! is, and the learning rate is the angle by which a step turns the matrix.
 
-use seesaw_kernels::train::{Matrix, MatrixProduct};
+use seesaw_kernels::{
+    Machine,
+    train::{Matrix, MatrixProduct},
+};
 
-use super::{OptimizerSpec, Workers};
+use super::OptimizerSpec;
+use crate::layout::MatrixShape;
 
-/// Factors of `x`, `x xᵀ x` and `(x xᵀ)² x` in an iteration: five of them move singular values of
+/// Factors of `x`, `x xᵀ x` and `(x xᵀ)² x` in an iteration. Five iterations move singular values of
 /// 0.01 to 1 to between 0.7 and 1.2.
 const QUINTIC: [f32; 3] = [3.4445, -4.7750, 2.0315];
 /// How many iterations there are.
 const ITERATIONS: usize = 5;
-/// The smallest norm that a matrix is divided by.
+/// Lower bound of the norms that matrices are divided by.
 const EPSILON: f64 = 1e-7;
 
-/// A matrix of weights, and what belongs to it.
-pub(super) struct Item<'a> {
-    /// Rows and columns.
-    pub shape: (usize, usize),
+/// Parameters, and their gradients and momentum.
+pub(super) struct Tensors<'a> {
     pub parameters: &'a mut [f32],
     pub gradients: &'a [f32],
     pub momentum: &'a mut [f32],
-    /// The tangent of the angle of this step.
+}
+
+/// The step of one matrix of weights.
+pub(super) struct MatrixStep<'a> {
+    pub shape: MatrixShape,
+    pub tensors: Tensors<'a>,
+    /// Tangent of the angle by which the matrix turns.
     pub rate: f64,
 }
 
-/// Moves each matrix by a step, the largest first, so that threads end together.
-pub(super) fn step(spec: &OptimizerSpec, mut items: Vec<Item<'_>>, workers: Workers<'_>) {
-    let Workers { team, isa } = workers;
-    let product = MatrixProduct::new(isa);
-    items.sort_by_key(|item| std::cmp::Reverse(item.parameters.len()));
-    let mut scratches = vec![(); team.threads()];
-    team.run_items(&mut items, &mut scratches, |item, ()| turn(spec, item, product));
+/// Moves each matrix by a step, the largest first, so that all threads finish at about the same
+/// time.
+pub(super) fn step(spec: &OptimizerSpec, mut matrices: Vec<MatrixStep<'_>>, machine: &Machine) {
+    let product = MatrixProduct::new(machine.token());
+    matrices.sort_by_key(|matrix| std::cmp::Reverse(matrix.shape.values()));
+    let mut scratches = vec![(); machine.threads()];
+    machine.team().run_items(&mut matrices, &mut scratches, |matrix, ()| {
+        turn(spec, matrix, product);
+    });
 }
 
-/// Turns a matrix towards its orthogonalised momentum.
-fn turn(spec: &OptimizerSpec, item: &mut Item<'_>, product: MatrixProduct) {
-    let (rows, cols) = item.shape;
+/// Turns a matrix towards its orthogonalized momentum.
+fn turn(spec: &OptimizerSpec, step: &mut MatrixStep<'_>, product: MatrixProduct) {
+    let MatrixShape { rows, cols } = step.shape;
+    let Tensors { parameters, gradients, momentum } = &mut step.tensors;
     let factor = spec.momentum as f32;
     let mut direction = Matrix::zeros(rows, cols);
-    let given = item.gradients.chunks_exact(cols).zip(item.momentum.chunks_exact_mut(cols));
+    let given = gradients.chunks_exact(cols).zip(momentum.chunks_exact_mut(cols));
     for (out, (gradients, momentum)) in direction.rows_mut().zip(given) {
         for ((out, g), m) in out.iter_mut().zip(gradients).zip(momentum) {
             *m = factor * *m + g;
@@ -51,15 +62,15 @@ fn turn(spec: &OptimizerSpec, item: &mut Item<'_>, product: MatrixProduct) {
         }
     }
     let direction = orthogonalized(&direction, product);
-    let before = norm(item.parameters.iter());
-    let rate = item.rate * before / norm(direction.rows().flatten()).max(EPSILON);
-    for (parameters, direction) in item.parameters.chunks_exact_mut(cols).zip(direction.rows()) {
+    let before = norm(parameters.iter());
+    let rate = step.rate * before / norm(direction.rows().flatten()).max(EPSILON);
+    for (parameters, direction) in parameters.chunks_exact_mut(cols).zip(direction.rows()) {
         for (p, d) in parameters.iter_mut().zip(direction) {
             *p -= rate as f32 * d;
         }
     }
-    let back = before / norm(item.parameters.iter()).max(EPSILON);
-    item.parameters.iter_mut().for_each(|p| *p *= back as f32);
+    let restore = before / norm(parameters.iter()).max(EPSILON);
+    parameters.iter_mut().for_each(|p| *p *= restore as f32);
 }
 
 /// The square root of the sum of squares.
@@ -70,8 +81,8 @@ fn norm<'a>(values: impl IntoIterator<Item = &'a f32>) -> f64 {
 /// A matrix with the singular vectors of `x`, whose singular values are near one: PyTorch's
 /// iteration, in f32.
 ///
-/// All iterates are `x` times a symmetric matrix as small as its shorter side, so only that one is
-/// iterated: half the products for a matrix six times as wide as high.
+/// All iterates are `x` times a symmetric matrix whose side is the shorter one of `x`, so only that
+/// matrix is iterated: half the work for a matrix six times as wide as it is tall.
 pub(super) fn orthogonalized(x: &Matrix, product: MatrixProduct) -> Matrix {
     let (rows, cols) = x.shape();
     if rows > cols {

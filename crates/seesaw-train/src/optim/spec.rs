@@ -10,12 +10,12 @@ pub enum OptimizerKind {
     Sgd,
     /// Adam with decoupled weight decay.
     AdamW,
-    /// Orthogonalised momentum for the pointwise convolutions; SGD with momentum for the rest.
+    /// Orthogonalized momentum for the pointwise convolutions; SGD with momentum for the rest.
     Muon,
 }
 
 impl OptimizerKind {
-    /// Names of what is remembered of each parameter.
+    /// Names of the state that it keeps for each parameter.
     pub(super) fn slots(self) -> &'static [&'static str] {
         match self {
             Self::Sgd | Self::Muon => &["momentum"],
@@ -40,28 +40,29 @@ pub struct OptimizerSpec {
     /// linear layer.
     #[serde(default)]
     pub decay_norms: bool,
-    /// SGD, Muon: how much of the last step's direction stays.
+    /// SGD, Muon: share of the momentum that is kept from step to step.
     #[serde(default = "momentum")]
     pub momentum: f64,
-    /// SGD, Muon: look ahead along the momentum (Nesterov).
+    /// SGD, Muon: Nesterov momentum.
     #[serde(default)]
     pub nesterov: bool,
-    /// AdamW: how much of the running mean of the gradients, and of their squares, stays.
+    /// AdamW: share of the running mean of the gradients, and of their squares, that is kept from
+    /// step to step.
     #[serde(default = "betas")]
     pub betas: [f64; 2],
-    /// AdamW: keeps the division from zero.
+    /// AdamW: added to the divisor, so that it is not 0.
     #[serde(default = "epsilon")]
     pub epsilon: f64,
-    /// Muon: the learning rate of the pointwise convolutions, which the schedule scales as it does
-    /// `rate`: the angle in radians by which a step turns a group's matrix.
+    /// Muon: the learning rate of the pointwise convolutions, scaled by the schedule as `rate` is: the
+    /// angle in radians by which a step turns a group's matrix.
     #[serde(default = "matrix_rate")]
     pub matrix_rate: f64,
-    /// Factor of the learning rate from one depth to the next nearer to the input: 1 trains all
+    /// Factor of the learning rate for each step in depth towards the input: 1 trains all layers
     /// alike, 0.9 trains early layers less.
     #[serde(default = "one")]
     pub layer_decay: f64,
-    /// How many depths from the input stay as they are: 0 none, 1 the stem, 2 the first block too,
-    /// and so on. Running statistics of their batch norms still follow the data.
+    /// How many depths, counted from the input, are frozen: 0 none, 1 the stem, 2 also the first
+    /// block, and so on. The running statistics of their batch norms still follow the data.
     #[serde(default)]
     pub frozen: usize,
 }

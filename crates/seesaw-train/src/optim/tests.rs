@@ -1,17 +1,12 @@
 use std::collections::HashMap;
 
 use seesaw_kernels::{
-    Isa,
+    Isa, IsaToken,
     train::{Matrix, MatrixProduct},
 };
 
 use super::*;
 use crate::layout::State;
-
-/// The thread that asks, with the best instruction set.
-fn alone<T>(work: impl FnOnce(Workers<'_>) -> T) -> T {
-    work(Workers { team: &Team::solo(), isa: IsaToken::best() })
-}
 
 fn spec() -> OptimizerSpec {
     toml::from_str("kind = 'sgd'\nrate = 0.1\nweight_decay = 0.02\n").unwrap()
@@ -32,7 +27,7 @@ fn muon() -> OptimizerSpec {
 }
 
 /// An optimizer of nine parameters that are treated alike.
-fn nine(spec: OptimizerSpec, matrices: Vec<(usize, usize)>) -> Optimizer {
+fn nine(spec: OptimizerSpec, matrices: Vec<MatrixShape>) -> Optimizer {
     let segment =
         Segment { range: 0..9, multiplier: 1.0, weight_decay: spec.weight_decay, matrices };
     let slots = spec.kind.slots().iter().map(|_| vec![0.0; 9]).collect();
@@ -42,8 +37,8 @@ fn nine(spec: OptimizerSpec, matrices: Vec<(usize, usize)>) -> Optimizer {
 fn five_steps(
     spec: OptimizerSpec,
     clip: Option<f64>,
-    matrices: Vec<(usize, usize)>,
-    workers: Workers<'_>,
+    matrices: Vec<MatrixShape>,
+    machine: &Machine,
 ) -> Vec<f32> {
     let mut optimizer = nine(spec, matrices);
     let mut p: Vec<f32> = (0..9).map(|i| f64::from(i + 1).sin() as f32).collect();
@@ -57,7 +52,7 @@ fn five_steps(
             let norm = optimizer.norm(&g);
             Optimizer::clip(&mut g, norm, limit);
         }
-        optimizer.step(&mut p, &g, 0.1 / f64::from(step + 1), workers);
+        optimizer.step(&mut p, &g, 0.1 / f64::from(step + 1), machine);
     }
     p
 }
@@ -75,11 +70,8 @@ fn steps_are_pytorchs() {
     ];
     for (name, spec, clip) in cases {
         let expected: Vec<f64> = serde_json::from_value(golden[name].clone()).unwrap();
-        for (i, (ours, theirs)) in alone(|workers| five_steps(spec, clip, Vec::new(), workers))
-            .into_iter()
-            .zip(expected)
-            .enumerate()
-        {
+        let ours = five_steps(spec, clip, Vec::new(), &Machine::solo());
+        for (i, (ours, theirs)) in ours.into_iter().zip(expected).enumerate() {
             let error = (f64::from(ours) - theirs).abs();
             assert!(error < 1e-6, "{name} [{i}]: {ours} instead of {theirs}");
         }
@@ -91,12 +83,12 @@ fn steps_are_pytorchs() {
 fn steps_of_matrices_are_pytorchs() {
     let text = include_str!("../../tests/golden/optimizers.json");
     let golden: HashMap<String, serde_json::Value> = serde_json::from_str(text).unwrap();
-    for shape in [(1, 9), (9, 1), (3, 3)] {
-        let name = format!("muon {}x{}", shape.0, shape.1);
+    for (rows, cols) in [(1, 9), (9, 1), (3, 3)] {
+        let (name, shape) = (format!("muon {rows}x{cols}"), MatrixShape { rows, cols });
         let expected: Vec<f64> = serde_json::from_value(golden[&name].clone()).unwrap();
         for isa in Isa::present() {
-            let (team, isa) = (Team::solo(), IsaToken::new(isa).unwrap());
-            let ours = five_steps(muon(), None, vec![shape], Workers { team: &team, isa });
+            let machine = Machine::new(1, Some(isa)).unwrap();
+            let ours = five_steps(muon(), None, vec![shape], &machine);
             for (i, (ours, theirs)) in ours.into_iter().zip(&expected).enumerate() {
                 let error = (f64::from(ours) - theirs).abs();
                 assert!(error < 1e-5, "{name} [{i}]: {ours} instead of {theirs}");
@@ -106,7 +98,7 @@ fn steps_of_matrices_are_pytorchs() {
 }
 
 #[test]
-fn orthogonalised_matrices_are_nearly_orthogonal() {
+fn orthogonalized_matrices_are_nearly_orthogonal() {
     let product = MatrixProduct::new(IsaToken::best());
     for (rows, cols) in [(12, 40), (40, 12)] {
         let mut x = Matrix::zeros(rows, cols);
@@ -132,10 +124,9 @@ fn muon_moves_matrices_by_threads_alike_and_leaves_the_rest_to_sgd() {
     let g: Vec<f32> = (0..state.parameters.len()).map(|i| (i as f32).sin()).collect();
     let moved = |spec: OptimizerSpec, threads: usize| {
         let (mut optimizer, mut p) = (Optimizer::new(&spec, &layout), state.parameters.clone());
-        let team = Team::new(threads).unwrap();
+        let machine = Machine::new(threads, None).unwrap();
         for rate in [0.1, 0.05] {
-            let workers = Workers { team: &team, isa: IsaToken::best() };
-            optimizer.step(&mut p, &g, rate, workers);
+            optimizer.step(&mut p, &g, rate, &machine);
         }
         p
     };
@@ -158,9 +149,8 @@ fn norms_and_biases_decay_only_on_request() {
     for decay_norms in [false, true] {
         let mut optimizer = Optimizer::new(&OptimizerSpec { decay_norms, ..spec() }, &layout);
         let mut moved = vec![1.0; state.parameters.len()];
-        alone(|workers| {
-            optimizer.step(&mut moved, &vec![0.0; state.parameters.len()], 0.1, workers);
-        });
+        let gradients = vec![0.0; state.parameters.len()];
+        optimizer.step(&mut moved, &gradients, 0.1, &Machine::solo());
         for entry in layout.entries() {
             let decays = decay_norms || entry.role == Role::Weight;
             let expected = if decays { 1.0 - 0.1 * 0.02 } else { 1.0 };
@@ -181,7 +171,7 @@ fn frozen_layers_keep_everything() {
             gradients[entry.range.clone()].fill(if entry.depth < 2 { f32::NAN } else { 1.0 });
         }
         assert!(optimizer.norm(&gradients).is_finite());
-        alone(|workers| optimizer.step(&mut moved, &gradients, 0.1, workers));
+        optimizer.step(&mut moved, &gradients, 0.1, &Machine::solo());
         for entry in layout.entries() {
             let range = entry.range.clone();
             let same = moved[range.clone()] == state.parameters[range.clone()];
@@ -199,7 +189,7 @@ fn rates_halve_with_each_depth_from_the_end() {
     let spec = OptimizerSpec { layer_decay: 0.5, momentum: 0.0, weight_decay: 0.0, ..spec() };
     let mut optimizer = Optimizer::new(&spec, &layout);
     let mut moved = vec![0.0; layout.parameters()];
-    alone(|workers| optimizer.step(&mut moved, &vec![-1.0; layout.parameters()], 1.0, workers));
+    optimizer.step(&mut moved, &vec![-1.0; layout.parameters()], 1.0, &Machine::solo());
     for entry in layout.entries() {
         let expected = 0.5f32.powi((layout.depth() - entry.depth) as i32);
         assert!(moved[entry.range.clone()].iter().all(|p| *p == expected), "{}", entry.layer);
@@ -207,18 +197,18 @@ fn rates_halve_with_each_depth_from_the_end() {
 }
 
 #[test]
-fn restored_optimizers_go_on_alike() {
-    let (layout, state) = tiny();
+fn restored_optimizers_continue_alike() {
+    let ((layout, state), machine) = (tiny(), Machine::solo());
     for spec in [spec(), adamw(), muon()] {
         let mut one = Optimizer::new(&spec, &layout);
         let mut p = state.parameters.clone();
         let g: Vec<f32> = (0..p.len()).map(|i| (i as f32).sin()).collect();
-        alone(|workers| one.step(&mut p, &g, 0.1, workers));
+        one.step(&mut p, &g, 0.1, &machine);
         let mut two = Optimizer::new(&spec, &layout);
         two.restore(one.steps(), one.slots().map(|(_, s)| s.to_vec()).collect());
         let mut q = p.clone();
-        alone(|workers| one.step(&mut p, &g, 0.1, workers));
-        alone(|workers| two.step(&mut q, &g, 0.1, workers));
+        one.step(&mut p, &g, 0.1, &machine);
+        two.step(&mut q, &g, 0.1, &machine);
         assert_eq!(p, q);
     }
 }
@@ -241,4 +231,18 @@ fn short_gradients_are_not_clipped() {
     assert_eq!(gradients, [3.0, 4.0]);
     Optimizer::clip(&mut gradients, 5.0, 1.0);
     assert!((gradients[0] - 0.6).abs() < 1e-6 && (gradients[1] - 0.8).abs() < 1e-6);
+}
+
+#[test]
+#[should_panic(expected = "slots of its kind")]
+fn slots_of_another_kind_are_a_bug() {
+    let mut optimizer = nine(adamw(), Vec::new());
+    optimizer.slots.pop();
+    optimizer.step(&mut [0.0; 9], &[1.0; 9], 0.1, &Machine::solo());
+}
+
+#[test]
+#[should_panic(expected = "parameters of this net")]
+fn parameters_of_another_net_are_a_bug() {
+    nine(spec(), Vec::new()).step(&mut [0.0; 10], &[1.0; 10], 0.1, &Machine::solo());
 }

@@ -82,6 +82,13 @@ impl Hint for TrainError {
             Self::Engine(error) => return error.hint(),
             Self::Format(error) => return error.hint(),
             Self::Recipe(error) => return error.hint(),
+            Self::RunExists { folder } | Self::Unfinished { folder, .. } => {
+                return Some(format!("`seesaw resume {}` continues the run", folder.display()));
+            }
+            Self::NeedsImages { .. } => "`--val-split 0.2` holds out a fifth for validation",
+            Self::TeacherNormalization { mean, std, .. } => {
+                return Some(format!("pass `--set mean='{mean:?}' --set std='{std:?}'`"));
+            }
             Self::Diverged { .. } => {
                 "start again with a lower rate (`--set optimizer.rate=...`), a longer warm-up \
                  (`--set schedule.warmup=...`) or gradient clipping (`--set clip=1`)"

@@ -1,10 +1,11 @@
 //! `train`, `eval` and `data` on a small set of photos.
 
+use seesaw_testing::shared;
 use serde_json::Value;
 
 mod common;
 use common::{
-    Tiny, args, bmp, seesaw, shared,
+    Tiny, args, bmp, seesaw,
     training::{Album, COLORS},
 };
 
@@ -172,7 +173,7 @@ fn other_classes_begin_from_the_weights_of_a_file() {
     ];
     let fine = seesaw(&arguments);
     fine.ok();
-    assert!(fine.stderr().contains("its last layer begins anew"), "{}", fine.stderr());
+    assert!(fine.stderr().contains("its last layer is reinitialized"), "{}", fine.stderr());
     let config: toml::Table =
         std::fs::read_to_string(album.path("fine/config.toml")).unwrap().parse().unwrap();
     assert_eq!(config["recipe"]["optimizer"]["frozen"].as_integer(), Some(2));
@@ -280,7 +281,7 @@ fn what_does_not_go_together_is_said() {
     album.train("a", &["--batch", "0"]).fails(&["`batch` is 0"]);
     album.train("a", &["--val-split", "1"]).fails(&["val_split"]);
     album.train("a", &["--teacher", "nowhere.pth"]).fails(&["nowhere.pth"]);
-    seesaw(args!["train", "--data", empty]).fails(&["no data set"]);
+    seesaw(args!["train", "--data", empty]).fails(&["not a data set"]);
     seesaw(args!["resume", empty]).fails(&["holds no run"]);
     seesaw(args!["eval", empty]).fails(&["holds no run", "hint"]);
     let tiny = Tiny::new();
@@ -300,4 +301,25 @@ fn an_archive_that_does_not_come() {
     seesaw(args!["data", "cifar10", folder, "--url", url]).fails(&[&url, "with a browser"]);
     std::fs::write(folder.join("cifar-10-binary.tar.gz"), "not it").unwrap();
     seesaw(args!["data", "cifar10", folder]).fails(&["md5"]);
+}
+
+#[test]
+fn old_names_in_recipes_and_runs_still_work() {
+    let album = Album::new();
+    let rename = |path: &std::path::Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains("center"), "{text}");
+        std::fs::write(path, text.replace("center", "centre")).unwrap();
+    };
+    rename(&album.recipe);
+    let training = album.train("run", &["--epochs", "1", "--limit", "8"]);
+    training.ok();
+    let warning = "warning: ";
+    assert!(training.stderr().contains(warning), "{}", training.stderr());
+    assert!(training.stderr().contains("`centre` is now called `center`"), "{}", training.stderr());
+    // A run of an earlier version is resumed as it is.
+    rename(&album.path("run/config.toml"));
+    let resumed = seesaw(args!["resume", album.path("run")]);
+    resumed.ok();
+    assert!(!resumed.stderr().contains(warning), "{}", resumed.stderr());
 }

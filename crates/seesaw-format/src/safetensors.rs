@@ -1,7 +1,6 @@
 //! The native files: tensors, and JSON about them in the header.
 
 use std::{
-    collections::HashMap,
     fmt::Display,
     io::{Read, Write},
     path::Path,
@@ -204,7 +203,8 @@ pub fn write_with_text(
     text: Option<HeaderText<'_>>,
     precision: StoredPrecision,
 ) -> Result<(), FormatError> {
-    let header = text.map(|HeaderText { key, text }| HashMap::from([(key.into(), text.into())]));
+    let header =
+        text.map(|HeaderText { key, text }| [(key.into(), text.into())].into_iter().collect());
     let encoded: Vec<(&str, Dtype, &[usize], Vec<u8>)> = tensors
         .iter()
         .map(|(name, tensor)| {

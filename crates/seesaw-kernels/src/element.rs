@@ -21,8 +21,8 @@ pub trait Element: Copy + Default + fmt::Debug + Send + Sync + ElementKernels + 
 
 /// What the kernels need to know about an element; not nameable outside this crate.
 pub trait ElementKernels: Sized {
-    /// An element of the numbers 0 to `DEPTH`.
-    fn from_numbers(number: impl Fn(usize) -> f32) -> Self;
+    /// Sets the number `index`, which is below `DEPTH`.
+    fn set(&mut self, index: u32, number: f32);
 
     /// The sum of its numbers.
     fn sum(self) -> f32;
@@ -40,8 +40,8 @@ impl Element for f32 {
 
 impl ElementKernels for f32 {
     #[inline(always)]
-    fn from_numbers(number: impl Fn(usize) -> f32) -> Self {
-        number(0)
+    fn set(&mut self, _: u32, number: f32) {
+        *self = number;
     }
 
     fn sum(self) -> f32 {
@@ -89,8 +89,9 @@ impl Element for Slot {
 
 impl ElementKernels for Slot {
     #[inline(always)]
-    fn from_numbers(number: impl Fn(usize) -> f32) -> Self {
-        Self::new(number(0), number(1))
+    fn set(&mut self, index: u32, number: f32) {
+        let shift = 16 * index;
+        self.0 = self.0 & !(0xffff << shift) | u32::from(round(number)) << shift;
     }
 
     fn sum(self) -> f32 {

@@ -1,6 +1,13 @@
-//! What can go wrong in training.
+//! Errors of training.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use seesaw_format::FormatError;
+
+use crate::recipe::RecipeError;
 
 /// Why a net cannot be trained, or a run cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -9,39 +16,81 @@ pub enum TrainError {
     /// The net breaks a rule.
     #[error(transparent)]
     Arch(#[from] seesaw_arch::ArchError),
-    /// The kernels refuse: an instruction set is absent, or a shape is not theirs.
+    /// The kernels do not support this.
     #[error(transparent)]
     Kernel(#[from] seesaw_kernels::KernelError),
-    /// A net cannot be compiled for validation, or a run of it has other shapes.
+    /// A net cannot be compiled or run for validation.
     #[error(transparent)]
     Engine(#[from] seesaw_engine::EngineError),
     /// A file of weights cannot be read or written.
     #[error(transparent)]
-    Format(#[from] seesaw_format::FormatError),
-    /// The data set cannot be had.
+    Format(#[from] FormatError),
+    /// The data set cannot be opened or read.
     #[error(transparent)]
     Data(#[from] seesaw_data::DataError),
-    /// There are no batches to be had of the data set.
+    /// The data set yields no batch.
     #[error(transparent)]
     Load(#[from] seesaw_data::loader::LoadError),
-    /// The recipe makes no sense.
+    /// The recipe is invalid.
     #[error(transparent)]
-    Recipe(#[from] crate::recipe::RecipeError),
-    /// A file of the run cannot be read or written.
+    Recipe(#[from] RecipeError),
+    /// A picture cannot be drawn.
+    #[cfg(feature = "plots")]
+    #[error(transparent)]
+    Plot(#[from] seesaw_plot::PlotError),
+    /// A file of a run cannot be read or written.
     #[error("{}: {error}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// The net cannot be trained with these sizes.
-    #[error("{0}")]
-    Shape(String),
-    /// Net, data, recipe and files do not go together.
-    #[error("{0}")]
-    Setup(String),
-    /// A file of the run does not hold what it should.
+    /// A net cannot be trained on batches of this many images.
+    #[error("a batch of {images} images; it must have 1 to {max}")]
+    BatchSize {
+        /// Images in a batch.
+        images: usize,
+        /// The most that are supported.
+        max: usize,
+    },
+    /// A probability of dropout is out of range.
+    #[error("dropout {rate}; it must be at least 0 and less than 1")]
+    Dropout {
+        /// The probability.
+        rate: f32,
+    },
+    /// The images of a step are not whole, have another size, or are too many or none.
+    #[error("{values} values, which are not 1 to {max} images of 3 x {size} x {size}")]
+    Images {
+        /// Values of all images.
+        values: usize,
+        /// The most images of a step.
+        max: usize,
+        /// Side of the images that the net is trained on, in pixels.
+        size: usize,
+    },
+    /// Parameters, gradients or statistics are those of another net.
+    #[error("{found} {what} instead of {expected}: they are those of another net")]
+    OtherNet {
+        /// `parameters`, `gradients` or `statistics`.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many the net has.
+        expected: usize,
+    },
+    /// A batch does not hold as many images as labels, or images of another size.
+    #[error("a batch of {values} values, which are not {images} images of 3 x {size} x {size}")]
+    BatchLength {
+        /// Values in the batch.
+        values: usize,
+        /// Labels in the batch.
+        images: usize,
+        /// Side of the images that the net is trained on, in pixels.
+        size: usize,
+    },
+    /// A file of a run does not hold what it should.
     #[error("{}: {why}", path.display())]
     Damaged {
         /// The file.
@@ -49,26 +98,161 @@ pub enum TrainError {
         /// What is wrong with it.
         why: String,
     },
-    /// The loss or the gradient left all bounds.
+    /// There is no run in the folder.
+    #[error("{} holds no run: it has no `config.toml`", folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A new run needs a folder without a run. The one that is there can be resumed.
+    #[error("{} already holds a run; resume that one, or choose another folder", folder.display())]
+    RunExists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A run has epochs left, so that it has no final score yet.
     #[error(
-        "training diverged in epoch {epoch}, after {step} steps: {what}. The checkpoint holds the \
-         last state that was saved before. Begin again with a lower rate (it was {rate:.3e}: `--set \
-         optimizer.rate=...`), a longer warm-up (`--set schedule.warmup=...`) or shorter gradients \
-         (`--set clip=1`)"
+        "{}: only {done} of {epochs} epochs are done; resume the run to finish it",
+        folder.display()
+    )]
+    Unfinished {
+        /// The folder of the run.
+        folder: PathBuf,
+        /// Epochs that are done.
+        done: usize,
+        /// Epochs of the recipe.
+        epochs: usize,
+    },
+    /// Two of the runs to compare have the same net and seed.
+    #[error("{}: another run also has net {net} and seed {seed}", folder.display())]
+    SameSeed {
+        /// The folder of the second run.
+        folder: PathBuf,
+        /// The net's name.
+        net: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// There is nothing to train on, or nothing to validate on. A part of the training images can
+    /// be held out by the recipe's `val_split`.
+    #[error(
+        "{}: {train} images to train on and {val} to validate on, and both are needed: the recipe's \
+         `val_split` holds out a share of the training images",
+        data.display()
+    )]
+    NeedsImages {
+        /// The data set.
+        data: PathBuf,
+        /// Images to train on.
+        train: usize,
+        /// Images to validate on.
+        val: usize,
+    },
+    /// A run cannot be resumed because its data set is no longer the same.
+    #[error(
+        "{}: the data set has changed since the run started (now {train} images to train on and \
+         {val} to validate on, then {run_train} and {run_val}); start a new run",
+        data.display()
+    )]
+    DataChanged {
+        /// The data set.
+        data: PathBuf,
+        /// Images to train on, now.
+        train: usize,
+        /// Images to validate on, now.
+        val: usize,
+        /// Images to train on when the run started.
+        run_train: usize,
+        /// Images to validate on when the run started.
+        run_val: usize,
+    },
+    /// The first weights are those of a net with other layers.
+    #[error("{} holds {found}, whose layers are not those of {net}", path.display())]
+    OtherLayers {
+        /// The file of weights.
+        path: PathBuf,
+        /// The name of its net.
+        found: String,
+        /// The name of the net to train.
+        net: String,
+    },
+    /// The classes of the data cannot be found among those of the net.
+    #[error(
+        "the data have {data} classes and the net has {net}, and the net does not know the class \
+         `{unknown}`"
+    )]
+    UnknownClass {
+        /// How many classes the data have.
+        data: usize,
+        /// How many classes the net has.
+        net: usize,
+        /// A class of the data that the net does not know.
+        unknown: String,
+    },
+    /// The teacher does not fit the data.
+    #[error("the teacher {}: {error}", path.display())]
+    Teacher {
+        /// The teacher's file.
+        path: PathBuf,
+        /// What does not fit.
+        error: Box<TrainError>,
+    },
+    /// The teacher needs images that are normalized as the recipe does not.
+    #[error(
+        "the teacher {} needs images normalized with mean {mean:?} and std {std:?}; set `mean` and \
+         `std` of the recipe to these",
+        path.display()
+    )]
+    TeacherNormalization {
+        /// The teacher's file.
+        path: PathBuf,
+        /// The mean of red, green and blue that it needs.
+        mean: [f32; 3],
+        /// The standard deviation that it needs.
+        std: [f32; 3],
+    },
+    /// The loss or the gradient exploded.
+    #[error(
+        "training diverged{} after {step} steps at learning rate {rate:.3e}: {cause}. Try a lower \
+         `optimizer.rate`, a longer `schedule.warmup`, or gradient clipping by `clip`",
+        in_epoch(epoch.as_ref())
     )]
     Diverged {
-        /// The epoch, from 1.
-        epoch: usize,
-        /// Steps before.
+        /// The epoch, from 1, where there are epochs.
+        epoch: Option<usize>,
+        /// Optimizer steps before.
         step: u64,
-        /// What left its bounds.
-        what: String,
+        /// What exploded.
+        cause: Divergence,
         /// The learning rate.
         rate: f64,
     },
-    /// A picture cannot be drawn.
-    #[error("a picture cannot be drawn: {0}")]
-    Draw(String),
+}
+
+/// What exploded in a training that diverged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Divergence {
+    /// The training loss, which became this.
+    Loss(f64),
+    /// The gradient: it is not finite.
+    Gradient,
+    /// The validation loss: it is not finite.
+    ValidationLoss,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loss(loss) => write!(f, "the loss became {loss}"),
+            Self::Gradient => f.write_str("the gradient is not finite"),
+            Self::ValidationLoss => f.write_str("the validation loss is not finite"),
+        }
+    }
+}
+
+fn in_epoch(epoch: Option<&usize>) -> String {
+    epoch.map_or_else(String::new, |epoch| format!(" in epoch {epoch}"))
 }
 
 impl TrainError {
@@ -79,7 +263,15 @@ impl TrainError {
     }
 
     /// A file that does not hold what it should.
-    pub(crate) fn damaged(path: &Path, why: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn damaged(path: &Path, why: &dyn fmt::Display) -> Self {
         Self::Damaged { path: path.to_owned(), why: why.to_string() }
+    }
+
+    /// The same, in epoch `number` if training diverged.
+    pub(crate) fn in_epoch(mut self, number: usize) -> Self {
+        if let Self::Diverged { epoch, .. } = &mut self {
+            *epoch = Some(number);
+        }
+        self
     }
 }

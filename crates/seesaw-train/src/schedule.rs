@@ -1,4 +1,4 @@
-//! How the learning rate changes in the course of a training.
+//! How the learning rate changes during training.
 
 use std::f64::consts::PI;
 
@@ -8,41 +8,41 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleKind {
-    /// Always the same.
+    /// The same rate throughout.
     Constant,
-    /// Half a cosine from the whole rate down to `floor`.
+    /// Half a cosine from the full rate down to `floor`.
     Cosine,
-    /// Up from a 25th of the rate until `peak`, then down to a 250,000th, both along cosines
-    /// (Smith and Topin, arXiv 1708.07120; numbers of PyTorch's `OneCycleLR`).
+    /// From a 25th of the rate up to the full rate at `peak`, then down to a 250,000th, both along
+    /// cosines (Smith and Topin, arXiv 1708.07120, with the numbers of PyTorch's `OneCycleLR`).
     OneCycle,
-    /// Times `factor` every `every` epochs.
+    /// Multiplied by `factor` every `every` epochs.
     Step,
-    /// Times `factor` at each epoch of `at`.
+    /// Multiplied by `factor` at each epoch of `at`.
     MultiStep,
-    /// Times `factor` each epoch.
+    /// Multiplied by `factor` after each epoch.
     Exponential,
 }
 
-/// The table `[schedule]` of a recipe. Fields that a kind does not name are not used by it.
+/// The table `[schedule]` of a recipe. A kind uses only the fields that name it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// `constant`, `cosine`, `one-cycle`, `step`, `multi-step` or `exponential`.
     pub kind: ScheduleKind,
-    /// Epochs at the start, at most half of the training, in which the rate climbs in a line from
-    /// a hundredth; not for `one-cycle`, which climbs anyway.
+    /// Epochs at the start, at most half of the training, in which the rate rises linearly from a
+    /// hundredth; not for `one-cycle`, which rises anyway.
     #[serde(default)]
     pub warmup: f64,
-    /// `cosine`: the share of the rate that it ends with.
+    /// `cosine`: the share of the rate at the end.
     #[serde(default)]
     pub floor: f64,
-    /// `step`, `multi-step`, `exponential`: what the rate is multiplied with.
+    /// `step`, `multi-step`, `exponential`: what the rate is multiplied by.
     #[serde(default = "factor")]
     pub factor: f64,
     /// `step`: epochs between changes.
     #[serde(default = "every")]
     pub every: f64,
-    /// `multi-step`: epochs, counted from 0, that begin with a change.
+    /// `multi-step`: epochs, counted from 0, that start with a change.
     #[serde(default)]
     pub at: Vec<f64>,
     /// `one-cycle`: the share of the training at which the rate is highest.
@@ -54,8 +54,8 @@ pub struct Schedule {
 const WARMUP_FROM: f64 = 0.01;
 
 impl Schedule {
-    /// The share of the learning rate at `epoch`, counted from 0 with the part of the epoch that
-    /// is over, of a training of `epochs`.
+    /// The share of the learning rate at `epoch`, in a training of `epochs`. Epochs count from 0 and
+    /// may be fractions: 2.5 is halfway through the third.
     pub fn share(&self, epoch: f64, epochs: f64) -> f64 {
         let warmup = self.warmup.min(epochs / 2.0);
         let share = match self.kind {
@@ -138,7 +138,7 @@ mod tests {
         let sixth = (1.0 + (PI / 4.0).cos()) / 2.0;
         let points = [(0.0, 0.01), (2.0, 1.0), (4.0, sixth), (6.0, 0.5), (10.0, 0.0), (11.0, 0.0)];
         check("kind = 'cosine'\nwarmup = 2.0", 10.0, &points);
-        // Of a training of one epoch, a warm-up of two takes the first half.
+        // In a training of one epoch, a warm-up of two takes the first half.
         let points = [(0.0, 0.01), (0.5, 1.0), (0.75, 0.5)];
         check("kind = 'cosine'\nwarmup = 2.0", 1.0, &points);
         check("kind = 'cosine'\nfloor = 0.2", 10.0, &[(0.0, 1.0), (5.0, 0.6), (10.0, 0.2)]);

@@ -1,7 +1,7 @@
-//! TensorBoard's event files: records of a few protocol buffer fields, each with checksums.
+//! Event files for TensorBoard: records of a few protocol buffer fields, each with checksums.
 //!
-//! A record is its length as 8 bytes, the masked CRC-32C of these, the data, and the masked CRC-32C
-//! of the data (TensorFlow, `record_writer.cc`; fields from `event.proto` and `summary.proto`).
+//! A record is its length in 8 bytes, their masked CRC-32C, the data, and the masked CRC-32C of the
+//! data (TensorFlow, `record_writer.cc`; fields from `event.proto` and `summary.proto`).
 
 use std::{
     fs::File,
@@ -20,11 +20,11 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// A new file in `folder`. TensorBoard then forgets what earlier files of the folder say of
-    /// steps from `step` on, as of a run that was stopped after it was last saved.
+    /// Creates a new file in `folder`. TensorBoard then discards events of earlier files from
+    /// `step` on, which a run wrote between its last checkpoint and its end.
     ///
     /// # Errors
-    /// When the file cannot be made or written.
+    /// When the file cannot be created or written.
     pub fn create(folder: &Path, step: u64) -> Result<Self, TrainError> {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         // Files are read in the order of their names.
@@ -62,7 +62,7 @@ impl EventWriter {
         })
     }
 
-    /// Hands everything to the system.
+    /// Writes everything that is buffered.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -152,7 +152,7 @@ mod tests {
         writer.flush().unwrap();
         let records = records(&std::fs::read(&writer.path).unwrap());
         let [version, start, scalar] = records.as_slice() else { panic!("three records") };
-        // Behind field 1, the time, which is 9 bytes long.
+        // After field 1, the time, which takes 9 bytes.
         assert_eq!(&version[9..], b"\x10\x00\x1a\x0dbrain.Event:2");
         assert_eq!(&start[9..], [0x10, 7, 0x3a, 2, 8, 1]);
         let value = b"\x10\xac\x02\x2a\x13\x0a\x11\x0a\x0atrain/loss\x15\x00\x00\xc0\x3f";

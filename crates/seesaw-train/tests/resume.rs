@@ -1,4 +1,4 @@
-//! A run that was stopped, or that died, and is resumed ends as one that was left alone.
+//! A run that is stopped or killed, and then resumed, ends like one that was never interrupted.
 
 mod common;
 
@@ -8,10 +8,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use common::{Place, machine, silent, train};
-use seesaw_train::trainer::{Event, Machine, Outcome, Trainer};
+use common::{Place, begin, machine, resume, saving, silent, train};
+use seesaw_train::trainer::{Event, Outcome, Trainer};
 
-/// Everything of a run that must not depend on how it came about.
+/// Everything of a run that must not depend on interruptions.
 fn results(run: &Path) -> Vec<(&'static str, Vec<u8>)> {
     ["log.csv", "checkpoint.safetensors", "best.safetensors", "last.safetensors", "loss.svg"]
         .map(|name| (name, std::fs::read(run.join(name)).unwrap()))
@@ -25,7 +25,7 @@ fn assert_same(run: &Path, other: &Path) {
     }
 }
 
-/// Steps of the tests' stops: irregular, and the same each time.
+/// Batches between the stops: irregular, and the same each time.
 fn stops() -> impl Iterator<Item = usize> {
     [1, 3, 2, 5, 1, 4, 7, 2].into_iter().cycle()
 }
@@ -33,11 +33,10 @@ fn stops() -> impl Iterator<Item = usize> {
 #[test]
 fn stopped_at_any_step() {
     let place = Place::new();
-    train(&place.start("whole"), machine(1)).unwrap();
+    train(&place.start("whole"), 1).unwrap();
     for threads in [1, 2] {
         let run = format!("stopped-{threads}");
-        let mut trainer =
-            Trainer::start(&place.start(&run), machine(threads), &mut silent).unwrap();
+        let mut trainer = begin(&place.start(&run), threads).unwrap();
         let mut resumed = 0;
         for batches in stops() {
             let (stop, mut done) = (AtomicBool::new(false), 0);
@@ -48,8 +47,8 @@ fn stopped_at_any_step() {
             if outcome.unwrap() == Outcome::Finished {
                 break;
             }
-            // The other number of threads, which must change nothing.
-            trainer = Trainer::resume(place.path(&run), machine(3 - threads), &mut silent).unwrap();
+            // Another number of threads must change nothing.
+            trainer = resume(place.path(&run), 3 - threads).unwrap();
             resumed += 1;
         }
         assert!(resumed > 6, "{resumed}");
@@ -60,13 +59,13 @@ fn stopped_at_any_step() {
 #[test]
 fn died_at_any_step() {
     let place = Place::new();
-    train(&place.start("whole"), machine(2)).unwrap();
-    let saves = || Machine { save_steps: Some(2), ..machine(1) };
+    train(&place.start("whole"), 2).unwrap();
+    let (machine, options) = (machine(1), saving(Some(2)));
     let run = place.path("died");
-    drop(Trainer::start(&place.start("died"), saves(), &mut silent).unwrap());
+    drop(Trainer::start(&place.start("died"), &machine, &options, &mut silent).unwrap());
     let mut deaths = 0;
     for batches in [3, 9, 1, 6, 14, 11, 8, 7, 5, 13, 1_000] {
-        let mut trainer = Trainer::resume(&run, saves(), &mut silent).unwrap();
+        let mut trainer = Trainer::resume(&run, &machine, &options, &mut silent).unwrap();
         let mut done = 0;
         let ended = catch_unwind(AssertUnwindSafe(|| {
             trainer.run(&false.into(), &mut |event| {
@@ -90,10 +89,10 @@ fn died_at_any_step() {
 #[test]
 fn a_log_that_ran_ahead_is_cut() {
     let place = Place::new();
-    train(&place.start("whole"), machine(1)).unwrap();
+    train(&place.start("whole"), 1).unwrap();
     let run = place.path("ahead");
     let stop = AtomicBool::new(false);
-    let mut trainer = Trainer::start(&place.start("ahead"), machine(1), &mut silent).unwrap();
+    let mut trainer = begin(&place.start("ahead"), 1).unwrap();
     trainer
         .run(&stop, &mut |event| {
             stop.fetch_or(matches!(event, Event::EpochEnds { .. }), Ordering::Relaxed);
@@ -102,7 +101,7 @@ fn a_log_that_ran_ahead_is_cut() {
     let log = std::fs::read_to_string(run.join("log.csv")).unwrap();
     assert_eq!(log.lines().count(), 2);
     std::fs::write(run.join("log.csv"), format!("{log}2,99,half a li")).unwrap();
-    let mut trainer = Trainer::resume(&run, machine(1), &mut silent).unwrap();
+    let mut trainer = resume(&run, 1).unwrap();
     assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::Finished);
     assert_same(&place.path("whole"), &run);
 }

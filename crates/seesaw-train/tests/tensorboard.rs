@@ -1,12 +1,12 @@
-//! TensorBoard's own reader reads what a run writes.
+//! TensorBoard's own reader can read the events of a run.
 #![allow(clippy::print_stderr, reason = "tests say why they skip")]
 
 mod common;
 
 use std::{path::Path, process::Command};
 
-use common::{Place, machine, silent};
-use seesaw_train::trainer::{Event, Outcome, Trainer};
+use common::{Place, begin, resume, silent};
+use seesaw_train::trainer::{Event, Outcome};
 
 const READ: &str = "
 import sys
@@ -45,8 +45,8 @@ fn its_reader_sees_every_step_once() {
         return;
     };
     let place = Place::new();
-    let mut trainer = Trainer::start(&place.start("run"), machine(2), &mut silent).unwrap();
-    // Dies in the third epoch, with steps in the events that are not in the checkpoint.
+    let mut trainer = begin(&place.start("run"), 2).unwrap();
+    // Panics in the third epoch, when the events have steps that the checkpoint does not have.
     let mut batches = 0;
     let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         trainer.run(&false.into(), &mut |event| {
@@ -56,7 +56,7 @@ fn its_reader_sees_every_step_once() {
     }));
     assert!(died.is_err());
     drop(trainer);
-    let mut trainer = Trainer::resume(place.path("run"), machine(2), &mut silent).unwrap();
+    let mut trainer = resume(place.path("run"), 2).unwrap();
     assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::Finished);
 
     let events = read(&python, &place.path("run"));

@@ -2,15 +2,16 @@
 
 mod common;
 
-use common::{Place, machine, paint, recipe, silent, tiny, train};
+use common::{Place, begin, machine, paint, recipe, resume, saving, silent, tiny, train};
 use seesaw_arch::Preprocess;
 use seesaw_data::{Loader, LoaderOptions, datasets};
-use seesaw_engine::{Machine as EngineMachine, Options, compile};
+use seesaw_engine::{Options, compile};
 use seesaw_format::load_model;
+use seesaw_plot::Confusion;
 use seesaw_train::{
     TrainError,
-    draw::{Confusion, mistake_tiles, write_picture, write_sheet},
     metrics::{evaluate, match_classes},
+    pictures::{mistake_tiles, write_picture, write_sheet},
     run::Checkpoint,
     trainer::{Event, Outcome, Start, Trainer},
 };
@@ -26,7 +27,7 @@ fn learns_two_colors() {
     let place = Place::new();
     let start = longer(&place, "run");
     let (mut batches, mut epochs, mut validated) = (0, 0, 0);
-    let mut trainer = Trainer::start(&start, machine(2), &mut silent).unwrap();
+    let mut trainer = begin(&start, 2).unwrap();
     let outcome = trainer.run(&false.into(), &mut |event| match event {
         Event::Batch { images, .. } => batches += images,
         Event::EpochEnds { row, .. } => {
@@ -45,7 +46,7 @@ fn learns_two_colors() {
         assert!(trainer.folder().file(name).metadata().unwrap().len() > 0, "{name}");
     }
 
-    // The model file alone says as much of the photos as the log.
+    // The model file alone gives the results of the log.
     let model = load_model(&trainer.folder().best(), None).unwrap();
     assert_eq!(
         (model.labels.as_slice(), model.net.input_size),
@@ -57,7 +58,7 @@ fn learns_two_colors() {
     let preprocess = Preprocess { resize: p.resize, crop: p.crop, mean: p.mean, std: p.std };
     let loader = Loader::new(val.into(), LoaderOptions::evaluate(&preprocess, 5)).unwrap();
     let options = Options::new(&model.net).input_size(16).batch(16);
-    let plan = compile(&model.net, &model.weights, &options, &EngineMachine::solo()).unwrap();
+    let plan = compile(&model.net, &model.weights, &options, &machine(1)).unwrap();
     let evaluation = evaluate(&plan, &classes, &loader, 3, &mut |_| {}).unwrap();
     let tiles = mistake_tiles(loader.dataset(), evaluation.mistakes(), &model.labels).unwrap();
     assert_eq!(tiles.len(), evaluation.mistakes().len());
@@ -78,13 +79,13 @@ fn stops_early_when_nothing_gets_better() {
         [("epochs", "60"), ("patience", "2"), ("optimizer.rate", "1e-12"), ("ema.decay", "0")];
     start.recipe.set_all(&changes).unwrap();
     start.recipe.set("schedule.warmup", "0").unwrap();
-    let mut trainer = Trainer::start(&start, machine(2), &mut silent).unwrap();
+    let mut trainer = begin(&start, 2).unwrap();
     assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::StoppedEarly);
     let progress = trainer.progress();
     assert_eq!(progress.epoch, progress.best.unwrap().epoch + 2);
     assert!(progress.history.iter().all(|row| row.val_top1.is_some()));
-    // It stays over.
-    let mut trainer = Trainer::resume(place.path("run"), machine(1), &mut silent).unwrap();
+    // It stays stopped.
+    let mut trainer = resume(place.path("run"), 1).unwrap();
     assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::StoppedEarly);
 }
 
@@ -93,17 +94,17 @@ fn validates_as_often_as_asked_and_at_the_end() {
     let place = Place::new();
     let mut start = place.start("seldom");
     start.recipe.set_all(&[("epochs", "5"), ("validate_every", "2")]).unwrap();
-    let seldom = train(&start, machine(2)).unwrap();
+    let seldom = train(&start, 2).unwrap();
     let mut start = place.start("always");
     start.recipe.set("epochs", "5").unwrap();
-    let always = train(&start, machine(2)).unwrap();
+    let always = train(&start, 2).unwrap();
 
     let (seldom, always) = (seldom.progress(), always.progress());
     for (row, every) in seldom.history.iter().zip(&always.history) {
-        let told = matches!(row.epoch, 2 | 4 | 5);
-        assert_eq!(row.val_top1, every.val_top1.filter(|_| told), "epoch {}", row.epoch);
+        let validated = matches!(row.epoch, 2 | 4 | 5);
+        assert_eq!(row.val_top1, every.val_top1.filter(|_| validated), "epoch {}", row.epoch);
         assert_eq!(row.train_loss, every.train_loss, "validation changed the training");
-        assert!(told || !row.best);
+        assert!(validated || !row.best);
     }
     assert!(matches!(seldom.best.unwrap().epoch, 2 | 4 | 5));
 }
@@ -116,7 +117,7 @@ fn patience_waits_for_a_validation() {
         [("epochs", "60"), ("patience", "1"), ("validate_every", "3"), ("optimizer.rate", "1e-12")];
     start.recipe.set_all(&changes).unwrap();
     start.recipe.set_all(&[("schedule.warmup", "0"), ("ema.decay", "0")]).unwrap();
-    let mut trainer = Trainer::start(&start, machine(2), &mut silent).unwrap();
+    let mut trainer = begin(&start, 2).unwrap();
     assert_eq!(trainer.run(&false.into(), &mut silent).unwrap(), Outcome::StoppedEarly);
     let progress = trainer.progress();
     assert_eq!(progress.epoch, progress.best.unwrap().epoch + 3);
@@ -128,32 +129,32 @@ fn a_training_that_diverges_keeps_its_last_good_state() {
     let mut start = place.start("run");
     let changes = [("optimizer.rate", "1e30"), ("clip", "0"), ("schedule.warmup", "0")];
     start.recipe.set_all(&changes).unwrap();
-    let error = train(&start, machine(2)).unwrap_err();
-    let told = error.to_string();
-    assert!(matches!(error, TrainError::Diverged { .. }), "{told}");
-    assert!(told.contains("optimizer.rate") && told.contains("e29"), "{told}");
+    let error = train(&start, 2).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { epoch: Some(_), .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.contains("optimizer.rate") && message.contains("e29"), "{message}");
     let run = seesaw_train::run::RunFolder::new(place.path("run"));
-    let net = Trainer::resume(run.path(), machine(1), &mut silent).unwrap().config().net.clone();
+    let net = resume(run.path(), 1).unwrap().config().net.clone();
     let kept = Checkpoint::read(&run.checkpoint(), &net, &start.recipe.optimizer, 0.9).unwrap();
-    assert!(kept.state.parameters.iter().all(|x| x.abs() < 100.0));
+    assert!(kept.memory.state.parameters.iter().all(|x| x.abs() < 100.0));
 }
 
 #[test]
 fn learns_from_a_teacher_and_from_first_weights() {
     let place = Place::new();
-    let teacher = train(&longer(&place, "teacher"), machine(2)).unwrap().folder().best();
+    let teacher = train(&longer(&place, "teacher"), 2).unwrap().folder().best();
 
     let mut start = place.start("student");
     start.teacher = Some(teacher.clone());
-    let student = train(&start, machine(2)).unwrap();
+    let student = train(&start, 2).unwrap();
     start.out = place.path("student-of-larger");
     start.recipe.set("loss.teacher_size", "48").unwrap();
-    let of_larger = train(&start, machine(2)).unwrap();
+    let of_larger = train(&start, 2).unwrap();
     start.recipe.loss.teacher_size = None;
     assert!(student.progress().history.iter().all(|row| row.train_loss.is_finite()));
     start.out = place.path("alone");
     start.teacher = None;
-    let alone = train(&start, machine(2)).unwrap();
+    let alone = train(&start, 2).unwrap();
     let losses =
         |t: &Trainer| t.progress().history.iter().map(|r| r.train_loss).collect::<Vec<_>>();
     assert_ne!(losses(&student), losses(&alone));
@@ -164,7 +165,7 @@ fn learns_from_a_teacher_and_from_first_weights() {
     let mut start = place.start("again");
     start.recipe.set_all(&changes).unwrap();
     start.init = Some(teacher.clone());
-    let best = train(&start, machine(2)).unwrap().progress().best.unwrap();
+    let best = train(&start, 2).unwrap().progress().best.unwrap();
     assert!(best.top1 >= 0.9, "{best:?}");
 
     // Other classes: a new last layer, and everything else as it was.
@@ -172,12 +173,12 @@ fn learns_from_a_teacher_and_from_first_weights() {
     start.data = place.path("other");
     start.out = place.path("other-run");
     let mut notes = Vec::new();
-    let trainer = Trainer::start(&start, machine(1), &mut |event| {
+    let trainer = Trainer::start(&start, &machine(1), &saving(None), &mut |event| {
         if let Event::Note(note) = event {
             notes.push(note.to_owned());
         }
     });
-    assert!(notes.len() == 1 && notes[0].contains("begins anew"), "{notes:?}");
+    assert!(notes.len() == 1 && notes[0].contains("reinitialized"), "{notes:?}");
     let config = trainer.unwrap().config().clone();
     let begun = Checkpoint::read(
         &place.path("other-run/checkpoint.safetensors"),
@@ -187,7 +188,7 @@ fn learns_from_a_teacher_and_from_first_weights() {
     );
     let before = load_model(&teacher, None).unwrap().weights;
     let before = seesaw_train::layout::State::from_weights(&before);
-    let begun = begun.unwrap().state;
+    let begun = begun.unwrap().memory.state;
     let head = 32 * 2 + 2;
     let trunk = before.parameters.len() - head;
     assert_eq!(begun.parameters[..trunk], before.parameters[..trunk]);
@@ -195,30 +196,43 @@ fn learns_from_a_teacher_and_from_first_weights() {
 }
 
 #[test]
-fn what_does_not_go_together_is_told() {
+fn what_does_not_fit_is_refused() {
     let place = Place::new();
-    let told = |start: &Start| {
-        let error = Trainer::start(start, machine(1), &mut silent).unwrap_err();
-        error.to_string()
-    };
+    let refusal = |start: &Start| begin(start, 1).unwrap_err();
     let mut start = place.start("a");
     start.data = place.path("nowhere");
-    assert!(told(&start).contains("nowhere"), "{}", told(&start));
+    assert!(refusal(&start).to_string().contains("nowhere"), "{}", refusal(&start));
 
-    let teacher = train(&place.start("teacher"), machine(2)).unwrap().folder().best();
-    assert!(told(&place.start("teacher")).contains("--resume"));
+    let teacher = train(&place.start("teacher"), 2).unwrap().folder().best();
+    let error = refusal(&place.start("teacher"));
+    assert!(matches!(&error, TrainError::RunExists { folder } if folder.ends_with("teacher")));
 
     let mut start = place.start("b");
     start.teacher = Some(teacher.clone());
     start.recipe.set("mean", "[0.5, 0.5, 0.5]").unwrap();
-    assert!(told(&start).contains("--set mean="), "{}", told(&start));
+    let error = refusal(&start);
+    let TrainError::TeacherNormalization { path, mean, std } = error else { panic!("{error}") };
+    assert_eq!((path, mean, std), (teacher.clone(), recipe().mean, recipe().std));
 
     let mut start = place.start("c");
     start.init = Some(teacher);
     start.net.stages[0].channels = 16;
-    assert!(told(&start).contains("layers are not those"), "{}", told(&start));
+    let error = refusal(&start);
+    assert!(matches!(&error, TrainError::OtherLayers { .. }), "{error}");
+    assert!(error.to_string().contains("layers are not those"), "{error}");
 
-    let error = Trainer::resume(place.path("data"), machine(1), &mut silent).unwrap_err();
+    let mut start = place.start("d");
+    start.data = place.path("unreadable");
+    paint::photos(&start.data, ["blue", "red"], 3, 1).unwrap();
+    for class in ["blue", "red"] {
+        let photo = start.data.join("val").join(class).join("000.png");
+        std::fs::write(photo, b"no photo").unwrap();
+    }
+    let error = refusal(&start);
+    assert!(matches!(error, TrainError::NeedsImages { train: 6, val: 0, .. }), "{error}");
+
+    let error = resume(place.path("data"), 1).unwrap_err();
+    assert!(matches!(&error, TrainError::NoRun { folder } if folder.ends_with("data")), "{error}");
     assert!(error.to_string().contains("holds no run"), "{error}");
 }
 
@@ -229,7 +243,7 @@ fn changed_data_are_noticed_and_broken_photos_left_out() {
     let mut broken = Vec::new();
     let mut start = place.start("run");
     start.recipe.set("epochs", "1").unwrap();
-    let trainer = Trainer::start(&start, machine(2), &mut |event| {
+    let trainer = Trainer::start(&start, &machine(2), &saving(None), &mut |event| {
         if let Event::Broken { path, .. } = event {
             broken.push(path.to_owned());
         }
@@ -237,8 +251,8 @@ fn changed_data_are_noticed_and_broken_photos_left_out() {
     assert_eq!(trainer.unwrap().config().data.train_images, 42);
     assert!(matches!(broken.as_slice(), [path] if path.ends_with("red/broken.png")), "{broken:?}");
     std::fs::remove_file(place.path("data/train/red/000.png")).unwrap();
-    let error = Trainer::resume(place.path("run"), machine(1), &mut silent).unwrap_err();
-    assert!(error.to_string().contains("41 images"), "{error}");
+    let error = resume(place.path("run"), 1).unwrap_err();
+    let TrainError::DataChanged { train: 41, run_train: 42, .. } = error else { panic!("{error}") };
 }
 
 #[test]
@@ -246,7 +260,7 @@ fn a_trial_takes_few_images() {
     let place = Place::new();
     let mut start = place.start("run");
     start.limit = Some(6);
-    let trainer = train(&start, machine(2)).unwrap();
+    let trainer = train(&start, 2).unwrap();
     let row = trainer.progress().history[0];
     assert_eq!((row.batch, row.step), (6, 1));
     assert_eq!(recipe().batch, 8);

@@ -33,7 +33,7 @@ pub struct ShapeArgs {
 /// The net that weights belong to.
 #[derive(Debug, Args)]
 pub struct NetArgs {
-    /// Net of the weights, a name or a TOML file, where they do not name it themselves
+    /// Net of the weights: a name, or a TOML file [default: recognized from the weights]
     #[arg(long)]
     pub net: Option<String>,
     /// Number of classes that the weights must have
@@ -134,6 +134,7 @@ impl From<Precision> for net::Precision {
 
 /// Changes to a recipe.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Changes to the recipe")]
 pub struct RecipeChanges {
     /// Passes over the training images
     #[arg(long, value_name = "N")]
@@ -150,7 +151,7 @@ pub struct RecipeChanges {
     /// Number format that convolutions multiply; bf16 is faster on processors that support it
     #[arg(long, value_name = "P")]
     pub precision: Option<Precision>,
-    /// Share of the images held out for validation, instead of the data set's own split
+    /// Share of the images to hold out for validation, instead of the data set's own split
     #[arg(long, value_name = "SHARE")]
     pub val_split: Option<f64>,
     /// Change a field of the recipe, such as `optimizer.rate=0.05`; can be repeated
@@ -170,7 +171,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// How a training is carried out, none of which changes its result.
 #[derive(Debug, Args)]
 pub struct ExecutionArgs {
-    /// Save a checkpoint every N steps too, not only every five minutes and after each epoch
+    /// Save a checkpoint every N steps, in addition to every five minutes and every epoch
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub checkpoint_every: Option<u64>,
     #[command(flatten)]

@@ -53,7 +53,7 @@ pub struct DataInfoArgs {
     /// Decode every image, and report those that are broken
     #[arg(long)]
     pub check: bool,
-    /// Share of the images held out for validation, instead of the data set's own split
+    /// Share of the images to hold out for validation, instead of the data set's own split
     #[arg(long, value_name = "SHARE")]
     pub val_split: Option<f64>,
     #[command(flatten)]

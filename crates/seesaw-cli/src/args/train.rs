@@ -15,9 +15,9 @@ Data sets: a folder with `train` and `val`, each with one subfolder per class; a
 per class; a .csv list with the columns `path` and `label`; CIFAR-10 and CIFAR-100 in their binary
 layouts; the files of MNIST. The net gets as many classes as the data set has.
 
-Photos train seesaw-shuffle-0.5d-imagenet with the recipe `photos-modern`, images of up to 64 pixels
-seesaw-shuffle-0.5d-cifar with `cifar-modern`. With `--init`, the default is the net of that file with
-the recipe `fine-tune`.
+The default net is seesaw-shuffle-0.5d-imagenet for photos, and seesaw-shuffle-0.5d-cifar for images
+closer to its 32 pixels than to 224. The default recipe is `photos-modern`, for nets made for smaller
+images `cifar-modern`. With `--init`, the defaults are the net of that file and the recipe `fine-tune`.
 
 Ctrl-C finishes the current step, saves a checkpoint and exits with code 130; a second Ctrl-C exits at
 once. `seesaw resume` continues the run, which ends with the same weights as one without interruption.
@@ -30,19 +30,29 @@ Examples:
   seesaw train --data photos --precision bf16              faster on processors with bf16"
 )]
 pub struct TrainArgs {
+    #[command(flatten)]
+    pub start: StartArgs,
+    #[command(flatten)]
+    pub changes: RecipeChanges,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+    #[command(flatten)]
+    pub old: OldTrainArgs,
+}
+
+/// What a new run starts from.
+#[derive(Debug, Args)]
+pub struct StartArgs {
     /// Data set: a folder or a .csv list
     // Clap makes sure that it is here, unless an old spelling asks for something else.
     #[arg(long, required_unless_present = "OldTrainArgs")]
     pub data: Option<PathBuf>,
-    /// Net: a name (`seesaw models` lists them), or a TOML file [default: depends on the data set]
+    /// Net: a name (`seesaw models` lists them), or a TOML file [default: see below]
     #[arg(long)]
     pub net: Option<String>,
-    /// Recipe: a name (`seesaw recipes` lists them), or a TOML file [default: depends on the data
-    /// set]
+    /// Recipe: a name (`seesaw recipes` lists them), or a TOML file [default: see below]
     #[arg(long, value_name = "RECIPE")]
     pub recipe: Option<String>,
-    #[command(flatten)]
-    pub changes: RecipeChanges,
     /// Run folder [default: runs/<name of the data set>]
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
@@ -55,16 +65,12 @@ pub struct TrainArgs {
     /// Use only N random training images, and N validation images
     #[arg(long, value_name = "N", value_parser = images())]
     pub limit: Option<usize>,
-    #[command(flatten)]
-    pub execution: ExecutionArgs,
-    #[command(flatten)]
-    pub old: OldTrainArgs,
 }
 
 /// Old spellings of `seesaw resume` and `seesaw recipes`, which still work.
 #[derive(Debug, Args)]
 pub struct OldTrainArgs {
-    #[arg(long, value_name = "RUN", hide = true, conflicts_with_all = ["TrainArgs", "RecipeChanges"])]
+    #[arg(long, value_name = "RUN", hide = true, conflicts_with_all = ["StartArgs", "RecipeChanges"])]
     pub resume: Option<PathBuf>,
     #[arg(long, hide = true, exclusive = true)]
     pub list_recipes: bool,

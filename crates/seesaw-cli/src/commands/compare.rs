@@ -5,9 +5,10 @@ use std::{io::Write, path::Path};
 use seesaw_arch::Net;
 use seesaw_engine::{Machine, Options, Plan, compile, measure::time_in_turn};
 use seesaw_format::NetWeights;
+use seesaw_plot::{Group, Scatter};
 use seesaw_train::{
     comparison::{Comparison, Distance, Score},
-    draw::{Group, Scatter, write_picture},
+    pictures::write_picture,
 };
 use serde::Serialize;
 
@@ -52,7 +53,7 @@ struct Row {
 }
 
 pub fn run(args: &CompareArgs) -> Result<(), Failure> {
-    let comparison = Comparison::of(&args.folders)?;
+    let comparison = Comparison::read(&args.folders)?;
     for difference in &comparison.differences {
         failure::warn(format_args!("the runs differ in {difference}"));
     }
@@ -98,7 +99,7 @@ fn plan(net: &Net, machine: &Machine) -> Result<Plan, Failure> {
 
 fn draw(folder: &Path, report: &Report) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, error))?;
-    let write = |name: &str, across: String, cost: fn(&Row) -> f64| {
+    let write = |name: &str, x_label: String, cost: fn(&Row) -> f64| {
         let group = |row: &Row| Group {
             name: row.net.clone(),
             cost: cost(row),
@@ -106,8 +107,8 @@ fn draw(folder: &Path, report: &Report) -> Result<(), Failure> {
         };
         let picture = Scatter {
             title: "accuracy over cost: a cross for each seed, a disc for their mean".to_owned(),
-            across,
-            up: "top-1, %".to_owned(),
+            x_label,
+            y_label: "top-1, %".to_owned(),
             groups: report.nets.iter().map(group).collect(),
         };
         Ok::<_, Failure>(write_picture(&folder.join(name), &picture)?)

@@ -6,9 +6,10 @@ mod subject;
 use std::{path::Path, sync::Arc};
 
 use seesaw_data::{Dataset, Loader, LoaderOptions};
+use seesaw_plot::Confusion;
 use seesaw_train::{
-    draw::{Confusion, Tile, write_picture, write_sheet},
     metrics::{self, Evaluation},
+    pictures::{mistake_tiles, write_picture, write_sheet},
 };
 
 use crate::{
@@ -100,21 +101,6 @@ fn write_worst(
         failure::warn(format_args!("{}: not written: there are no mistakes", path.display()));
         return Ok(());
     }
-    let name = |class: u32| &subject.classifier.labels()[class as usize];
-    let tiles: Result<Vec<Tile>, Failure> = mistakes
-        .iter()
-        .map(|mistake| {
-            let photo = dataset.image(mistake.index as usize)?;
-            Ok(Tile {
-                photo: photo.into_owned(),
-                truth: name(mistake.truth).clone(),
-                predicted: format!(
-                    "{} {:.0} %",
-                    name(mistake.predicted),
-                    100.0 * mistake.probability
-                ),
-            })
-        })
-        .collect();
-    Ok(write_sheet(path, &tiles?)?)
+    let tiles = mistake_tiles(dataset, mistakes, subject.classifier.labels())?;
+    Ok(write_sheet(path, &tiles)?)
 }

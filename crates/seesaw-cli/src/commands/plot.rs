@@ -3,7 +3,7 @@
 use std::{io::Write, path::Path};
 
 use seesaw_train::{
-    draw::{run_curves, write_picture},
+    pictures::{run_curves, write_picture},
     run::{RunFolder, read_log},
 };
 

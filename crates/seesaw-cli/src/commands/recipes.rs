@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use seesaw_train::recipe::{NAMES, Recipe};
+use seesaw_train::recipe::{Loaded, NAMES, Recipe};
 
 use crate::{
     args::{RecipeChanges, RecipesArgs},
-    failure::Failure,
+    failure::{self, Failure},
     output::{self, Align, Table},
 };
 
@@ -63,7 +63,8 @@ pub fn show(recipe: &Recipe) -> Result<(), Failure> {
 
 /// The recipe with this name or in this file, with changes.
 pub fn load(name: &str, changes: &RecipeChanges) -> Result<Recipe, Failure> {
-    let mut recipe = Recipe::load(name)?;
+    let Loaded { mut recipe, old_names, .. } = Recipe::load(name)?;
+    old_names.iter().for_each(|old| failure::warn(format_args!("{name}: {old}")));
     let changes = settings(changes);
     let changes: Vec<_> = changes.iter().map(|(key, value)| (*key, value.as_str())).collect();
     recipe.set_all(&changes)?;

@@ -16,5 +16,5 @@ pub fn run(args: &ResumeArgs) -> Result<Outcome, Failure> {
 
 /// Resumes the run in `folder`.
 pub fn resume(folder: &Path, args: &ExecutionArgs) -> Result<Outcome, Failure> {
-    training::train(args, |machine, on| Trainer::resume(folder, machine, on))
+    training::train(args, |machine, options, on| Trainer::resume(folder, machine, options, on))
 }

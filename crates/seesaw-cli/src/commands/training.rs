@@ -11,11 +11,12 @@ use std::{
     },
 };
 
+use seesaw_kernels::Machine;
 use seesaw_train::{
     TrainError,
     net::Precision,
     run::{Best, RunFolder},
-    trainer::{self, Event, Machine, Trainer},
+    trainer::{self, Listener, RunOptions, SavePolicy, Trainer},
 };
 
 use crate::{
@@ -35,17 +36,15 @@ const INTERRUPTED: i32 = 130;
 /// `begin` starts or resumes the run.
 pub fn train(
     args: &ExecutionArgs,
-    begin: impl FnOnce(Machine, &mut dyn FnMut(Event<'_>)) -> Result<Trainer, TrainError>,
+    begin: impl FnOnce(&Machine, &RunOptions, Listener<'_>) -> Result<Trainer, TrainError>,
 ) -> Result<Outcome, Failure> {
-    let machine = Machine {
-        threads: args.threads.count(),
-        save_steps: args.checkpoint_every,
-        ..Machine::default()
-    };
+    let machine = Machine::from_env(args.threads.count())?;
+    let save = SavePolicy { steps: args.checkpoint_every, ..SavePolicy::default() };
+    let options = RunOptions::default().save(save);
     let mut watch = Watch::new(args.json);
-    let mut trainer = begin(machine, &mut |event| watch.on(event))?;
+    let mut trainer = begin(&machine, &options, &mut |event| watch.on(event))?;
     watch.introduce(trainer.config(), trainer.folder(), trainer.progress());
-    warn_of_slow(trainer.config().recipe.precision);
+    warn_of_slow(trainer.config().recipe.precision, &machine);
     let stop = stop_at_ctrl_c()?;
     let outcome = trainer.run(&stop, &mut |event| watch.on(event))?;
     watch.finish()?;
@@ -60,11 +59,8 @@ pub fn train(
 }
 
 /// Warns where bf16 is slower than f32.
-pub fn warn_of_slow(precision: Precision) {
-    // A wrong SEESAW_ISA was reported when the net was made.
-    let fast =
-        seesaw_kernels::Machine::from_env(1).is_ok_and(|machine| machine.token().bf16().is_some());
-    if precision == Precision::Bf16 && !fast {
+pub fn warn_of_slow(precision: Precision, machine: &Machine) {
+    if precision == Precision::Bf16 && machine.token().bf16().is_none() {
         failure::warn("this processor has no bf16 arithmetic; `--precision f32` is faster here");
     }
 }

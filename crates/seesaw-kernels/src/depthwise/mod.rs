@@ -188,6 +188,6 @@ impl Depthwise {
             relu6: self.relu6,
         };
         // SAFETY: the token given to `new` proved the instruction set; the rest is this contract.
-        unsafe { kernel(task) }
+        unsafe { kernel(&task) }
     }
 }

@@ -101,7 +101,7 @@ impl<T: Element> Packed<T> {
                 none if none.is_null() => none,
                 map => map.add(offset),
             };
-            (self.kernels[index])(PanelTask {
+            (self.kernels[index])(&PanelTask {
                 source,
                 biases: self.biases[panel.block * CBLOCK..].as_ptr(),
                 weights: self.weights[panel.first..].as_ptr(),

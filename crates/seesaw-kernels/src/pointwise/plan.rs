@@ -50,22 +50,49 @@ impl PanelLayout {
 /// Elements of a cache line.
 const LINE: usize = 16;
 
-/// The source of padding, whose value is 0. No index is as large.
-const PADDING: u32 = u32::MAX;
-
 /// Which weight each packed number is.
 ///
 /// An element holds `depth` numbers, those of neighboring inputs. A block whose channels belong to
-/// different groups reads the inputs of all of them, with zeros where an output does not depend on an
-/// input.
+/// different groups reads the inputs of all of them; what an output does not depend on is 0.
+///
+/// A panel's weights are a table with a column for each output, its lane, and a line for each number.
+/// The index of a weight is the sum of one number for its lane and one for its line, so the plan is
+/// small: it has a [`Part`] for the neighboring lanes of one group.
 #[derive(Debug, Clone)]
 pub(crate) struct PackPlan {
     pub layout: PanelLayout,
-    /// For each packed number its index among the weights, or [`PADDING`].
-    sources: Vec<u32>,
+    parts: Vec<Part>,
+    /// The first term of an index, for each lane of each part.
+    lanes: Vec<u32>,
+    /// The lines of each part.
+    lines: Vec<Line>,
     depth: usize,
     /// Number of weights.
     weights: usize,
+}
+
+/// Neighboring lanes of a panel that belong to one group.
+#[derive(Debug, Clone)]
+struct Part {
+    /// Number of the panel.
+    panel: usize,
+    /// The first lane's place in a row of the panel.
+    first: usize,
+    /// In [`PackPlan::lanes`].
+    lanes: Range<usize>,
+    /// In [`PackPlan::lines`].
+    lines: Range<usize>,
+}
+
+/// Numbers of a panel that belong to one input of a group.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    /// The row of elements.
+    row: u32,
+    /// Which number of the elements.
+    number: u32,
+    /// The second term of an index.
+    offset: u32,
 }
 
 /// Groups and the indices of their weights.
@@ -116,28 +143,28 @@ impl PackPlan {
 
     fn new(shape: &IndexedShape<'_>, depth: usize, widths: &[usize]) -> Result<Self, KernelError> {
         shape.check_inputs()?;
-        let weights = shape.groups.iter().map(|g| g.inputs.len() * g.outputs.len()).sum();
-        if weights >= PADDING as usize {
-            return Err(shape_error(format!("{weights} weights; the limit is {}", PADDING - 1)));
+        let weights: usize = shape.groups.iter().map(|g| g.inputs.len() * g.outputs.len()).sum();
+        if u32::try_from(weights).is_err() {
+            return Err(shape_error(format!("{weights} weights; the limit is {}", u32::MAX)));
         }
         let origins = shape.origins()?;
         let readers: Vec<Vec<usize>> = origins.chunks(CBLOCK).map(groups_of).collect();
         let layout = PanelLayout { panels: Vec::new(), runs: Vec::new() };
-        let mut plan = Self { layout, sources: Vec::new(), depth, weights };
+        let (parts, lanes, lines) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Self { layout, parts, lanes, lines, depth, weights };
         let columns: Vec<Vec<usize>> = shape.groups.iter().map(sorted_columns).collect();
         let mut block = 0;
         while block < cblocks(shape.outputs) {
             let alike = readers[block..].iter().take_while(|r| **r == readers[block]).count();
             let width = widths.iter().find(|width| **width <= alike);
             let width = *width.expect("the narrowest panel is one block wide");
-            let numbers = plan.add_panel(block, width, &shape.inputs_of(&readers[block]));
+            let inputs = plan.add_panel(block, width, &shape.inputs_of(&readers[block]));
             let (first, end) = (block * CBLOCK, shape.outputs.min((block + width) * CBLOCK));
             let mut lane = 0;
-            // Neighbors of one group have the same columns.
             for part in origins[first..end].chunk_by(|a, b| a.0 == b.0) {
                 let group = part[0].0;
-                let places = places(&numbers, &shape.groups[group], &columns[group]);
-                plan.fill(lane, part, &shape.groups[group], &places);
+                plan.add_part(lane, part, &shape.groups[group]);
+                plan.add_lines(&inputs, &shape.groups[group], &columns[group]);
                 lane += part.len();
             }
             block += width;
@@ -145,9 +172,8 @@ impl PackPlan {
         Ok(plan)
     }
 
-    /// Adds a panel that reads ascending `inputs`, all of its numbers padding. Returns which input
-    /// each number of a lane belongs to; an element of which a run covers only a part has padding in
-    /// the rest.
+    /// Adds a panel that reads ascending `inputs`. Returns the input that each number of a lane belongs
+    /// to; where a run covers only a part of an element, the rest belongs to none.
     fn add_panel(&mut self, block: usize, width: usize, inputs: &[usize]) -> Vec<Option<usize>> {
         let (depth, first_run) = (self.depth, self.layout.runs.len());
         let mut numbers = Vec::with_capacity(inputs.len());
@@ -160,32 +186,35 @@ impl PackPlan {
             let rest = (elements.len() - full as usize * (CBLOCK / depth)) as u32;
             self.layout.runs.push(Run { block, lane: elements.start as u32, full, rest });
         }
-        let (runs, first) = (first_run..self.layout.runs.len(), self.sources.len() / depth);
-        let panel = Panel { block, width, runs, first, rows: numbers.len() / depth };
-        self.sources.resize(panel.range().end.next_multiple_of(LINE) * depth, PADDING);
-        self.layout.panels.push(panel);
+        let (runs, first) = (first_run..self.layout.runs.len(), self.layout.len());
+        self.layout.panels.push(Panel { block, width, runs, first, rows: numbers.len() / depth });
         numbers
     }
 
-    /// Sets the sources of neighboring outputs of a group, the first of which is lane `lane` of the
-    /// last panel; `places` are as [`places`] returns them.
-    fn fill(
-        &mut self,
-        lane: usize,
-        outputs: &[Origin],
-        group: &IndexedGroup<'_>,
-        places: &[(usize, usize)],
-    ) {
-        let panel = self.layout.panels.last().expect("a panel was added");
-        for (column, number) in places {
-            let (row, half) = (number / self.depth, number % self.depth);
-            let first = (panel.first + row * panel.lanes() + lane) * self.depth + half;
-            let sources = self.sources[first..].iter_mut().step_by(self.depth);
-            let index = group.first + column * group.input_step;
-            for (source, (_, output)) in sources.zip(outputs) {
-                *source = (index + output * group.output_step) as u32;
-            }
+    /// Adds neighboring `outputs` of a group to the last panel, of which the first is lane `first`.
+    fn add_part(&mut self, first: usize, outputs: &[Origin], group: &IndexedGroup<'_>) {
+        let (panel, first_lane) = (self.layout.panels.len() - 1, self.lanes.len());
+        let index = |(_, output): &Origin| (group.first + output * group.output_step) as u32;
+        self.lanes.extend(outputs.iter().map(index));
+        let (lanes, lines) = (first_lane..self.lanes.len(), self.lines.len()..self.lines.len());
+        self.parts.push(Part { panel, first, lanes, lines });
+    }
+
+    /// Adds the lines of a group to the last part. `inputs` are those of a lane's numbers, ascending;
+    /// `columns` are the group's in the order of their inputs.
+    fn add_lines(&mut self, inputs: &[Option<usize>], group: &IndexedGroup<'_>, columns: &[usize]) {
+        let mut numbers = inputs.iter().enumerate();
+        for column in columns {
+            let (number, _) = numbers
+                .find(|(_, input)| **input == Some(group.inputs[*column]))
+                .expect("a panel reads the inputs of all its groups");
+            self.lines.push(Line {
+                row: (number / self.depth) as u32,
+                number: (number % self.depth) as u32,
+                offset: (column * group.input_step) as u32,
+            });
         }
+        self.parts.last_mut().expect("a part was added").lines.end = self.lines.len();
     }
 
     /// Packs `weights`, each group's `[outputs][inputs]` after those of the group before. The weights
@@ -204,7 +233,7 @@ impl PackPlan {
         packed
     }
 
-    /// As [`Self::gather`], into elements that were packed by this plan before.
+    /// As [`Self::gather`], into elements that are 0 or were packed by this plan before.
     ///
     /// # Panics
     /// As [`Self::gather`], and when `packed` has another length than the plan's layout.
@@ -221,32 +250,40 @@ impl PackPlan {
         assert_eq!(T::DEPTH, self.depth, "numbers of an element");
         assert_eq!(weights.len(), self.weights, "weights");
         assert_eq!(packed.len(), self.layout.len(), "packed elements");
-        for panel in &self.layout.panels {
-            let (lanes, range) = (panel.lanes(), panel.range());
-            let sources = &self.sources[range.start * T::DEPTH..range.end * T::DEPTH];
-            let rows = packed[range].chunks_exact_mut(lanes);
-            for (row, sources) in rows.zip(sources.chunks_exact(lanes * T::DEPTH)) {
-                let elements = row.iter_mut().zip(sources.chunks_exact(T::DEPTH));
-                for (lane, (element, sources)) in elements.enumerate() {
-                    let output = panel.block * CBLOCK + lane;
-                    // Only padding is beyond the weights.
-                    let weight = |i: usize| weights.get(sources[i] as usize);
-                    *element = T::from_numbers(|i| weight(i).map_or(0.0, |w| value(*w, output)));
+        for Part { panel, first, lanes, lines } in &self.parts {
+            let panel = &self.layout.panels[*panel];
+            let elements = &mut packed[panel.range()];
+            // A few lanes at a time, so that their weights stay in the first cache.
+            for (i, lanes) in self.lanes[lanes.clone()].chunks(CBLOCK).enumerate() {
+                let first = first + i * CBLOCK;
+                let output = panel.block * CBLOCK + first;
+                for line in &self.lines[lines.clone()] {
+                    let elements = &mut elements[line.row as usize * panel.lanes() + first..];
+                    for (i, (element, lane)) in elements.iter_mut().zip(lanes).enumerate() {
+                        let weight = weights[(lane + line.offset) as usize];
+                        element.set(line.number, value(weight, output + i));
+                    }
                 }
             }
         }
     }
 
-    /// Writes numbers in packed order back to the order of the weights.
+    /// Writes values in the packed order, one of each element, back to the order of the weights.
     ///
     /// # Panics
-    /// When a slice has another length than its shape.
+    /// When a slice has another length than its shape, or elements hold more than one number.
     pub fn scatter(&self, packed: &[f32], weights: &mut [f32]) {
-        assert_eq!(packed.len(), self.sources.len(), "packed numbers");
+        assert_eq!(self.depth, 1, "numbers of an element");
+        assert_eq!(packed.len(), self.layout.len(), "packed elements");
         assert_eq!(weights.len(), self.weights, "weights");
-        for (value, source) in packed.iter().zip(&self.sources) {
-            if *source != PADDING {
-                weights[*source as usize] = *value;
+        for Part { panel, first, lanes, lines } in &self.parts {
+            let panel = &self.layout.panels[*panel];
+            let values = &packed[panel.range()];
+            for line in &self.lines[lines.clone()] {
+                let values = &values[line.row as usize * panel.lanes() + first..];
+                for (value, lane) in values.iter().zip(&self.lanes[lanes.clone()]) {
+                    weights[(lane + line.offset) as usize] = *value;
+                }
             }
         }
     }
@@ -330,23 +367,6 @@ fn sorted_columns(group: &IndexedGroup<'_>) -> Vec<usize> {
     let mut columns: Vec<usize> = (0..group.inputs.len()).collect();
     columns.sort_by_key(|column| group.inputs[*column]);
     columns
-}
-
-/// Each column of a group with its place among a lane's `numbers`, which are of ascending inputs;
-/// `columns` are in the order of their inputs.
-fn places(
-    numbers: &[Option<usize>],
-    group: &IndexedGroup<'_>,
-    columns: &[usize],
-) -> Vec<(usize, usize)> {
-    let mut numbers = numbers.iter().enumerate();
-    let place = |column: &usize| {
-        let (number, _) = numbers
-            .find(|(_, input)| **input == Some(group.inputs[*column]))
-            .expect("a panel reads the inputs of all its groups");
-        (*column, number)
-    };
-    columns.iter().map(place).collect()
 }
 
 pub(super) fn shape_error(what: String) -> KernelError {
@@ -434,11 +454,11 @@ mod tests {
                 let len = run.full as usize * CBLOCK / T::DEPTH + run.rest as usize;
                 for element in 0..len {
                     for lane in 0..panel.lanes() {
-                        let number = |i| {
+                        let packed = elements.next().unwrap();
+                        for i in 0..T::DEPTH {
                             let input = first + element * T::DEPTH + i;
-                            weight(input, panel.block * CBLOCK + lane)
-                        };
-                        *elements.next().unwrap() = T::from_numbers(number);
+                            packed.set(i as u32, weight(input, panel.block * CBLOCK + lane));
+                        }
                     }
                 }
             }

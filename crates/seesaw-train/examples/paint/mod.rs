@@ -1,4 +1,4 @@
-//! Photos to try a training on, painted instead of taken.
+//! Painted photos to try a training on.
 
 use std::{io, path::Path};
 

@@ -1,22 +1,21 @@
-//! What runs differ in, beside their nets and seeds.
+//! What runs differ in, apart from their nets and seeds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
 
-use crate::{TrainError, run::Config};
+use crate::run::Config;
 
-/// Keys that may differ in a fair comparison: the net; the seed; and what no number depends on.
+/// Keys that may differ in a fair comparison: the seed, and what influences no number. The net may
+/// differ too.
 const FREE: [&str; 3] = ["recipe.seed", "run.version", "run.threads"];
 
-/// `key: value | value` for each key of the configurations that has several values.
-///
-/// # Errors
-/// When a configuration cannot be written as TOML.
-pub fn differences(configs: &[Config]) -> Result<Vec<String>, TrainError> {
+/// `key: value | value` for each key of the configurations that has several values. They were read
+/// from TOML.
+pub fn differences(configs: &[Config]) -> Vec<String> {
     let mut flat = Vec::new();
     for config in configs {
-        let value = Value::try_from(config).map_err(|e| TrainError::Setup(e.to_string()))?;
+        let value = Value::try_from(config).expect("what was read from TOML can be written");
         let mut keys = BTreeMap::new();
         flatten(String::new(), &value, &mut keys);
         flat.push(keys);
@@ -30,7 +29,7 @@ pub fn differences(configs: &[Config]) -> Result<Vec<String>, TrainError> {
         let values: Vec<String> = values.into_iter().collect();
         (values.len() > 1).then(|| format!("{key}: {}", values.join(" | ")))
     });
-    Ok(differs.collect())
+    differs.collect()
 }
 
 fn is_free(key: &str) -> bool {

@@ -1,7 +1,7 @@
-//! What finished runs say of nets.
+//! Comparing nets by their finished runs.
 //!
-//! Runs of one net that differ in nothing but the seed are one [`Entrant`]. A run scores what its
-//! last epoch validates at: no epoch is chosen by the images that judge it.
+//! Runs of one net that differ only in the seed are one [`Entrant`]. The score of a run is the
+//! validation accuracy of its last epoch, so that no epoch is chosen by the images that judge it.
 
 mod differences;
 #[cfg(test)]
@@ -24,10 +24,10 @@ use differences::differences;
 pub struct Comparison {
     /// The nets, in the order in which their first runs were given.
     pub entrants: Vec<Entrant>,
-    /// What else the runs differ in, each with its values: a fair comparison has none.
+    /// What else the runs differ in, each with its values. A fair comparison has none.
     pub differences: Vec<String>,
-    /// Standard deviation of a run's score, from the nets that have several seeds (pooled, each
-    /// around its own mean); `None` when none has.
+    /// Standard deviation of a run's score, pooled over the nets that have several seeds, each
+    /// around its own mean; `None` if no net has several.
     pub spread: Option<f64>,
 }
 
@@ -36,11 +36,11 @@ pub struct Comparison {
 pub struct Entrant {
     /// The net.
     pub net: Net,
-    /// Its runs, a seed each.
+    /// Its runs, each with another seed.
     pub runs: Vec<Score>,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Score {
     /// Its folder.
@@ -49,19 +49,19 @@ pub struct Score {
     pub seed: u64,
     /// Epochs.
     pub epochs: usize,
-    /// Share of the validation images that the last epoch classified right.
+    /// Share of the validation images that were classified correctly after the last epoch.
     pub top1: f64,
     /// Seconds that training took, without validation; `None` without `timing.csv`. Of an epoch that
-    /// was resumed only the last part was timed; the rest counts as if it had been as fast.
+    /// was resumed, only the last part was timed; the rest counts as if it had been as fast.
     pub train_s: Option<f64>,
 }
 
-/// How far a net's mean lies from another's.
+/// The distance between the mean scores of two nets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Distance {
     /// Difference of the means.
     pub top1: f64,
-    /// Its standard error by the spread of seeds.
+    /// Its standard error, from the spread over seeds.
     pub standard_error: Option<f64>,
 }
 
@@ -69,29 +69,26 @@ impl Comparison {
     /// Reads the folders of finished runs.
     ///
     /// # Errors
-    /// When a folder holds no run, the run is not finished, or it was given twice.
-    pub fn of(folders: &[PathBuf]) -> Result<Self, TrainError> {
+    /// [`TrainError::NoRun`]; [`TrainError::Unfinished`]; [`TrainError::SameSeed`]; when a file of a
+    /// run cannot be read.
+    pub fn read(folders: &[PathBuf]) -> Result<Self, TrainError> {
         let mut configs = Vec::new();
         let mut entrants: Vec<Entrant> = Vec::new();
         for folder in folders {
-            let (config, score) = read(folder)?;
-            let entrant = entrants.iter_mut().find(|entrant| entrant.net == config.net);
+            let (config, score) = read_run(folder)?;
+            let entrant = entrants.iter_mut().find(|e| is_same_net(&e.net, &config.net));
             match entrant {
                 None => entrants.push(Entrant { net: config.net.clone(), runs: vec![score] }),
                 Some(entrant) if entrant.runs.iter().any(|run| run.seed == score.seed) => {
-                    return Err(TrainError::Setup(format!(
-                        "{}: there is another run of {} with seed {}",
-                        folder.display(),
-                        config.net.name,
-                        score.seed
-                    )));
+                    let (folder, net, seed) = (folder.clone(), config.net.name, score.seed);
+                    return Err(TrainError::SameSeed { folder, net, seed });
                 }
                 Some(entrant) => entrant.runs.push(score),
             }
             configs.push(config);
         }
         let spread = spread(&entrants);
-        Ok(Self { differences: differences(&configs)?, entrants, spread })
+        Ok(Self { differences: differences(&configs), entrants, spread })
     }
 
     /// The entrant with the highest mean.
@@ -99,7 +96,7 @@ impl Comparison {
         self.entrants.iter().max_by(|a, b| a.mean().total_cmp(&b.mean()))
     }
 
-    /// How far `one` lies above `other`.
+    /// How far the mean of `one` lies above that of `other`.
     pub fn distance(&self, one: &Entrant, other: &Entrant) -> Distance {
         let runs = |entrant: &Entrant| 1.0 / entrant.runs.len() as f64;
         let error = |spread: f64| spread * (runs(one) + runs(other)).sqrt();
@@ -113,26 +110,24 @@ impl Entrant {
         self.runs.iter().map(|run| run.top1).sum::<f64>() / self.runs.len() as f64
     }
 
-    /// Mean seconds that the training of a run took; `None` when one does not say.
+    /// Mean seconds that the training of a run took; `None` if one of them was not timed.
     pub fn train_s(&self) -> Option<f64> {
         let seconds: Option<f64> = self.runs.iter().map(|run| run.train_s).sum();
         seconds.map(|seconds| seconds / self.runs.len() as f64)
     }
 }
 
-fn read(folder: &Path) -> Result<(Config, Score), TrainError> {
+fn read_run(folder: &Path) -> Result<(Config, Score), TrainError> {
     let run = RunFolder::new(folder);
     let config = Config::read(&run.config())?;
     let rows = read_log(&run.log())?;
     let last = rows.last().filter(|last| last.epoch == config.recipe.epochs);
     let Some((last, top1)) = last.and_then(|last| Some((last, last.val_top1?))) else {
-        return Err(TrainError::Setup(format!(
-            "{}: {} of {} epochs are done; `seesaw train --resume {}` goes on",
-            folder.display(),
-            rows.last().map_or(0, |row| row.epoch),
-            config.recipe.epochs,
-            folder.display()
-        )));
+        return Err(TrainError::Unfinished {
+            folder: folder.to_owned(),
+            done: rows.last().map_or(0, |row| row.epoch),
+            epochs: config.recipe.epochs,
+        });
     };
     let score = Score {
         run: folder.to_owned(),
@@ -150,6 +145,11 @@ fn read(folder: &Path) -> Result<(Config, Score), TrainError> {
 fn train_seconds(times: &[EpochTime]) -> f64 {
     let whole = times.iter().map(|time| time.train_images).max().unwrap_or_default() as f64;
     times.iter().map(|time| time.train_s * whole / time.train_images.max(1) as f64).sum()
+}
+
+/// Whether runs are of one net, however photos are prepared for it: that is part of the recipe.
+fn is_same_net(one: &Net, other: &Net) -> bool {
+    Net { preprocess: None, ..one.clone() } == Net { preprocess: None, ..other.clone() }
 }
 
 /// The pooled standard deviation; each net with `n` runs has `n - 1` degrees of freedom.

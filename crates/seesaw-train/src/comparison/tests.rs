@@ -33,7 +33,7 @@ fn seeds_are_one_entrant_and_give_the_spread() {
         run(at, "a2", 0.92, |config| config.recipe.seed = 2),
         run(at, "b1", 0.88, other_net),
     ];
-    let comparison = Comparison::of(&runs).unwrap();
+    let comparison = Comparison::read(&runs).unwrap();
     let [a, b] = &comparison.entrants[..] else { panic!("{:?}", comparison.entrants) };
     assert_eq!((a.runs.len(), b.runs.len(), &*b.net.name), (2, 1, "other"));
     assert_eq!(comparison.best(), Some(a));
@@ -50,7 +50,7 @@ fn seeds_are_one_entrant_and_give_the_spread() {
 fn one_seed_each_has_no_spread() {
     let folder = tempfile::tempdir().unwrap();
     let runs = [run(folder.path(), "a", 0.9, |_| ()), run(folder.path(), "b", 0.8, other_net)];
-    let comparison = Comparison::of(&runs).unwrap();
+    let comparison = Comparison::read(&runs).unwrap();
     assert_eq!(comparison.spread, None);
     let [a, b] = &comparison.entrants[..] else { panic!() };
     assert_eq!(comparison.distance(a, b).standard_error, None);
@@ -69,7 +69,7 @@ fn what_is_unfair_is_named() {
             config.run.threads = 7;
         }),
     ];
-    let differences = Comparison::of(&runs).unwrap().differences;
+    let differences = Comparison::read(&runs).unwrap().differences;
     let [rate, teacher] = &differences[..] else { panic!("{differences:?}") };
     assert!(rate.starts_with("recipe.optimizer.rate: ") && rate.contains("0.25"), "{rate}");
     assert!(teacher.starts_with("run.teacher: ") && teacher.contains("not set"), "{teacher}");
@@ -79,12 +79,29 @@ fn what_is_unfair_is_named() {
 fn unfinished_and_equal_runs_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let a = run(folder.path(), "a", 0.9, |_| ());
-    let error = Comparison::of(&[a.clone(), a]).unwrap_err().to_string();
-    assert!(error.contains("another run"), "{error}");
+    let error = Comparison::read(&[a.clone(), a]).unwrap_err();
+    assert!(matches!(error, TrainError::SameSeed { .. }), "{error}");
+    assert!(error.to_string().contains("another run"), "{error}");
     let short = run(folder.path(), "b", 0.9, |config| config.recipe.epochs = 3);
-    let error = Comparison::of(&[short]).unwrap_err().to_string();
-    assert!(error.contains("1 of 3 epochs") && error.contains("--resume"), "{error}");
-    assert!(Comparison::of(&[folder.path().join("none")]).is_err());
+    let error = Comparison::read(&[short]).unwrap_err();
+    assert!(matches!(error, TrainError::Unfinished { done: 1, epochs: 3, .. }), "{error}");
+    assert!(error.to_string().contains("1 of 3 epochs"), "{error}");
+    assert!(Comparison::read(&[folder.path().join("none")]).is_err());
+}
+
+#[test]
+fn runs_that_prepare_photos_differently_are_of_one_net() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = [
+        run(folder.path(), "a", 0.9, |_| ()),
+        run(folder.path(), "b", 0.8, |config| {
+            config.recipe.seed = 7;
+            config.net.preprocess = Some(seesaw_arch::Preprocess::cifar());
+        }),
+    ];
+    let comparison = Comparison::read(&runs).unwrap();
+    let [net] = &comparison.entrants[..] else { panic!("{:?}", comparison.entrants) };
+    assert_eq!(net.runs.len(), 2);
 }
 
 #[test]
@@ -93,8 +110,8 @@ fn a_resumed_epoch_counts_whole() {
     let a = run(folder.path(), "a", 0.9, |_| ());
     let lines = "epoch,train_images,train_s,val_s\n1,100,10.0,1.0\n2,25,3.0,1.0\n";
     std::fs::write(RunFolder::new(&a).timing(), lines).unwrap();
-    let comparison = Comparison::of(std::slice::from_ref(&a)).unwrap();
+    let comparison = Comparison::read(std::slice::from_ref(&a)).unwrap();
     assert_eq!(comparison.entrants[0].train_s(), Some(22.0));
     std::fs::write(RunFolder::new(&a).timing(), "epoch,train_images\n1,x\n").unwrap();
-    assert!(matches!(Comparison::of(&[a]), Err(TrainError::Damaged { .. })));
+    assert!(matches!(Comparison::read(&[a]), Err(TrainError::Damaged { .. })));
 }

@@ -1,4 +1,4 @@
-//! How many answers are right.
+//! Counts of correct classifications.
 
 use std::ops::AddAssign;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Targets;
 
-/// Images, and how many of them are classified right.
+/// How many images there are, and how many of them are classified correctly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Images.
@@ -18,15 +18,15 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts over logits `[n, classes]`. Of a mixed image, the class with the larger share is
-    /// right. Among equal logits the first class comes first.
-    pub fn of(logits: &[f32], classes: usize, targets: &Targets<'_>) -> Self {
+    /// Counts over logits `[n][classes]`. The class of a mixed image is the one with the larger
+    /// share. Among equal logits, the first class comes first.
+    pub fn from_logits(logits: &[f32], classes: usize, targets: &Targets<'_>) -> Self {
         let mut counts = Self::default();
         for (image, logits) in logits.chunks_exact(classes).enumerate() {
-            let place = place(logits, targets.dominant(image));
+            let rank = rank(logits, targets.dominant(image));
             counts.images += 1;
-            counts.top1 += usize::from(place < 1);
-            counts.top5 += usize::from(place < 5);
+            counts.top1 += usize::from(rank < 1);
+            counts.top5 += usize::from(rank < 5);
         }
         counts
     }
@@ -51,7 +51,7 @@ impl AddAssign for Counts {
 }
 
 /// How many classes come before `class`; all do when its logit is NaN.
-fn place(logits: &[f32], class: usize) -> usize {
+fn rank(logits: &[f32], class: usize) -> usize {
     let own = logits[class];
     if own.is_nan() {
         return logits.len();

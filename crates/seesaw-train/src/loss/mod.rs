@@ -1,4 +1,4 @@
-//! What training makes small, with its gradient, and how many answers are right.
+//! The loss with its gradient, and counts of correct classifications.
 //!
 //! Logits are `[n, classes]`, row-major. Sums are in f64.
 
@@ -10,23 +10,23 @@ pub(crate) use row::softmax;
 
 use row::Row;
 
-/// What the images of a batch show.
+/// The classes of a batch's images.
 #[derive(Debug, Clone, Copy)]
 pub struct Targets<'a> {
-    /// A class an image.
+    /// The class of each image.
     pub labels: &'a [u32],
-    /// For images mixed of two: the class of the other one, and the share of `labels`.
+    /// For images that are mixtures of two: the class of the other one, and the share of `labels`.
     pub mixed: Option<(&'a [u32], &'a [f32])>,
 }
 
 impl<'a> Targets<'a> {
     /// Images that show one class each.
-    pub fn plain(labels: &'a [u32]) -> Self {
+    pub fn from_labels(labels: &'a [u32]) -> Self {
         Self { labels, mixed: None }
     }
 
     /// The classes of an image and their shares, which add up to 1.
-    fn of(&self, image: usize) -> [(usize, f64); 2] {
+    fn shares(&self, image: usize) -> [(usize, f64); 2] {
         let label = self.labels[image] as usize;
         match self.mixed {
             None => [(label, 1.0), (label, 0.0)],
@@ -37,14 +37,14 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// The class of which an image has most.
+    /// The class with the larger share of an image.
     fn dominant(&self, image: usize) -> usize {
-        let [first, second] = self.of(image);
+        let [first, second] = self.shares(image);
         if first.1 >= second.1 { first.0 } else { second.0 }
     }
 }
 
-/// What another net, the teacher, says of the same images.
+/// The output of another net, the teacher, for the same images.
 #[derive(Debug, Clone, Copy)]
 pub struct Teacher<'a> {
     /// Its logits, `[n, classes]`.
@@ -86,11 +86,11 @@ impl Loss {
         for (image, (logits, gradient)) in rows.enumerate() {
             row.set(logits);
             let share = teacher.map_or(0.0, |teacher| teacher.share);
-            sum +=
-                (1.0 - share) * row.cross_entropy(targets.of(image), self.smoothing, 1.0 - share);
+            sum += (1.0 - share)
+                * row.cross_entropy(targets.shares(image), self.smoothing, 1.0 - share);
             if let Some(teacher) = teacher {
-                let said = &teacher.logits[image * classes..][..classes];
-                sum += share * row.distillation(said, teacher.temperature, share);
+                let logits = &teacher.logits[image * classes..][..classes];
+                sum += share * row.distillation(logits, teacher.temperature, share);
             }
             let scaled = row.gradient.iter().map(|g| (g / images as f64) as f32);
             gradient.iter_mut().zip(scaled).for_each(|(to, from)| *to = from);

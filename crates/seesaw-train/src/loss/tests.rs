@@ -42,12 +42,12 @@ fn gradients_are_the_differences() {
 fn known_values() {
     let mut gradient = [9.0; 2];
     let plain = Loss::default();
-    let loss = plain.run(&[0.0, 3f32.ln()], 2, &Targets::plain(&[0]), None, &mut gradient);
+    let loss = plain.run(&[0.0, 3f32.ln()], 2, &Targets::from_labels(&[0]), None, &mut gradient);
     assert!((loss - 4f64.ln()).abs() < 1e-7);
     assert!((gradient[0] + 0.75).abs() < 1e-6 && (gradient[1] - 0.75).abs() < 1e-6);
     // Smoothed by a half, the target is 3/4 and 1/4, which is what the logits say in reverse.
     let smooth = Loss { smoothing: 0.5 };
-    smooth.run(&[3f32.ln(), 0.0], 2, &Targets::plain(&[0]), None, &mut gradient);
+    smooth.run(&[3f32.ln(), 0.0], 2, &Targets::from_labels(&[0]), None, &mut gradient);
     assert!(gradient.iter().all(|g| g.abs() < 1e-6));
 }
 
@@ -55,9 +55,9 @@ fn known_values() {
 fn means_over_the_batch() {
     let (mut one, mut two) = ([0.0; 4], [0.0; 8]);
     let loss = Loss { smoothing: 0.1 };
-    let first = loss.run(&LOGITS[..4], 4, &Targets::plain(&[2]), None, &mut one);
-    let second = loss.run(&LOGITS[4..], 4, &Targets::plain(&[1]), None, &mut [0.0; 4]);
-    let both = loss.run(&LOGITS, 4, &Targets::plain(&[2, 1]), None, &mut two);
+    let first = loss.run(&LOGITS[..4], 4, &Targets::from_labels(&[2]), None, &mut one);
+    let second = loss.run(&LOGITS[4..], 4, &Targets::from_labels(&[1]), None, &mut [0.0; 4]);
+    let both = loss.run(&LOGITS, 4, &Targets::from_labels(&[2, 1]), None, &mut two);
     assert!((both - (first + second) / 2.0).abs() < 1e-12);
     assert!(one.iter().zip(&two).all(|(one, two)| (one / 2.0 - two).abs() < 1e-7));
 }
@@ -66,7 +66,7 @@ fn means_over_the_batch() {
 fn a_teacher_of_the_same_mind_adds_nothing() {
     let teacher = Teacher { logits: &LOGITS, temperature: 3.0, share: 1.0 };
     let mut gradient = [1.0; 8];
-    let targets = Targets::plain(&[0, 0]);
+    let targets = Targets::from_labels(&[0, 0]);
     let loss = Loss::default().run(&LOGITS, 4, &targets, Some(&teacher), &mut gradient);
     assert!(loss.abs() < 1e-12 && gradient.iter().all(|g| g.abs() < 1e-9));
 }
@@ -74,7 +74,7 @@ fn a_teacher_of_the_same_mind_adds_nothing() {
 #[test]
 fn extreme_logits_stay_finite_and_nan_shows() {
     let mut gradient = [0.0; 2];
-    let targets = Targets::plain(&[1]);
+    let targets = Targets::from_labels(&[1]);
     let loss = Loss::default().run(&[3e38, -3e38], 2, &targets, None, &mut gradient);
     assert!(loss > 1e38 && gradient == [1.0, -1.0]);
     let loss = Loss::default().run(&[f32::NAN, 0.0], 2, &targets, None, &mut gradient);
@@ -85,13 +85,13 @@ fn extreme_logits_stay_finite_and_nan_shows() {
 fn counts_places() {
     let logits = [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0];
     for (label, top1, top5) in [(0, 1, 1), (4, 0, 1), (5, 0, 0)] {
-        let counts = Counts::of(&logits, 7, &Targets::plain(&[label]));
+        let counts = Counts::from_logits(&logits, 7, &Targets::from_labels(&[label]));
         assert_eq!(counts, Counts { images: 1, top1, top5 });
     }
-    assert_eq!(Counts::of(&[1.0, 1.0], 2, &Targets::plain(&[1])).top1, 0);
-    assert_eq!(Counts::of(&[f32::NAN; 2], 2, &Targets::plain(&[0])).top1, 0);
+    assert_eq!(Counts::from_logits(&[1.0, 1.0], 2, &Targets::from_labels(&[1])).top1, 0);
+    assert_eq!(Counts::from_logits(&[f32::NAN; 2], 2, &Targets::from_labels(&[0])).top1, 0);
     let mixed = Targets { labels: &[0, 0], mixed: Some((&[1, 1], &[0.4, 0.6])) };
-    assert_eq!(Counts::of(&[0.0, 1.0, 0.0, 1.0], 2, &mixed).top1, 1);
+    assert_eq!(Counts::from_logits(&[0.0, 1.0, 0.0, 1.0], 2, &mixed).top1, 1);
 }
 
 #[test]

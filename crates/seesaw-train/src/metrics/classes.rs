@@ -1,13 +1,13 @@
-//! Which logit is a data set's class.
+//! Which logit belongs to which class of a data set.
 
 use crate::TrainError;
 
-/// For each class of a data set, its place among a net's logits: by name where the net knows all
-/// the names, else in order where there are equally many. Folders are often named with `_` where a
-/// name has a space, so that one counts as the other where no name is the very same.
+/// For each class of a data set, its place among a net's logits: by name if the net knows all the
+/// names, else in order if there are equally many classes. Folders often have `_` in their names for
+/// a space, so the two count as equal unless a name matches exactly.
 ///
 /// # Errors
-/// When neither is the case.
+/// [`TrainError::UnknownClass`] when a name is unknown and the numbers of classes differ.
 pub fn match_classes(
     data: &[String],
     labels: &[String],
@@ -25,9 +25,9 @@ pub fn match_classes(
         return Ok((0..net_classes as u32).collect());
     }
     let unknown = data.iter().find(|name| place(name).is_none());
-    Err(TrainError::Setup(format!(
-        "the data have {} classes and the net has {net_classes}; the net knows no `{}`",
-        data.len(),
-        unknown.map_or("", String::as_str)
-    )))
+    Err(TrainError::UnknownClass {
+        data: data.len(),
+        net: net_classes,
+        unknown: unknown.expect("not all names are known").clone(),
+    })
 }

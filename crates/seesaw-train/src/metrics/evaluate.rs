@@ -12,7 +12,10 @@ use crate::TrainError;
 /// how many images are done.
 ///
 /// # Errors
-/// When an image cannot be loaded, or the loader's images or classes do not fit.
+/// When an image cannot be loaded, or the images have another size than the plan's.
+///
+/// # Panics
+/// When `columns` lacks a class of the data, or has a number that is not a logit.
 pub fn evaluate(
     plan: &Plan,
     columns: &[u32],
@@ -28,11 +31,7 @@ pub fn evaluate(
         for images in batch.images.chunks(plan.batch() * image) {
             logits.extend(plan.logits(images)?);
         }
-        let labels: Option<Vec<u32>> =
-            batch.labels.iter().map(|l| columns.get(*l as usize).copied()).collect();
-        let labels = labels.ok_or_else(|| {
-            TrainError::Setup("the data have more classes than the evaluator knows".to_owned())
-        })?;
+        let labels: Vec<u32> = batch.labels.iter().map(|label| columns[*label as usize]).collect();
         evaluation.add(&logits, &labels, &batch.indices);
         progress(evaluation.counts().images);
     }

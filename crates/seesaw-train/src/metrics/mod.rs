@@ -1,4 +1,4 @@
-//! How good a net is on a data set.
+//! How accurate a net is on a data set.
 
 mod classes;
 mod evaluate;
@@ -15,7 +15,7 @@ pub use evaluate::evaluate;
 /// Bins of the calibration error.
 const BINS: usize = 15;
 
-/// What a net said of the images of a data set, summed up.
+/// The results of a net on the images of a data set.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     classes: usize,
@@ -35,51 +35,50 @@ struct Bin {
     confidence: f64,
 }
 
-/// An image that was classified wrong.
+/// An image that was misclassified.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Mistake {
     /// The image's index in the data set.
     pub index: u32,
-    /// What it shows.
+    /// Its class.
     pub truth: u32,
-    /// What the net saw.
+    /// The class that the net predicted.
     pub predicted: u32,
-    /// The probability that the net gave to that.
+    /// The probability that the net gave to its prediction.
     pub probability: f64,
-    /// The probability that it gave to the truth.
+    /// The probability that it gave to the true class.
     pub truth_probability: f64,
 }
 
-/// An [`Evaluation`] in a few numbers, as `--json` writes them.
+/// An [`Evaluation`] in a few numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// Images.
     pub images: usize,
-    /// Share of them that were classified right.
+    /// Share of them that were classified correctly.
     pub top1: f64,
-    /// Share of them with the right class among the first five.
+    /// Share of them whose class was among the five most probable.
     pub top5: f64,
     /// Mean cross entropy.
     pub loss: f64,
-    /// Expected calibration error over 15 bins: how far confidence is from being right, on
-    /// average (Guo et al., arXiv 1706.04599).
+    /// Expected calibration error over 15 bins: the mean distance between confidence and accuracy
+    /// (Guo et al., arXiv 1706.04599).
     pub calibration_error: f64,
-    /// For each class of the net: its images, and how many of them were classified right.
+    /// For each class of the net: its images, and how many of them were classified correctly.
     pub per_class: Vec<ClassCounts>,
 }
 
-/// Images of a class.
+/// Results on the images of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ClassCounts {
-    /// Images that show the class.
+    /// Images of the class.
     pub images: u32,
-    /// How many of them were classified right.
+    /// How many of them were classified correctly.
     pub right: u32,
 }
 
 impl Evaluation {
-    /// An evaluation of no images yet, for a net of so many classes, which is to keep the worst
-    /// `mistakes`.
+    /// An empty evaluation of a net with this many classes, which keeps the worst `mistakes`.
     pub fn new(classes: usize, mistakes: usize) -> Self {
         Self {
             classes,
@@ -92,15 +91,15 @@ impl Evaluation {
         }
     }
 
-    /// Takes in a batch: logits `[n, classes]`, the images' classes, and their indices in the data
+    /// Adds a batch: logits `[n][classes]`, the classes of the images, and their indices in the data
     /// set.
     ///
     /// # Panics
-    /// When the lengths do not agree, or a label is not a class.
+    /// When the lengths differ, or a label is not a class.
     pub fn add(&mut self, logits: &[f32], labels: &[u32], indices: &[u32]) {
         assert_eq!(logits.len(), labels.len() * self.classes, "logits of as many images as labels");
         assert_eq!(labels.len(), indices.len(), "an index for each image");
-        self.counts += Counts::of(logits, self.classes, &Targets::plain(labels));
+        self.counts += Counts::from_logits(logits, self.classes, &Targets::from_labels(labels));
         let images = logits.chunks_exact(self.classes).zip(labels.iter().zip(indices));
         for (logits, (label, index)) in images {
             self.add_image(&softmax(logits), *label, *index);
@@ -112,13 +111,13 @@ impl Evaluation {
     }
 
     fn add_image(&mut self, probabilities: &[f64], truth: u32, index: u32) {
-        // Among equal ones the first.
+        // Among equal probabilities, the first.
         let higher = |best: usize, i: usize| {
             if probabilities[i] > probabilities[best] { i } else { best }
         };
         let predicted = (0..self.classes).fold(0, higher);
         let (probability, own) = (probabilities[predicted], probabilities[truth as usize]);
-        // Beyond the smallest number it would be infinite; NaN stays.
+        // Without a lower bound, the loss could be infinite; NaN stays.
         self.loss -= own.clamp(f64::MIN_POSITIVE, 1.0).ln();
         self.confusion[truth as usize * self.classes + predicted] += 1;
         let right = predicted == truth as usize;
@@ -134,7 +133,7 @@ impl Evaluation {
         }
     }
 
-    /// How many images are classified right.
+    /// How many images were classified correctly.
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -144,18 +143,17 @@ impl Evaluation {
         self.loss / self.counts.images.max(1) as f64
     }
 
-    /// Classes.
+    /// Classes of the net.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// `[classes, classes]`: how many images that show the row's class were taken for the
-    /// column's.
+    /// `[classes][classes]`: how many images of the row's class were predicted as the column's.
     pub fn confusion(&self) -> &[u32] {
         &self.confusion
     }
 
-    /// The worst mistakes: those where the truth seemed least probable come first.
+    /// The worst mistakes, starting with the one whose true class was least probable to the net.
     pub fn mistakes(&self) -> &[Mistake] {
         &self.mistakes
     }
@@ -166,7 +164,7 @@ impl Evaluation {
         self.bins.iter().map(gap).sum::<f64>() / self.counts.images.max(1) as f64
     }
 
-    /// The numbers.
+    /// The results in a few numbers.
     pub fn summary(&self) -> Summary {
         let class = |class: usize| {
             let row = &self.confusion[class * self.classes..][..self.classes];

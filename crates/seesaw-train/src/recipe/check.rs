@@ -1,10 +1,8 @@
-//! Values that make sense.
+//! The ranges of the fields.
 
 use super::{Recipe, RecipeError};
-use crate::schedule::ScheduleKind;
+use crate::{net::MAX_BATCH, schedule::ScheduleKind};
 
-/// The most images a batch, and the most batches a step.
-const MAX_BATCH: usize = 65_536;
 /// The largest side of training images.
 const MAX_SIZE: usize = 4_096;
 
@@ -12,9 +10,13 @@ impl Recipe {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`RecipeError::Range`] with the first that is out of its range.
+    /// [`RecipeError::Range`] with the first field that is out of range.
     pub fn validate(&self) -> Result<(), RecipeError> {
         count("epochs", self.epochs, 1, 10_000, "1 to 10000")?;
+        if i64::try_from(self.seed).is_err() {
+            // TOML has no larger integers.
+            return Err(range("seed", self.seed.to_string(), "at most 9223372036854775807"));
+        }
         count("batch", self.batch, 1, MAX_BATCH, "1 to 65536")?;
         count("validate_every", self.validate_every, 1, usize::MAX, "1 or more")?;
         count("accumulate", self.accumulate, 1, MAX_BATCH, "1 to 65536")?;

@@ -1,4 +1,4 @@
-//! How a net is trained, as a file says it.
+//! Recipes: how a net is trained.
 //!
 //! ```
 //! use seesaw_train::recipe::Recipe;
@@ -12,6 +12,7 @@
 
 mod built_in;
 mod check;
+mod old_names;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -24,40 +25,41 @@ use serde::{Deserialize, Serialize};
 use crate::{net::Precision, optim::OptimizerSpec, schedule::Schedule};
 
 pub use built_in::NAMES;
+pub use old_names::OldName;
 
-/// How a net is trained. The TOML form has these fields under the same names.
+/// How a net is trained. In TOML, the fields have the same names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// How many times training goes over the data.
+    /// Passes over the training images.
     pub epochs: usize,
     /// Images in a batch.
     pub batch: usize,
-    /// Batches whose gradients make one step.
+    /// Batches whose mean gradient makes one optimizer step.
     #[serde(default = "one")]
     pub accumulate: usize,
-    /// Everything random follows from it: first weights, order, augmentation, dropout, and which
-    /// images validate.
+    /// The seed of everything random: first weights, order, augmentation, dropout, and which images
+    /// are held out for validation.
     #[serde(default)]
     pub seed: u64,
-    /// Longest Euclidean norm of a step's gradient, which is shortened to it; 0 for no limit.
+    /// The greatest Euclidean norm of a step's gradient, to which longer ones are scaled down; 0 for
+    /// no limit.
     #[serde(default)]
     pub clip: f64,
-    /// Epochs without a better validation after which training stops; 0 for never.
+    /// Training stops after so many epochs without a better validation; 0 for never.
     #[serde(default)]
     pub patience: usize,
     /// Epochs from one validation to the next. The last epoch always validates.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub validate_every: usize,
-    /// Share of the images that validate, at most 0.9; where this is missing, the data's own
-    /// validation images do, or else a fifth.
+    /// Share of the images that is held out for validation, at most 0.9. Without it, validation uses
+    /// the data set's own validation images, or else a fifth of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val_split: Option<f64>,
-    /// Probability that an input of the linear layer is dropped; the net's own where this is
-    /// missing.
+    /// Probability that an input of the linear layer is dropped; without it, the net's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
-    /// What the pointwise convolutions multiply.
+    /// Precision of the products of the pointwise convolutions.
     #[serde(default, skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
     /// Mean of red, green and blue of the photos, where 1 is full brightness.
@@ -66,24 +68,24 @@ pub struct Recipe {
     /// Standard deviation of red, green and blue of the photos.
     #[serde(default = "imagenet_std")]
     pub std: [f32; 3],
-    /// Share of a photo's shorter side that validation sees: the center.
+    /// Share of a photo's shorter side that the center crop of validation keeps.
     #[serde(default = "center", alias = "centre")]
     pub center: f64,
     /// The optimizer.
     pub optimizer: OptimizerSpec,
     /// How its learning rate changes.
     pub schedule: Schedule,
-    /// What is made small.
+    /// The loss.
     #[serde(default)]
     pub loss: LossSpec,
-    /// Changes to training images.
+    /// Random changes to training images.
     #[serde(default)]
     pub augment: Augment,
     /// The running mean of the weights.
     #[serde(default)]
     pub ema: EmaSpec,
-    /// Sizes of training images by epoch; the net's own size where there are none. Validation has
-    /// that of the last epoch throughout.
+    /// Sizes of training images by epoch; without any, the net's own size. Validation always uses
+    /// the size of the last epoch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sizes: Vec<SizeChange>,
 }
@@ -94,12 +96,12 @@ pub struct Recipe {
 pub struct LossSpec {
     /// Share of a label that is spread evenly over all classes.
     pub smoothing: f64,
-    /// With a teacher: its share in the loss.
+    /// With a teacher: the share of the loss that compares with it.
     pub teacher_share: f64,
     /// With a teacher: what both nets' logits are divided by.
     pub temperature: f64,
-    /// With a teacher: side of the images that it sees, in pixels, scaled from the net's own; the
-    /// size of the training images where this is missing.
+    /// With a teacher: side of the images that it sees, in pixels, scaled from the training images;
+    /// without it, the size of those.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teacher_size: Option<usize>,
 }
@@ -114,12 +116,12 @@ impl Default for LossSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmaSpec {
-    /// How much of the mean stays at each step; 0 for no mean. With a mean, it is what validates
-    /// and what the model files hold.
+    /// How much of the mean each step keeps; 0 for no mean. The mean, if there is one, is what is
+    /// validated and what model files hold.
     pub decay: f64,
 }
 
-/// From when on training images have which size.
+/// A change of the size of training images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SizeChange {
@@ -127,19 +129,19 @@ pub struct SizeChange {
     pub from_epoch: usize,
     /// Side of the square images, in pixels.
     pub size: usize,
-    /// Images in a batch; the recipe's where this is missing.
+    /// Images in a batch; without it, the recipe's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
 }
 
-/// Why there is no such recipe.
+/// Why a recipe cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
     /// Neither a recipe of that name nor a file.
     #[error("no recipe `{name}`, and no such file; there are {}", NAMES.join(", "))]
     Unknown {
-        /// What was asked for.
+        /// The name or path.
         name: String,
     },
     /// The file cannot be read.
@@ -147,20 +149,20 @@ pub enum RecipeError {
     Io {
         /// The file.
         path: std::path::PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// Not the TOML form of a recipe.
+    /// The text is not a recipe in TOML.
     #[error("not a recipe: {0}")]
     Toml(String),
-    /// `--set` names no field, or its value is not one.
+    /// A change names no field, or its value has the wrong type.
     #[error("`{key}` cannot be `{value}`: {why}")]
     Set {
         /// The dotted key.
         key: String,
         /// The value.
         value: String,
-        /// What the reader says.
+        /// Why not.
         why: String,
     },
     /// A value out of its range.
@@ -178,11 +180,21 @@ pub enum RecipeError {
     Augment(#[from] seesaw_data::augment::AugmentError),
 }
 
+/// A recipe from a file or by its name.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Old names in the file, which users should change.
+    pub old_names: Vec<OldName>,
+}
+
 impl Recipe {
     /// Reads and checks a recipe.
     ///
     /// # Errors
-    /// [`RecipeError::Toml`] with the place in the text; [`RecipeError::Range`].
+    /// [`RecipeError::Toml`] with the line; [`RecipeError::Range`].
     pub fn from_toml(text: &str) -> Result<Self, RecipeError> {
         let recipe: Self = toml::from_str(text).map_err(|e| RecipeError::Toml(e.to_string()))?;
         recipe.validate()?;
@@ -192,25 +204,29 @@ impl Recipe {
     /// The built-in recipe of that name, or the one in that file.
     ///
     /// # Errors
-    /// When there is neither, or the file is no recipe.
-    pub fn load(name_or_path: &str) -> Result<Self, RecipeError> {
+    /// When there is neither, or the file is not a valid recipe.
+    pub fn load(name_or_path: &str) -> Result<Loaded, RecipeError> {
         let path = Path::new(name_or_path);
         match Self::built_in(name_or_path) {
             Err(unknown) if !path.exists() => Err(unknown),
             Err(_) => {
                 let io = |error| RecipeError::Io { path: path.to_owned(), error };
-                Self::from_toml(&std::fs::read_to_string(path).map_err(io)?)
+                let text = std::fs::read_to_string(path).map_err(io)?;
+                let recipe = Self::from_toml(&text)?;
+                let table = toml::from_str(&text).expect("the recipe was read from this text");
+                Ok(Loaded { recipe, old_names: old_names::old_names(&table) })
             }
-            recipe => recipe,
+            Ok(recipe) => Ok(Loaded { recipe, old_names: Vec::new() }),
         }
     }
 
-    /// Whether an epoch, counted from 1, ends with a validation.
+    /// Whether validation is due at the end of an epoch, counted from 1.
     pub fn validates(&self, epoch: usize) -> bool {
         epoch.is_multiple_of(self.validate_every) || epoch >= self.epochs
     }
 
-    /// Size and batch of the training images in an epoch, for a net meant for `net_size` pixels.
+    /// The size of images and batches in an epoch, counted from 0, for a net whose own image size is
+    /// `net_size` pixels.
     pub fn phase(&self, epoch: usize, net_size: usize) -> Phase {
         let change = self.sizes.iter().rev().find(|change| change.from_epoch <= epoch);
         match change {
@@ -219,7 +235,7 @@ impl Recipe {
         }
     }
 
-    /// How validation, and later use, prepare a photo.
+    /// How a photo is prepared in validation, and when the model is used.
     pub fn preprocess(&self, net_size: usize) -> seesaw_arch::Preprocess {
         self.preprocess_at(self.phase(self.epochs.saturating_sub(1), net_size).size)
     }
@@ -235,7 +251,7 @@ impl Recipe {
     }
 }
 
-/// What the training images of an epoch are.
+/// The size of images and batches in an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phase {
     /// Side of the square images, in pixels.

@@ -1,23 +1,23 @@
-//! Single fields changed by their dotted keys.
+//! Changing single fields by their dotted keys.
 
 use toml::{Table, Value};
 
-use super::{Recipe, RecipeError};
+use super::{Recipe, RecipeError, old_names::present_key};
 
 impl Recipe {
     /// Changes the field of a dotted key, such as `optimizer.rate` or `augment.mixup`. The value is
-    /// TOML; text needs no quotes.
+    /// TOML; text needs no quotes. [Old names](super::OldName) work too.
     ///
-    /// Several changes that only make sense together are set with [`Self::set_all`].
+    /// Several changes that are valid only together are made with [`Self::set_all`].
     ///
     /// # Errors
-    /// [`RecipeError::Set`] when there is no such field or the value is not one of its kind;
-    /// [`RecipeError::Range`] when the value makes no sense. The recipe is then as it was.
+    /// [`RecipeError::Set`] when there is no such field or the value has the wrong type;
+    /// [`RecipeError::Range`] when the value is out of range. The recipe is then unchanged.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), RecipeError> {
         self.set_all(&[(key, value)])
     }
 
-    /// [`Self::set`] for each pair in order; the recipe is checked when all are set.
+    /// Calls [`Self::set`] for each pair in order, but checks the recipe only at the end.
     ///
     /// # Errors
     /// As [`Self::set`].
@@ -30,7 +30,7 @@ impl Recipe {
                 why,
             };
             let mut table = Table::try_from(&recipe).map_err(|e| why(e.to_string()))?;
-            put(&mut table, key, parse(value)).map_err(&why)?;
+            put(&mut table, present_key(key), parse(value)).map_err(&why)?;
             recipe = table.try_into().map_err(|e: toml::de::Error| why(e.message().to_owned()))?;
         }
         recipe.validate()?;
@@ -39,10 +39,10 @@ impl Recipe {
     }
 }
 
-/// A TOML value, or else the text itself.
+/// The text as a TOML value, or else as a string.
 fn parse(text: &str) -> Value {
     let read = toml::from_str::<Table>(&format!("value = {text}")).ok();
-    // More than one key would be TOML that the text smuggles in behind a line break.
+    // More than one key would be TOML that the text smuggles in after a line break.
     let read = read.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
     read.unwrap_or_else(|| Value::String(text.to_owned()))
 }

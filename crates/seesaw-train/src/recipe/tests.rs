@@ -6,7 +6,7 @@ fn built_in_recipes_are_valid_and_survive_toml() {
         let recipe = Recipe::built_in(name).unwrap();
         let text = toml::to_string(&recipe).unwrap();
         assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{name}");
-        assert_eq!(Recipe::load(name).unwrap(), recipe);
+        assert_eq!(Recipe::load(name).unwrap().recipe, recipe);
     }
     let error = Recipe::load("cifar-moderm").unwrap_err().to_string();
     assert!(error.contains("cifar-moderm") && error.contains("cifar-modern"), "{error}");
@@ -56,10 +56,10 @@ fn sets_fields_of_every_kind() {
 #[test]
 fn what_cannot_be_set_says_why_and_changes_nothing() {
     let before = Recipe::built_in("cifar-modern").unwrap();
-    for (key, value, told) in [
+    for (key, value, message) in [
         ("epoch", "3", "epochs"),
         ("optimizer.lr", "3", "rate"),
-        ("optimizer.rate", "3", "no table `optimizer`"),
+        ("optimizers.rate", "3", "no table `optimizers`"),
         ("epochs.x", "3", "no fields"),
         ("epochs", "many", "many"),
         ("epochs", "2.5", "2.5"),
@@ -77,7 +77,7 @@ fn what_cannot_be_set_says_why_and_changes_nothing() {
     ] {
         let mut recipe = before.clone();
         let error = recipe.set(key, value).unwrap_err().to_string();
-        assert!(error.contains(told), "{key}={value}: {error}");
+        assert!(error.contains(message), "{key}={value}: {error}");
         assert_eq!(recipe, before);
     }
     let mut recipe = before;
@@ -104,13 +104,44 @@ fn sizes_change_by_epoch() {
 fn files_are_read_and_misread_with_the_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.toml");
-    let text = include_str!("../../../../recipes/fine-tune.toml");
+    let text = include_str!("../../recipes/fine-tune.toml");
     std::fs::write(&path, text).unwrap();
     let path = path.to_str().unwrap();
-    assert_eq!(Recipe::load(path).unwrap(), Recipe::built_in("fine-tune").unwrap());
+    let Loaded { recipe, old_names } = Recipe::load(path).unwrap();
+    assert_eq!((recipe, old_names), (Recipe::built_in("fine-tune").unwrap(), Vec::new()));
     std::fs::write(path, text.replace("epochs = 10", "epoch = 10")).unwrap();
     let error = Recipe::load(path).unwrap_err().to_string();
     assert!(error.contains("epoch = 10") && error.contains("epochs"), "{error}");
     let error = Recipe::load(folder.path().to_str().unwrap()).unwrap_err();
     assert!(matches!(error, RecipeError::Io { .. }));
+}
+
+#[test]
+fn old_names_load_and_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.toml");
+    let mut old = Recipe::built_in("cifar-modern").unwrap();
+    (old.center, old.augment.crop) = (0.75, seesaw_data::augment::Crop::Center);
+    let new_text = toml::to_string(&old).unwrap();
+    let old_text = new_text.replace("center", "centre");
+    assert_eq!(Recipe::from_toml(&old_text).unwrap(), old);
+    for (text, notes) in [(old_text, 2), (new_text, 0)] {
+        std::fs::write(&path, text).unwrap();
+        let Loaded { recipe, old_names } = Recipe::load(path.to_str().unwrap()).unwrap();
+        assert_eq!((recipe, old_names.len()), (old.clone(), notes));
+        assert!(old_names.iter().all(|old| old.to_string().contains("`center`")), "{old_names:?}");
+    }
+    // Single fields have old names too.
+    let mut recipe = Recipe::built_in("cifar-modern").unwrap();
+    recipe.set_all(&[("centre", "0.75"), ("augment.crop", "centre")]).unwrap();
+    assert_eq!(recipe, old);
+}
+
+#[test]
+fn every_net_has_a_recipe_for_its_images() {
+    for net in seesaw_arch::zoo::all() {
+        let expected = if net.name.contains("cifar") { "cifar-modern" } else { "photos-modern" };
+        assert_eq!(Recipe::default_name(&net), expected, "{}", net.name);
+        assert_eq!(Recipe::default_for(&net), Recipe::built_in(expected).unwrap());
+    }
 }

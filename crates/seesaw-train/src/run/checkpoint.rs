@@ -1,17 +1,20 @@
-//! `checkpoint.safetensors`: everything that a run goes on from.
+//! `checkpoint.safetensors`: everything that a resumed run needs.
 
-use std::{collections::HashMap, path::Path};
+use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use seesaw_arch::Net;
-use seesaw_format::{Tensor, Tensors};
+use seesaw_format::{
+    FormatError, StoredPrecision, Tensors,
+    safetensors::{HeaderText, read_with_text, write_with_text},
+};
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRow, replace, tensors};
+use super::{EpochRow, tensors};
 use crate::{
     TrainError,
     ema::Ema,
-    layout::State,
+    layout::Layout,
+    learner::Memory,
     loss::Counts,
     optim::{Optimizer, OptimizerSpec},
 };
@@ -21,18 +24,15 @@ const KEY: &str = "seesaw-run";
 /// Version of the fields of [`Progress`].
 const VERSION: u32 = 1;
 
-/// A run at the end of a step.
+/// A run after a step.
 ///
-/// In the file, weights have the names of model files, the optimizer's memory and the mean of the
-/// weights have the same behind `optimizer.momentum.` (or `mean.`, `square.`) and `ema.`.
+/// In the file, weights have the names of model files. The momentum of the optimizer and the
+/// running mean of the weights have the same names after a prefix: `optimizer.momentum.` (or
+/// `mean.`, `square.`) and `ema.`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    /// The net's numbers.
-    pub state: State,
-    /// The optimizer with what it remembers.
-    pub optimizer: Optimizer,
-    /// The mean of the weights, where the recipe has one.
-    pub ema: Option<Ema>,
+    /// What has been learned.
+    pub memory: Memory,
     /// How far the run is.
     pub progress: Progress,
 }
@@ -43,15 +43,15 @@ pub struct Checkpoint {
 pub struct Progress {
     /// Version of these fields: 1.
     pub version: u32,
-    /// Whole epochs.
+    /// Complete epochs.
     pub epoch: usize,
-    /// Batches of the epoch that is under way.
+    /// Batches of the current epoch.
     pub batch: usize,
-    /// Batches since the beginning; each has a dropout of its own.
+    /// Batches of all epochs, at the last checkpoint.
     pub batches: u64,
-    /// Steps since the beginning.
+    /// Optimizer steps of all epochs, at the last checkpoint.
     pub step: u64,
-    /// Steps that the mean of the weights has taken in.
+    /// Updates of the running mean of the weights, at the last checkpoint.
     pub ema_updates: u64,
     /// Sum of the losses of the epoch's images so far.
     pub loss_sum: f64,
@@ -59,7 +59,7 @@ pub struct Progress {
     pub counts: Counts,
     /// The best validation so far.
     pub best: Option<Best>,
-    /// The whole epochs, as `log.csv` has them.
+    /// The complete epochs, as in `log.csv`.
     pub history: Vec<EpochRow>,
 }
 
@@ -69,14 +69,14 @@ pub struct Progress {
 pub struct Best {
     /// Its epoch, from 1.
     pub epoch: usize,
-    /// Share of the validation images that were classified right.
+    /// Share of the validation images that were classified correctly.
     pub top1: f64,
     /// Mean cross entropy.
     pub loss: f64,
 }
 
 impl Best {
-    /// Whether it is better than `other`: more images right, or as many at a lower loss.
+    /// Whether it is better than `other`: a higher top-1, or the same with a lower loss.
     pub fn beats(&self, other: Option<&Self>) -> bool {
         other.is_none_or(|other| {
             self.top1 > other.top1 || (self.top1 == other.top1 && self.loss < other.loss)
@@ -85,37 +85,38 @@ impl Best {
 }
 
 impl Checkpoint {
-    /// Writes the file; when that fails, the former one is still there.
+    /// Writes the file atomically.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn write(&self, path: &Path, net: &Net) -> Result<(), TrainError> {
-        let mut all = tensors::from_state(net, &self.state)?;
-        for (slot, values) in self.optimizer.slots() {
+    /// When it cannot be written; the previous file is then unchanged.
+    pub fn write(
+        path: &Path,
+        net: &Net,
+        memory: &Memory,
+        progress: &Progress,
+    ) -> Result<(), TrainError> {
+        let mut all = tensors::from_state(net, &memory.state)?;
+        for (slot, values) in memory.optimizer.slots() {
             let prefix = format!("optimizer.{slot}.");
             insert_all(&mut all, &prefix, &tensors::from_parameters(net, values)?);
         }
-        let mut progress = Progress { version: VERSION, ..self.progress.clone() };
-        progress.step = self.optimizer.steps();
-        if let Some(ema) = &self.ema {
+        if let Some(ema) = &memory.ema {
             insert_all(&mut all, "ema.", &tensors::from_state(net, ema.state())?);
-            progress.ema_updates = ema.updates();
         }
-        let damaged = |e: &dyn std::fmt::Display| TrainError::damaged(path, e);
-        let json = serde_json::to_string(&progress).map_err(|e| damaged(&e))?;
-        let encode = |t: &Tensor| t.data.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
-        let encoded: Vec<_> = all.iter().map(|(n, t)| (n, t.shape.clone(), encode(t))).collect();
-        let mut views = Vec::with_capacity(encoded.len());
-        for (name, shape, bytes) in &encoded {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
-            views.push((*name, view.map_err(|e| damaged(&e))?));
-        }
-        let header = HashMap::from([(KEY.to_owned(), json)]);
-        let bytes = safetensors::serialize(views, Some(header)).map_err(|e| damaged(&e))?;
-        replace(path, &bytes)
+        let progress = Progress {
+            version: VERSION,
+            batches: memory.batches,
+            step: memory.optimizer.steps(),
+            ema_updates: memory.ema.as_ref().map_or(0, Ema::updates),
+            ..progress.clone()
+        };
+        let json = serde_json::to_string(&progress).map_err(|e| TrainError::damaged(path, &e))?;
+        let header = HeaderText { key: KEY, text: &json };
+        write_with_text(path, &all, Some(header), StoredPrecision::F32)
+            .map_err(|error| at_path(path, error))
     }
 
-    /// Reads what [`Self::write`] wrote for the same net, optimizer and decay of the mean.
+    /// Reads what [`Self::write`] wrote for the same net, optimizer and decay of the running mean.
     ///
     /// # Errors
     /// When there is no such file, or it is damaged or of another run.
@@ -126,11 +127,10 @@ impl Checkpoint {
         ema_decay: f64,
     ) -> Result<Self, TrainError> {
         let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
-        let (mut all, _) =
-            seesaw_format::safetensors::read(&bytes).map_err(|e| TrainError::damaged(path, &e))?;
-        let progress = read_progress(path, &bytes)?;
+        let (mut all, json) = read_with_text(&bytes, KEY).map_err(|error| at_path(path, error))?;
+        let progress = parse_progress(path, json)?;
         let of_run = |e: TrainError| TrainError::damaged(path, &format!("not of this run: {e}"));
-        let mut optimizer = Optimizer::new(spec, &crate::layout::Layout::new(net)?);
+        let mut optimizer = Optimizer::new(spec, &Layout::new(net)?);
         let mut slots = Vec::new();
         for (slot, _) in optimizer.slots() {
             let taken = take_all(&mut all, &format!("optimizer.{slot}."));
@@ -144,22 +144,28 @@ impl Checkpoint {
             ema = Some(Ema::restore(ema_decay, progress.ema_updates, state));
         }
         let state = tensors::to_state(net, &all).map_err(of_run)?;
-        Ok(Self { state, optimizer, ema, progress })
+        let memory = Memory { state, optimizer, ema, batches: progress.batches };
+        Ok(Self { memory, progress })
     }
 }
 
-fn read_progress(path: &Path, bytes: &[u8]) -> Result<Progress, TrainError> {
-    let (_, header) =
-        SafeTensors::read_metadata(bytes).map_err(|e| TrainError::damaged(path, &e))?;
-    let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+fn parse_progress(path: &Path, json: Option<String>) -> Result<Progress, TrainError> {
     let json = json.ok_or_else(|| TrainError::damaged(path, &"a model, not a run's checkpoint"))?;
     let progress: Progress =
-        serde_json::from_str(json).map_err(|e| TrainError::damaged(path, &e))?;
+        serde_json::from_str(&json).map_err(|e| TrainError::damaged(path, &e))?;
     if progress.version != VERSION {
         let why = format!("written by another version of seesaw (format {})", progress.version);
         return Err(TrainError::damaged(path, &why));
     }
     Ok(progress)
+}
+
+/// An error of the file format, with the path of the file.
+fn at_path(path: &Path, error: FormatError) -> TrainError {
+    match error {
+        FormatError::Io { path, error } => TrainError::Io { path, error },
+        error => TrainError::damaged(path, &error),
+    }
 }
 
 fn insert_all(all: &mut Tensors, prefix: &str, tensors: &Tensors) {
@@ -168,12 +174,16 @@ fn insert_all(all: &mut Tensors, prefix: &str, tensors: &Tensors) {
     }
 }
 
-/// Takes the tensors behind a prefix out, without it.
+/// Takes out the tensors whose names start with `prefix`, under their names without it.
 fn take_all(all: &mut Tensors, prefix: &str) -> Tensors {
     let names: Vec<String> = all
         .iter()
-        .filter_map(|(name, _)| name.strip_prefix(prefix).map(ToOwned::to_owned))
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| name.starts_with(prefix))
         .collect();
-    let take = |name: String| all.remove(&format!("{prefix}{name}")).map(|tensor| (name, tensor));
-    names.into_iter().filter_map(take).collect()
+    let take = |name: String| {
+        let tensor = all.remove(&name).expect("a name that was listed");
+        (name[prefix.len()..].to_owned(), tensor)
+    };
+    names.into_iter().map(take).collect()
 }

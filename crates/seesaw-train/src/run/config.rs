@@ -1,4 +1,4 @@
-//! `config.toml`: what a run is.
+//! `config.toml`: what a run trains, on which data and how.
 
 use std::path::{Path, PathBuf};
 
@@ -8,31 +8,31 @@ use serde::{Deserialize, Serialize};
 use super::replace;
 use crate::{TrainError, recipe::Recipe};
 
-/// Everything that a run is begun with, so that it can be resumed, repeated and understood.
+/// Everything that a run starts from, so that it can be resumed, repeated and understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// How the run was begun.
+    /// How the run was started.
     pub run: RunFacts,
     /// The data set.
     pub data: DataFacts,
     /// How validation, and later use, prepare a photo.
     pub preprocess: Preprocess,
-    /// The recipe with every change that was asked for.
+    /// The recipe with all changes to it.
     pub recipe: Recipe,
     /// The net, with as many classes as the data have.
     pub net: Net,
 }
 
-/// How a run was begun.
+/// How a run was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunFacts {
     /// The version of this crate.
     pub version: String,
-    /// The instruction set; another one rounds differently.
+    /// The instruction set. Another one rounds differently.
     pub isa: String,
-    /// Threads, on which no number depends.
+    /// Threads, which influence no number.
     pub threads: usize,
     /// The file of the first weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,16 +46,16 @@ pub struct RunFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataFacts {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// What kind of data set it is.
     pub kind: String,
     /// Images to train on.
     pub train_images: usize,
-    /// Images that validate.
+    /// Images to validate on.
     pub val_images: usize,
-    /// How many random images were taken for training, and as many to validate, some of which may
-    /// have been broken; all where this is missing.
+    /// How many random images were drawn for training, and as many for validation, some of which may
+    /// have been broken; without it, all were taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Class names, in the order of the logits.
@@ -66,12 +66,11 @@ impl Config {
     /// Reads a run's configuration.
     ///
     /// # Errors
-    /// When there is none, or it is not one.
+    /// [`TrainError::NoRun`] when there is none; when it cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound {
-                let folder = path.parent().unwrap_or(path).display();
-                return TrainError::Setup(format!("{folder} holds no run: no `config.toml`"));
+                return TrainError::NoRun { folder: path.parent().unwrap_or(path).to_owned() };
             }
             TrainError::io(path)(error)
         })?;

@@ -1,4 +1,4 @@
-//! The log: a line an epoch.
+//! The log, with a line for each epoch.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use super::replace;
 use crate::TrainError;
 
-/// An epoch's line in `log.csv`. Nothing in it depends on how fast the machine was, or on whether
-/// the run was stopped and resumed.
+/// An epoch's line in `log.csv`. Nothing in it depends on the speed of the machine, or on whether the
+/// run was stopped and resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochRow {
     /// The epoch, from 1.
@@ -23,16 +23,16 @@ pub struct EpochRow {
     pub rate: f64,
     /// Mean training loss, as the recipe defines it.
     pub train_loss: f64,
-    /// Share of the training images, as augmented, that were classified right.
+    /// Share of the training images, as augmented, that were classified correctly.
     pub train_top1: f64,
-    /// Mean cross entropy over the validation images; like the next two fields, `None` and empty in
-    /// the file after an epoch that did not [validate](crate::recipe::Recipe::validate_every).
+    /// Mean cross entropy over the validation images. Like the next two fields, `None`, and empty in
+    /// the file, in an epoch that did not [validate](crate::recipe::Recipe::validate_every).
     pub val_loss: Option<f64>,
-    /// Share of the validation images that were classified right.
+    /// Share of the validation images that were classified correctly.
     pub val_top1: Option<f64>,
-    /// Share of the validation images with the right class among the first five.
+    /// Share of the validation images whose class was among the five most probable.
     pub val_top5: Option<f64>,
-    /// Whether it validated, and no earlier epoch better.
+    /// Whether it validated, and better than every earlier epoch.
     #[serde(deserialize_with = "digit_or_bool")]
     pub best: bool,
 }
@@ -42,7 +42,7 @@ pub const HEADER: &str =
     "epoch,step,size,batch,rate,train_loss,train_top1,val_loss,val_top1,val_top5,best";
 
 impl EpochRow {
-    /// The line, without its end. Numbers are written so that reading gives them back exactly.
+    /// The line, without a line break. Reading it gives back exactly the same numbers.
     pub fn line(&self) -> String {
         let cell = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
         format!(
@@ -62,7 +62,7 @@ impl EpochRow {
     }
 }
 
-/// Writes the whole log. It is short, and written whole it cannot end in half a line.
+/// Writes the whole log. It is short, and a log that is written whole cannot end in half a line.
 pub(crate) fn write_log(path: &Path, rows: &[EpochRow]) -> Result<(), TrainError> {
     let mut text = format!("{HEADER}\n");
     for row in rows {
@@ -72,12 +72,12 @@ pub(crate) fn write_log(path: &Path, rows: &[EpochRow]) -> Result<(), TrainError
     replace(path, text.as_bytes())
 }
 
-/// A line in `timing.csv`: an epoch, or the part of it since a run was resumed.
+/// A line in `timing.csv`: an epoch, or the part of one since the run was resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct EpochTime {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// Images that were trained on in that time.
+    /// Images trained on in that time.
     pub train_images: usize,
     /// Seconds of training.
     pub train_s: f64,
@@ -88,7 +88,7 @@ pub struct EpochTime {
 /// Reads a `log.csv`.
 ///
 /// # Errors
-/// When there is none, or a line is not one of a log.
+/// When it cannot be read, or a line is invalid.
 pub fn read_log(path: &Path) -> Result<Vec<EpochRow>, TrainError> {
     read_lines(path)
 }
@@ -96,7 +96,7 @@ pub fn read_log(path: &Path) -> Result<Vec<EpochRow>, TrainError> {
 /// Reads a `timing.csv`.
 ///
 /// # Errors
-/// When there is none, or a line is not one of it.
+/// When it cannot be read, or a line is invalid.
 pub fn read_times(path: &Path) -> Result<Vec<EpochTime>, TrainError> {
     read_lines(path)
 }

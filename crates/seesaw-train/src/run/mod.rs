@@ -2,36 +2,37 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `config.toml` | the resolved recipe, the net, the data, and how the run was begun |
-//! | `checkpoint.safetensors` | everything that the run goes on from |
-//! | `best.safetensors` | the model that validated best |
+//! | `config.toml` | the resolved recipe, the net, the data, and how the run was started |
+//! | `checkpoint.safetensors` | everything that a resumed run needs |
+//! | `best.safetensors` | the model with the best validation |
 //! | `last.safetensors` | the model after the last whole epoch |
-//! | `log.csv` | a line an epoch; the same for a run that was stopped and resumed |
-//! | `timing.csv` | how long epochs took, which is never the same |
+//! | `log.csv` | a line for each epoch; the same whether or not the run was stopped and resumed |
+//! | `timing.csv` | how long epochs took, which differs from run to run |
 //! | `events.out.tfevents.*` | the same and more for TensorBoard |
 //! | `loss`, `accuracy`, `rate`: `.svg`, `.png` | the log as pictures |
 
 mod checkpoint;
 mod config;
 mod history;
-mod replace;
 mod tensors;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
-use seesaw_format::{Metadata, NetWeights, StoredPrecision};
+use seesaw_format::{Metadata, NetWeights, StoredPrecision, replace_file};
 
-use crate::{TrainError, layout::State};
+use crate::TrainError;
 
 pub use checkpoint::{Best, Checkpoint, Progress};
 pub use config::{Config, DataFacts, RunFacts};
 pub(crate) use history::write_log;
 pub use history::{EpochRow, EpochTime, HEADER, read_log, read_times};
-pub(crate) use replace::replace;
 
-/// Where a run's files lie.
+/// The paths of a run's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder(PathBuf);
 
@@ -81,34 +82,28 @@ impl RunFolder {
         self.file("timing.csv")
     }
 
-    /// Makes the folder for a new run.
+    /// Creates the folder for a new run.
     ///
     /// # Errors
-    /// When it holds a run already, or cannot be made.
+    /// [`TrainError::RunExists`] when it already holds a run; when it cannot be created.
     pub fn create(&self) -> Result<(), TrainError> {
         if self.config().exists() {
-            return Err(TrainError::Setup(format!(
-                "{} holds a run already; go on with it by `--resume {}`, or choose another folder",
-                self.0.display(),
-                self.0.display()
-            )));
+            return Err(TrainError::RunExists { folder: self.0.clone() });
         }
         std::fs::create_dir_all(&self.0).map_err(TrainError::io(&self.0))
     }
 
-    /// Writes a model file: the state with the net, class names and preprocessing.
+    /// Writes a model file: the weights with the net, class names and preprocessing.
     ///
     /// # Errors
-    /// When it cannot be written; the former file is then still there.
+    /// When it cannot be written; the previous file is then unchanged.
     pub fn write_model(
         &self,
         path: &Path,
         config: &Config,
-        state: &State,
+        weights: &NetWeights,
         origin: String,
     ) -> Result<(), TrainError> {
-        let mut weights = NetWeights::zeros(&config.net)?;
-        state.write_to(&mut weights);
         let metadata = Metadata::new(config.net.clone())
             .labels(config.data.classes.clone())
             .preprocess(config.preprocess.clone())
@@ -117,4 +112,9 @@ impl RunFolder {
         seesaw_format::safetensors::write(path, &tensors, Some(&metadata), StoredPrecision::F32)?;
         Ok(())
     }
+}
+
+/// Writes a file atomically: it is there with its old content or its new, never with a part.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    replace_file(path, |file| file.write_all(bytes)).map_err(TrainError::io(path))
 }

@@ -1,11 +1,11 @@
-//! Flat vectors as named tensors and back.
+//! Flat vectors as named tensors, and vice versa.
 
 use seesaw_arch::Net;
 use seesaw_format::{NetWeights, Tensor, Tensors};
 
 use crate::{TrainError, layout::State};
 
-/// The state under the names that model files have.
+/// The state under the names of model files.
 pub(super) fn from_state(net: &Net, state: &State) -> Result<Tensors, TrainError> {
     let mut weights = NetWeights::zeros(net)?;
     state.write_to(&mut weights);
@@ -17,7 +17,7 @@ pub(super) fn to_state(net: &Net, tensors: &Tensors) -> Result<State, TrainError
     Ok(State::from_weights(&NetWeights::from_tensors(net, tensors)?))
 }
 
-/// Values of all parameters, such as a momentum, under the parameters' names.
+/// A value for each parameter, such as a momentum, under the names of the parameters.
 pub(super) fn from_parameters(net: &Net, values: &[f32]) -> Result<Tensors, TrainError> {
     let mut state = State::from_weights(&NetWeights::zeros(net)?);
     state.parameters.copy_from_slice(values);

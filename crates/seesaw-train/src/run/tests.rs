@@ -6,7 +6,8 @@ use seesaw_kernels::Machine;
 use super::*;
 use crate::{
     ema::Ema,
-    layout::Layout,
+    layout::{Layout, State},
+    learner::Memory,
     loss::Counts,
     optim::{Optimizer, OptimizerKind, OptimizerSpec},
     recipe::Recipe,
@@ -76,7 +77,11 @@ fn checkpoint(spec: &OptimizerSpec, ema_decay: f64) -> Checkpoint {
         best: Some(Best { epoch: 1, top1: 1.0 / 7.0, loss: 0.1 + 0.2 }),
         history: vec![row()],
     };
-    Checkpoint { state, optimizer, ema, progress }
+    Checkpoint { memory: Memory { state, optimizer, ema, batches: 5 }, progress }
+}
+
+fn write(checkpoint: &Checkpoint, path: &Path) -> Result<(), TrainError> {
+    Checkpoint::write(path, &tiny(), &checkpoint.memory, &checkpoint.progress)
 }
 
 #[test]
@@ -101,7 +106,7 @@ fn checkpoints_come_back_to_the_last_bit() {
     let adamw = OptimizerSpec { kind: OptimizerKind::AdamW, ..config().recipe.optimizer };
     for (spec, decay) in [(&sgd, 0.9), (&adamw, 0.0)] {
         let written = checkpoint(spec, decay);
-        written.write(&path, &tiny()).unwrap();
+        write(&written, &path).unwrap();
         assert_eq!(Checkpoint::read(&path, &tiny(), spec, decay).unwrap(), written);
     }
     let error = Checkpoint::read(&path, &tiny(), &sgd, 0.0).unwrap_err().to_string();
@@ -117,12 +122,12 @@ fn damaged_checkpoints_and_models_are_refused() {
     let spec = config().recipe.optimizer;
     let read = || Checkpoint::read(&path, &tiny(), &spec, 0.0).unwrap_err().to_string();
     assert!(read().contains("checkpoint.safetensors"));
-    checkpoint(&spec, 0.0).write(&path, &tiny()).unwrap();
+    write(&checkpoint(&spec, 0.0), &path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(read().contains("safetensors"));
     RunFolder::new(folder.path())
-        .write_model(&path, &config(), &State::from_weights(&tiny_weights()), String::new())
+        .write_model(&path, &config(), &tiny_weights(), String::new())
         .unwrap();
     assert!(read().contains("a model, not a run's checkpoint"));
 }
@@ -134,7 +139,7 @@ fn a_file_that_cannot_be_written_leaves_the_former_one() {
     // The name is taken by a folder, so that the last step, the renaming, fails.
     let taken = folder.path().join("taken");
     std::fs::create_dir_all(taken.join("inside")).unwrap();
-    let error = checkpoint(&spec, 0.0).write(&taken, &tiny()).unwrap_err();
+    let error = write(&checkpoint(&spec, 0.0), &taken).unwrap_err();
     assert!(matches!(error, TrainError::Io { .. }), "{error}");
     assert!(taken.join("inside").exists());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file stays");
@@ -148,7 +153,7 @@ fn a_full_disk_leaves_the_former_checkpoint() {
     let path = folder.path().join("checkpoint.safetensors");
     let spec = config().recipe.optimizer;
     let former = checkpoint(&spec, 0.0);
-    former.write(&path, &tiny()).unwrap();
+    write(&former, &path).unwrap();
     let child = std::process::Command::new("sh")
         .args([
             "-c",
@@ -169,7 +174,7 @@ fn a_full_disk_leaves_the_former_checkpoint() {
 fn grows() {
     let Some(path) = std::env::var_os("SEESAW_TEST_CHECKPOINT") else { return };
     let next = checkpoint(&config().recipe.optimizer, 0.5);
-    let error = next.write(Path::new(&path), &tiny()).unwrap_err();
+    let error = write(&next, Path::new(&path)).unwrap_err();
     eprintln!("refused: {error}");
 }
 
@@ -191,8 +196,7 @@ fn models_say_what_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let run = RunFolder::new(folder.path());
     let weights = tiny_weights();
-    let state = State::from_weights(&weights);
-    run.write_model(&run.best(), &config(), &state, "a test".to_owned()).unwrap();
+    run.write_model(&run.best(), &config(), &weights, "a test".to_owned()).unwrap();
     let model = load_model(&run.best(), None).unwrap();
     assert_eq!((model.net, model.weights), (tiny(), weights));
     assert_eq!(model.labels, ["cat", "dog"]);
@@ -207,7 +211,11 @@ fn a_run_is_not_begun_over_another() {
     run.create().unwrap();
     run.create().unwrap();
     config().write(&run.config()).unwrap();
-    assert!(run.create().unwrap_err().to_string().contains("--resume"));
+    let error = run.create().unwrap_err();
+    assert!(
+        matches!(&error, TrainError::RunExists { folder } if folder.ends_with("a/b")),
+        "{error}"
+    );
 }
 
 #[test]

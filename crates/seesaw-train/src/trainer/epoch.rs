@@ -1,4 +1,4 @@
-//! The steps of an epoch.
+//! An epoch: training, validation, and what is written at its end.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -6,95 +6,56 @@ use std::{
 };
 
 use seesaw_data::{Batch, Loader};
+use seesaw_engine::Options;
 
-use super::{Event, Trainer, setup::Listener, teacher::TeacherPlan};
+use super::{
+    Event, Listener, Stretch, Trainer,
+    observers::{EpochEnd, Observers, StepEnd},
+};
 use crate::{
     TrainError,
-    loss::{Counts, Loss, Targets, Teacher},
-    net::{NetOptions, StepInput, TrainNet},
-    optim::{Accumulator, Optimizer},
-    recipe::Phase,
-    tensorboard::EventWriter,
+    error::Divergence,
+    learner::StepStats,
+    loss::Counts,
+    metrics::{Evaluation, evaluate},
+    run::{Best, Checkpoint, EpochRow, EpochTime},
 };
 
-/// A loss beyond this is no learning any more; that of a guess is the logarithm of the classes.
-const EXPLODED: f64 = 1e3;
-
-/// What is made for a size of images and batches.
-#[derive(Debug)]
-pub(super) struct Stage {
-    pub phase: Phase,
-    loader: Loader,
-    net: TrainNet,
-    teacher: Option<TeacherPlan>,
-    gradients: Vec<f32>,
-    accumulator: Accumulator,
-}
+/// Images that one run of the validating plan takes.
+const PLAN_BATCH: usize = 16;
 
 impl Trainer {
-    /// The stage of the epoch that is under way: the former one where nothing changes.
-    pub(super) fn stage(&self, former: Option<Stage>) -> Result<Stage, TrainError> {
-        let Self { config, machine, .. } = self;
-        let mut phase = config.recipe.phase(self.progress().epoch, config.net.input_size);
-        phase.batch = phase.batch.min(self.train.len());
-        if let Some(former) = former.filter(|former| former.phase == phase) {
-            return Ok(former);
-        }
-        let options = NetOptions::new(&config.net)
-            .input_size(phase.size)
-            .batch(phase.batch)
-            .precision(config.recipe.precision);
-        let loader = self.train_loader(phase)?;
-        let net = TrainNet::new(&config.net, &options, &machine.engine()?)?;
-        let seen = config.recipe.loss.teacher_size.unwrap_or(phase.size);
-        let compile =
-            |teacher: &super::TeacherModel| teacher.compile(phase.size, seen, &machine.engine()?);
-        let teacher = self.teacher.as_ref().map(compile).transpose()?;
-        let parameters = net.layout().parameters();
-        let (gradients, accumulator) = (vec![0.0; parameters], Accumulator::new(parameters));
-        Ok(Stage { phase, loader, net, teacher, gradients, accumulator })
-    }
-
-    /// Trains the rest of the epoch; whether it was not asked to stop before.
+    /// Trains the rest of the epoch; whether it got to the end before it was asked to stop.
     pub(super) fn train_epoch(
         &mut self,
-        stage: &mut Stage,
+        loader: &Loader,
         stop: &AtomicBool,
-        events: &mut EventWriter,
+        observers: &mut Observers,
         on: Listener<'_>,
     ) -> Result<bool, TrainError> {
-        let (epoch, done) = (self.progress().epoch, self.progress().batch);
-        let batches = stage.loader.batches();
-        on(Event::EpochBegins {
-            epoch: epoch + 1,
-            epochs: self.config.recipe.epochs,
-            batches,
-            batch: stage.phase.batch,
-            size: stage.phase.size,
-            done,
-        });
-        let (mut saved, mut unsaved) = (Instant::now(), 0);
-        for batch in stage.loader.epoch(epoch as u64, done) {
+        let (epoch, done, batches) = (self.progress.epoch, self.progress.batch, loader.batches());
+        on(self.epoch_begins(batches));
+        let (mut saved, mut unsaved_steps) = (Instant::now(), 0);
+        for batch in loader.epoch(epoch as u64, done) {
             let batch = batch?;
-            let (loss, rate) = (self.gradients(stage, &batch)?, self.rate(stage));
-            self.report(&batch, loss, rate, on);
-            let last = self.progress().batch == batches;
-            if stage.accumulator.batches() < self.config.recipe.accumulate && !last {
-                continue;
+            let rate = self.rate_at(self.progress.batch - self.learner.accumulated(), batches);
+            let stats = self.learner.step(&batch, rate).map_err(|e| e.in_epoch(epoch + 1))?;
+            on(self.count_batch(&batch, &stats, rate));
+            if !stats.stepped() {
+                if self.progress.batch < batches {
+                    continue;
+                }
+                self.learner.finish_step(rate).map_err(|e| e.in_epoch(epoch + 1))?;
             }
-            self.step(stage, rate)?;
-            let step = self.checkpoint.optimizer.steps();
-            events.scalar("loss/step", step, loss)?;
-            events.scalar("rate/step", step, rate)?;
-            unsaved += 1;
+            let step = self.learner.memory().optimizer.steps();
+            observers.step_ends(&StepEnd { step, loss: stats.loss, rate })?;
+            unsaved_steps += 1;
             let asked = stop.load(Ordering::Relaxed);
-            let due = self.machine.save_steps.is_some_and(|steps| unsaved >= steps)
-                || self.machine.save_every.is_some_and(|every| saved.elapsed() >= every);
-            if asked || due {
+            if asked || self.save.is_due(unsaved_steps, saved.elapsed()) {
+                observers.flush()?;
                 self.save()?;
-                events.flush()?;
                 on(Event::Saved { step });
-                (saved, unsaved) = (Instant::now(), 0);
+                (saved, unsaved_steps) = (Instant::now(), 0);
             }
             if asked {
                 return Ok(false);
@@ -103,99 +64,132 @@ impl Trainer {
         Ok(true)
     }
 
-    /// The learning rate of the step that the accumulated batches make.
-    fn rate(&self, stage: &Stage) -> f64 {
-        let recipe = &self.config.recipe;
-        let progress = self.progress();
-        let begun = progress.batch - stage.accumulator.batches();
-        let epoch = progress.epoch as f64 + begun as f64 / stage.loader.batches() as f64;
-        recipe.optimizer.rate * recipe.schedule.share(epoch, recipe.epochs as f64)
-    }
-
-    /// Runs a batch forward and backward, and takes its gradients in.
-    fn gradients(&mut self, stage: &mut Stage, batch: &Batch) -> Result<f64, TrainError> {
-        let spec = self.config.recipe.loss;
-        let said = stage.teacher.as_ref().map(|t| t.logits(&batch.images)).transpose()?;
-        let teacher = said.as_ref().map(|logits| Teacher {
-            logits,
-            temperature: spec.temperature,
-            share: spec.teacher_share,
-        });
-        let mixed = batch.mixed.as_ref().map(|m| (m.labels.as_slice(), m.share.as_slice()));
-        let targets = Targets { labels: &batch.labels, mixed };
-        let (classes, function) = (self.config.net.classes, Loss { smoothing: spec.smoothing });
-        let mut counts = Counts::default();
-        let input = StepInput { images: &batch.images, dropout_seed: self.dropout_seed() };
-        let loss = stage.net.step(
-            &mut self.checkpoint.state,
-            input,
-            |logits, gradient| {
-                counts = Counts::of(logits, classes, &targets);
-                function.run(logits, classes, &targets, teacher.as_ref(), gradient)
-            },
-            &mut stage.gradients,
-        )?;
-        if !loss.is_finite() || loss > EXPLODED {
-            return Err(self.diverged(format!("the loss became {loss}"), self.rate(stage)));
-        }
-        stage.accumulator.add(&stage.gradients);
-        let progress = &mut self.checkpoint.progress;
-        progress.batch += 1;
-        progress.batches += 1;
-        progress.loss_sum += loss * batch.len() as f64;
-        progress.counts += counts;
-        Ok(loss)
-    }
-
-    /// A number for each batch; that neighbors differ in few bits is the generator's to handle.
-    fn dropout_seed(&self) -> u64 {
-        let seed = self.config.recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        seed.wrapping_add(self.progress().batches)
-    }
-
-    /// Moves the weights by the accumulated gradients.
-    fn step(&mut self, stage: &mut Stage, rate: f64) -> Result<(), TrainError> {
-        let clip = self.config.recipe.clip;
-        let gradients = stage.accumulator.mean();
-        let norm = self.checkpoint.optimizer.norm(gradients);
-        if !norm.is_finite() {
-            return Err(self.diverged("the gradient is not finite".to_owned(), rate));
-        }
-        if clip > 0.0 {
-            Optimizer::clip(gradients, norm, clip);
-        }
-        let checkpoint = &mut self.checkpoint;
-        let (parameters, machine) = (&mut checkpoint.state.parameters, stage.net.machine());
-        checkpoint.optimizer.step(parameters, gradients, rate, machine);
-        if let Some(ema) = &mut checkpoint.ema {
-            ema.update(&checkpoint.state);
-        }
+    /// Validates, and writes what an epoch leaves. The checkpoint comes last: a run that is killed
+    /// before does all of this again.
+    pub(super) fn finish_epoch(
+        &mut self,
+        stretch: Stretch,
+        observers: &mut Observers,
+        on: Listener<'_>,
+    ) -> Result<(), TrainError> {
+        let started = Instant::now();
+        let validation = self.validate(on)?;
+        let row = self.complete_epoch(validation.as_ref());
+        let time = EpochTime {
+            epoch: row.epoch,
+            train_images: stretch.images,
+            train_s: stretch.seconds,
+            val_s: started.elapsed().as_secs_f64(),
+        };
+        observers.epoch_ends(&EpochEnd { trainer: self, row: &row, time })?;
+        self.save()?;
+        on(Event::EpochEnds { row: &row, images_per_second: stretch.images_per_second() });
+        on(Event::Saved { step: row.step });
         Ok(())
     }
 
-    fn report(&self, batch: &Batch, loss: f64, rate: f64, on: Listener<'_>) {
-        let progress = self.progress();
-        on(Event::Batch {
+    /// Writes the checkpoint.
+    pub(super) fn save(&self) -> Result<(), TrainError> {
+        let path = self.folder.checkpoint();
+        Checkpoint::write(&path, &self.config.net, self.learner.memory(), &self.progress)
+    }
+
+    /// The learning rate of a step whose first batch is number `batch` of the epoch's `batches`.
+    fn rate_at(&self, batch: usize, batches: usize) -> f64 {
+        let recipe = &self.config.recipe;
+        let epoch = self.progress.epoch as f64 + batch as f64 / batches as f64;
+        recipe.optimizer.rate * recipe.schedule.share(epoch, recipe.epochs as f64)
+    }
+
+    /// The learning rate of the epoch's last step, once all its `batches` are done.
+    fn last_rate(&self) -> f64 {
+        let (batches, accumulate) = (self.progress.batch, self.config.recipe.accumulate);
+        self.rate_at((batches - 1) / accumulate * accumulate, batches)
+    }
+
+    fn epoch_begins(&self, batches: usize) -> Event<'static> {
+        let phase = self.learner.phase();
+        Event::EpochBegins {
+            epoch: self.progress.epoch + 1,
+            epochs: self.config.recipe.epochs,
+            batches,
+            batch: phase.batch,
+            size: phase.size,
+            done: self.progress.batch,
+        }
+    }
+
+    /// Adds a batch to the progress.
+    fn count_batch(&mut self, batch: &Batch, stats: &StepStats, rate: f64) -> Event<'static> {
+        let progress = &mut self.progress;
+        progress.batch += 1;
+        progress.loss_sum += stats.loss * batch.len() as f64;
+        progress.counts += stats.counts;
+        Event::Batch {
             done: progress.batch,
             images: batch.len(),
-            loss,
+            loss: stats.loss,
             mean_loss: progress.loss_sum / progress.counts.images.max(1) as f64,
             top1: progress.counts.top1_share(),
             rate,
-        });
+        }
     }
 
-    pub(super) fn diverged(&self, what: String, rate: f64) -> TrainError {
-        let epoch = self.progress().epoch + 1;
-        TrainError::Diverged { epoch, step: self.checkpoint.optimizer.steps(), what, rate }
+    /// Evaluates on the validation images, if that is due after this epoch.
+    fn validate(&self, on: Listener<'_>) -> Result<Option<Evaluation>, TrainError> {
+        let epoch = self.progress.epoch + 1;
+        if !self.config.recipe.validates(epoch) {
+            return Ok(None);
+        }
+        let net = &self.config.net;
+        let size = self.config.preprocess.crop as usize;
+        let options = Options::new(net).input_size(size).batch(PLAN_BATCH);
+        let weights = self.learner.weights();
+        let plan = seesaw_engine::compile(net, &weights, &options, &self.machine)?;
+        let columns: Vec<u32> = (0..net.classes as u32).collect();
+        let total = self.val.images();
+        let progress = &mut |done| on(Event::Validating { done, total });
+        let evaluation = evaluate(&plan, &columns, &self.val, 0, progress)?;
+        if !evaluation.loss().is_finite() {
+            let memory = self.learner.memory();
+            let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());
+            return Err(error.in_epoch(epoch));
+        }
+        Ok(Some(evaluation))
     }
 
-    /// The learning rate at the end of the epoch.
-    pub(super) fn last_rate(&self, stage: &Stage) -> f64 {
-        let recipe = &self.config.recipe;
-        let batches = stage.loader.batches();
-        let last = (batches - 1) / recipe.accumulate * recipe.accumulate;
-        let epoch = self.progress().epoch as f64 + last as f64 / batches as f64;
-        recipe.optimizer.rate * recipe.schedule.share(epoch, recipe.epochs as f64)
+    /// Completes the epoch in the progress; its line of the log.
+    fn complete_epoch(&mut self, validation: Option<&Evaluation>) -> EpochRow {
+        let (rate, phase) = (self.last_rate(), self.learner.phase());
+        let step = self.learner.memory().optimizer.steps();
+        let progress = &mut self.progress;
+        progress.epoch += 1;
+        let epoch = progress.epoch;
+        let score =
+            validation.map(|v| Best { epoch, top1: v.counts().top1_share(), loss: v.loss() });
+        let best = score.filter(|score| score.beats(progress.best.as_ref()));
+        let row = EpochRow {
+            epoch,
+            step,
+            size: phase.size,
+            batch: phase.batch,
+            rate,
+            train_loss: progress.loss_sum / progress.counts.images.max(1) as f64,
+            train_top1: progress.counts.top1_share(),
+            val_loss: score.map(|score| score.loss),
+            val_top1: score.map(|score| score.top1),
+            val_top5: validation.map(|v| v.counts().top5_share()),
+            best: best.is_some(),
+        };
+        progress.best = best.or(progress.best);
+        (progress.batch, progress.loss_sum, progress.counts) = (0, 0.0, Counts::default());
+        progress.history.push(row);
+        row
+    }
+}
+
+impl Stretch {
+    fn images_per_second(&self) -> f64 {
+        if self.images == 0 { 0.0 } else { self.images as f64 / self.seconds }
     }
 }

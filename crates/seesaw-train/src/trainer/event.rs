@@ -1,32 +1,35 @@
-//! What a training tells while it runs.
+//! What a training reports while it runs.
 
 use std::path::Path;
 
 use crate::run::EpochRow;
 
+/// Receives the events of a training.
+pub type Listener<'a> = &'a mut dyn FnMut(Event<'_>);
+
 /// What is happening; for progress bars and messages.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Images are decoded once, to know which are broken.
+    /// Every image is decoded once, to find those that are broken.
     Verifying {
         /// `training` or `validation`.
         part: &'static str,
         /// Images done.
         done: usize,
-        /// All of them.
+        /// All images of the part.
         total: usize,
     },
-    /// An image that is left out.
+    /// An image is broken and left out.
     Broken {
         /// The file.
         path: &'a Path,
         /// What is wrong with it.
         reason: &'a str,
     },
-    /// Something that the user should know of.
+    /// Something that the user should know.
     Note(&'a str),
-    /// An epoch begins, or goes on after a resume.
+    /// An epoch starts, or continues after a resume.
     EpochBegins {
         /// The epoch, from 1.
         epoch: usize,
@@ -38,7 +41,7 @@ pub enum Event<'a> {
         batch: usize,
         /// Side of the images, in pixels.
         size: usize,
-        /// Batches that are done already.
+        /// Batches of the epoch that are already done.
         done: usize,
     },
     /// A batch is done.
@@ -51,28 +54,28 @@ pub enum Event<'a> {
         loss: f64,
         /// Mean loss of the epoch so far.
         mean_loss: f64,
-        /// Share of the epoch's images so far that were classified right.
+        /// Share of the epoch's images so far that were classified correctly.
         top1: f64,
         /// The learning rate.
         rate: f64,
     },
-    /// Validation images are classified.
+    /// Validation images are being classified.
     Validating {
         /// Images done.
         done: usize,
-        /// All of them.
+        /// All validation images.
         total: usize,
     },
-    /// An epoch is over and saved.
+    /// An epoch is complete and saved.
     EpochEnds {
         /// Its line of the log.
         row: &'a EpochRow,
-        /// Training images per second, loading included, since the epoch was begun or resumed.
-        images_per_s: f64,
+        /// Training images per second, loading included, since the epoch started or was resumed.
+        images_per_second: f64,
     },
     /// The checkpoint was written.
     Saved {
-        /// Steps that it holds.
+        /// Optimizer steps that it holds.
         step: u64,
     },
 }
@@ -82,7 +85,7 @@ pub enum Event<'a> {
 pub enum Outcome {
     /// All epochs are done.
     Finished,
-    /// No epoch was better for as long as the recipe's patience.
+    /// Validation did not improve for as long as the recipe's patience.
     StoppedEarly,
     /// It was asked to stop, and saved; it can be resumed.
     Stopped,

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use seesaw_arch::Net;
-use seesaw_format::{NetWeights, load, load_model};
+use seesaw_format::{NetWeights, load};
 
 use crate::TrainError;
 
-/// Fresh weights, or those of a file; and what the user should know of the choice.
+/// Random weights, or those of a file; and a note on the choice that the user should see.
 ///
-/// The linear layer is the file's only where the classes are the same, by name if the file names
+/// The linear layer is the file's only if the classes are the same, by name where the file names
 /// them.
 pub(super) fn first_weights(
     net: &Net,
@@ -19,24 +19,23 @@ pub(super) fn first_weights(
 ) -> Result<(NetWeights, Option<String>), TrainError> {
     let fresh = NetWeights::random(net, seed)?;
     let Some(path) = init else { return Ok((fresh, None)) };
-    if let Some(metadata) = load(path)?.metadata {
+    let contents = load(path)?;
+    let mut labels = Vec::new();
+    if let Some(metadata) = &contents.metadata {
         let trunk = |net: &Net| (net.stem.clone(), net.head.channels, net.stages.clone());
         if trunk(&metadata.net) != trunk(net) {
-            return Err(TrainError::Setup(format!(
-                "{} holds {}, whose layers are not those of {}",
-                path.display(),
-                metadata.net.name,
-                net.name
-            )));
+            let (found, net) = (metadata.net.name.clone(), net.name.clone());
+            return Err(TrainError::OtherLayers { path: path.to_owned(), found, net });
         }
+        labels.clone_from(&metadata.labels);
     }
-    let model = load_model(path, Some(net.clone()))?;
-    let labels = load(path)?.metadata.map(|metadata| metadata.labels).unwrap_or_default();
-    let same = model.net.classes == net.classes && (labels.is_empty() || labels == classes);
-    if same {
+    let model = contents.into_model(Some(net.clone()), path)?;
+    if model.net.classes == net.classes && (labels.is_empty() || labels == classes) {
         return Ok((model.weights, None));
     }
-    let note =
-        format!("the classes of {} are not the data's; its last layer begins anew", path.display());
+    let note = format!(
+        "the classes of {} differ from those of the data, so its last layer is reinitialized",
+        path.display()
+    );
     Ok((NetWeights { classifier: fresh.classifier, ..model.weights }, Some(note)))
 }

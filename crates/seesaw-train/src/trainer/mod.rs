@@ -1,11 +1,12 @@
-//! The training loop, over a [run's folder](crate::run).
+//! Training over a [run folder](crate::run): from a data set to a model, resumable at any step.
 
+mod data;
 mod epoch;
 mod event;
 mod init;
-mod save;
+mod observers;
+mod options;
 mod setup;
-mod teacher;
 
 use std::{
     sync::{
@@ -16,92 +17,94 @@ use std::{
 };
 
 use seesaw_data::{Dataset, Loader};
+use seesaw_kernels::Machine;
 
 use crate::{
     TrainError,
-    run::{Checkpoint, Config, Progress, RunFolder, write_log},
-    tensorboard::EventWriter,
+    learner::Learner,
+    run::{Config, Progress, RunFolder},
 };
 
-use epoch::Stage;
-pub use event::{Event, Outcome};
-use setup::Listener;
-pub use setup::{Machine, Start};
-use teacher::TeacherModel;
+pub use event::{Event, Listener, Outcome};
+pub use options::{RunOptions, SavePolicy, Start};
 
-/// A run that is being trained.
+/// A [`Learner`] with a run folder: it trains epoch by epoch, validates and saves.
 ///
 /// What it learns depends on the recipe, the data, the first weights and the instruction set; not
-/// on the number of threads, nor on how often it was stopped and resumed.
+/// on the number of threads, nor on how often the run was stopped and resumed.
 #[derive(Debug)]
 pub struct Trainer {
     folder: RunFolder,
     config: Config,
     machine: Machine,
+    save: SavePolicy,
     train: Arc<Dataset>,
     val: Loader,
-    teacher: Option<TeacherModel>,
-    checkpoint: Checkpoint,
+    learner: Learner,
+    progress: Progress,
+}
+
+/// The part of an epoch since it started or the run was resumed.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    images: usize,
+    seconds: f64,
 }
 
 impl Trainer {
-    /// What the run is.
+    /// What the run trains, on which data and how.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Where its files lie.
+    /// The paths of its files.
     pub fn folder(&self) -> &RunFolder {
         &self.folder
     }
 
-    /// How far it is.
+    /// How far the run is.
     pub fn progress(&self) -> &Progress {
-        &self.checkpoint.progress
+        &self.progress
     }
 
-    /// Trains until the epochs are done, patience ends, or `stop` is set: then the step that is
-    /// under way is finished and saved.
+    /// The net in training, and what it has learned.
+    pub fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    /// Trains until all epochs are done, patience ends, or `stop` is set: then the current step is
+    /// finished and saved.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] when loss or gradient leave all bounds; when an image cannot be
-    /// had or a file not be written. The checkpoint on the disk is then an earlier one, and whole.
+    /// [`TrainError::Diverged`] when the loss or the gradient explodes; when an image cannot be
+    /// read or a file cannot be written. The checkpoint on disk is then an earlier one, and intact.
     pub fn run(&mut self, stop: &AtomicBool, on: Listener<'_>) -> Result<Outcome, TrainError> {
-        // What the log says beyond the checkpoint will be said again.
-        write_log(&self.folder.log(), &self.progress().history)?;
-        let step = self.checkpoint.optimizer.steps();
-        let first = if step > 0 { step + 1 } else { 0 };
-        let mut events = EventWriter::create(self.folder.path(), first)?;
-        let mut stage: Option<Stage> = None;
+        let mut observers = self.observers()?;
         loop {
-            if self.progress().epoch >= self.config.recipe.epochs {
+            if self.progress.epoch >= self.config.recipe.epochs {
                 return Ok(Outcome::Finished);
             }
             if self.patience_is_over() {
                 return Ok(Outcome::StoppedEarly);
             }
-            let mut now = self.stage(stage.take())?;
-            let begun = Instant::now();
-            let images = self.progress().counts.images;
-            let whole = self.train_epoch(&mut now, stop, &mut events, on)?;
-            if !whole {
-                events.flush()?;
+            let loader = self.start_phase()?;
+            let (started, images) = (Instant::now(), self.progress.counts.images);
+            if !self.train_epoch(&loader, stop, &mut observers, on)? {
                 return Ok(Outcome::Stopped);
             }
-            let seconds = begun.elapsed().as_secs_f64();
-            let images = self.progress().counts.images - images;
-            self.finish_epoch(&now, images, seconds, &mut events, on)?;
-            stage = Some(now);
-            if stop.load(Ordering::Relaxed) && self.progress().epoch < self.config.recipe.epochs {
+            let images = self.progress.counts.images - images;
+            let stretch = Stretch { images, seconds: started.elapsed().as_secs_f64() };
+            self.finish_epoch(stretch, &mut observers, on)?;
+            if stop.load(Ordering::Relaxed) && self.progress.epoch < self.config.recipe.epochs {
                 return Ok(Outcome::Stopped);
             }
         }
     }
 
     fn patience_is_over(&self) -> bool {
-        let Progress { epoch, best, .. } = self.progress();
+        let Progress { epoch, best, .. } = &self.progress;
         let recipe = &self.config.recipe;
-        // Only a validation tells that there was nothing better.
+        // Only a validation can show that nothing improved.
         recipe.patience > 0
             && recipe.validates(*epoch)
             && best.is_some_and(|best| epoch - best.epoch >= recipe.patience)

@@ -7,10 +7,11 @@ pub mod paint;
 use std::path::PathBuf;
 
 use seesaw_arch::Net;
+use seesaw_kernels::Machine;
 use seesaw_train::{
     TrainError,
     recipe::Recipe,
-    trainer::{Event, Machine, Start, Trainer},
+    trainer::{Event, RunOptions, SavePolicy, Start, Trainer},
 };
 
 /// A net of three blocks, for photos of 16 pixels.
@@ -18,7 +19,7 @@ pub fn tiny() -> Net {
     Net::from_toml(include_str!("../tiny.toml")).unwrap()
 }
 
-/// A recipe of seconds with as much going on as a long one: an average of the weights, changing
+/// A recipe of seconds that uses as much as a long one: a running mean of the weights, changing
 /// sizes, accumulation, dropout, mixing.
 pub fn recipe() -> Recipe {
     Recipe::from_toml(
@@ -39,12 +40,24 @@ pub fn recipe() -> Recipe {
     .unwrap()
 }
 
-/// A machine that saves only at the end of epochs.
 pub fn machine(threads: usize) -> Machine {
-    Machine { threads, save_every: None, ..Machine::default() }
+    Machine::from_env(threads).unwrap()
 }
 
-/// A data set and a folder for runs, which vanish in the end.
+/// Checkpoints only at the end of epochs, or also after so many steps.
+pub fn saving(steps: Option<u64>) -> RunOptions {
+    RunOptions::default().save(SavePolicy { every: None, steps })
+}
+
+pub fn begin(start: &Start, threads: usize) -> Result<Trainer, TrainError> {
+    Trainer::start(start, &machine(threads), &saving(None), &mut silent)
+}
+
+pub fn resume(run: impl Into<PathBuf>, threads: usize) -> Result<Trainer, TrainError> {
+    Trainer::resume(run, &machine(threads), &saving(None), &mut silent)
+}
+
+/// A data set and a folder for runs, which are removed in the end.
 pub struct Place {
     folder: tempfile::TempDir,
 }
@@ -65,12 +78,12 @@ impl Place {
     }
 }
 
-/// A listener that hears nothing.
+/// A listener that ignores everything.
 pub fn silent(_: Event<'_>) {}
 
-/// Begins a run that goes to its end.
-pub fn train(start: &Start, machine: Machine) -> Result<Trainer, TrainError> {
-    let mut trainer = Trainer::start(start, machine, &mut silent)?;
+/// A run from start to end.
+pub fn train(start: &Start, threads: usize) -> Result<Trainer, TrainError> {
+    let mut trainer = begin(start, threads)?;
     trainer.run(&false.into(), &mut silent)?;
     Ok(trainer)
 }

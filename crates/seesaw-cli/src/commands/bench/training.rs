@@ -1,4 +1,4 @@
-//! `seesaw bench --train`: how fast a net learns, its images made and changed as in a training.
+//! `seesaw bench --train`: how fast a net trains, with images loaded and augmented as in training.
 
 use std::{
     io::Write,
@@ -10,17 +10,14 @@ use std::{
 use seesaw_arch::{Layer, Net, Preprocess};
 use seesaw_data::{
     Loader, LoaderOptions,
-    augment::Augment,
     datasets::{OpenOptions, open},
 };
 use seesaw_format::NetWeights;
 use seesaw_kernels::{Machine, peak};
 use seesaw_train::{
-    layout::State,
-    loss::{Loss, Targets},
-    net::{LayerTime, NetOptions, Precision, StepInput, TrainNet},
-    optim::Optimizer,
-    recipe::Recipe,
+    learner::Learner,
+    net::{LayerTime, Precision},
+    recipe::{Phase, Recipe, SizeChange},
 };
 use serde::Serialize;
 
@@ -34,9 +31,8 @@ use crate::{
 
 /// Steps before anything is timed.
 const WARM_UP: usize = 2;
-
-/// Images up to this side are changed as CIFAR's are, larger ones as photos.
-const CIFAR_UP_TO: usize = 64;
+/// The learning rate, which does not change how long a step takes.
+const RATE: f64 = 1e-3;
 
 /// What was measured, as `--json` prints it.
 #[derive(Serialize)]
@@ -48,7 +44,7 @@ struct Training {
     isa: String,
     precision: Precision,
     steps: usize,
-    /// Multiply-adds of a step: three times those of the way forward.
+    /// Multiply-adds of a step: three times those of the forward pass.
     madds: u64,
     median_ms: f64,
     images_per_second: f64,
@@ -70,32 +66,45 @@ struct Row {
     peak_share: f64,
 }
 
+/// What steps took.
+struct Times {
+    /// Seconds from one batch to the next, in ascending order.
+    steps: Vec<f64>,
+    /// The layers' times in all steps, the warm-up included.
+    layers: Vec<LayerTime>,
+}
+
+impl Times {
+    /// The median: of an even number, the shorter one of the two in the middle.
+    fn median(&self) -> f64 {
+        self.steps[(self.steps.len() - 1) / 2]
+    }
+}
+
 pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure> {
     let (batch, steps) = (args.batch.unwrap_or(64), args.runs.unwrap_or(20) as usize);
-    let threads = args.threads.count();
     resolve::check_batch(batch, input_size)?;
-    let machine = Machine::from_env(threads)?;
+    let machine = args.threads.machine()?;
     let peak_gflops = peak::gflops(machine.token(), machine.team());
+    let recipe = recipe(net, input_size, batch, args.precision.map(Into::into));
+    warn_of_slow(recipe.precision, &machine);
     let folder = tempfile::tempdir()?;
     write_images(folder.path(), net.classes.min(batch), batch, input_size)?;
-    let loader = loader(folder.path(), batch, input_size, threads)?;
-    let precision = args.precision.map_or(Precision::F32, Into::into);
-    warn_of_slow(precision);
-    let (times, layers) = time_steps(net, &loader, precision, &machine, steps)?;
+    let loader = loader(folder.path(), &recipe, machine.threads())?;
+    let times = time_steps(net, &recipe, &loader, &machine, steps)?;
 
     let share = |madds: u64, seconds: f64| 2e-9 * madds as f64 / seconds / peak_gflops;
-    let costs = net.layers(input_size).map_err(Failure::new)?;
-    let rows = layers.iter().map(|time| row(time, &costs, batch, steps + WARM_UP, &share));
+    let costs = net.layers(input_size)?;
+    let rows = times.layers.iter().map(|time| row(time, &costs, batch, steps + WARM_UP, &share));
     let madds = 3 * costs.iter().map(|layer| layer.madds).sum::<u64>() * batch as u64;
-    // The times are sorted; the lower one of the two in the middle.
-    let median = times[(times.len() - 1) / 2];
+    let median = times.median();
     let training = Training {
         net: net.name.clone(),
         input_size,
         batch,
-        threads,
+        threads: machine.threads(),
         isa: machine.isa().to_string(),
-        precision,
+        precision: recipe.precision,
         steps,
         madds,
         median_ms: 1e3 * median,
@@ -108,36 +117,31 @@ pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure
     if args.json { output::json(&training) } else { print(&training) }
 }
 
-/// Seconds of each step in ascending order, from one batch to the next, and what the layers took.
+/// The net's recipe for images and batches of this size. The running mean of the weights is left
+/// out: only the step itself is measured.
+fn recipe(net: &Net, size: usize, batch: usize, precision: Option<Precision>) -> Recipe {
+    let mut recipe = Recipe::default_for(net);
+    recipe.precision = precision.unwrap_or(Precision::F32);
+    recipe.ema.decay = 0.0;
+    recipe.sizes = vec![SizeChange { from_epoch: 0, size, batch: Some(batch) }];
+    recipe
+}
+
 fn time_steps(
     net: &Net,
+    recipe: &Recipe,
     loader: &Loader,
-    precision: Precision,
     machine: &Machine,
     steps: usize,
-) -> Result<(Vec<f64>, Vec<LayerTime>), Failure> {
-    let (batch, input_size) = (loader.options().batch, loader.options().preprocess.crop as usize);
-    let options = NetOptions::new(net).input_size(input_size).batch(batch).precision(precision);
-    let mut train = TrainNet::new(net, &options, machine).map_err(Failure::new)?;
-    let weights = NetWeights::random(net, 0).map_err(Failure::new)?;
-    let mut state = State::from_weights(&weights);
-    let recipe = Recipe::built_in("cifar-modern").map_err(Failure::new)?;
-    let mut optimizer = Optimizer::new(&recipe.optimizer, train.layout());
-    let mut gradients = vec![0.0; state.parameters.len()];
-    let loss = Loss { smoothing: recipe.loss.smoothing };
+) -> Result<Times, Failure> {
+    let weights = NetWeights::random(net, 0)?;
+    let mut learner = Learner::new(net, &weights, recipe, machine)?;
     let bar = output::bar((steps + WARM_UP) as u64, "steps");
     let mut times = Vec::new();
     let mut last = Instant::now();
     let batches = (0..).flat_map(|epoch| loader.epoch(epoch, 0)).take(steps + WARM_UP);
-    for (number, images) in batches.enumerate() {
-        let images = images.map_err(Failure::new)?;
-        let targets = Targets::plain(&images.labels);
-        let step = |logits: &[f32], gradient: &mut [f32]| {
-            loss.run(logits, net.classes, &targets, None, gradient)
-        };
-        let input = StepInput { images: &images.images, dropout_seed: number as u64 };
-        train.step(&mut state, input, step, &mut gradients).map_err(Failure::new)?;
-        optimizer.step(&mut state.parameters, &gradients, 1e-3, machine);
+    for (number, batch) in batches.enumerate() {
+        learner.step(&batch?, RATE)?;
         bar.inc(1);
         let now = Instant::now();
         if number >= WARM_UP {
@@ -147,7 +151,7 @@ fn time_steps(
     }
     bar.finish_and_clear();
     times.sort_by(f64::total_cmp);
-    Ok((times, train.times().to_vec()))
+    Ok(Times { steps: times, layers: learner.times().to_vec() })
 }
 
 fn row(
@@ -170,7 +174,7 @@ fn row(
     }
 }
 
-/// Writes `count` pictures of noise, in a folder for each class.
+/// Writes `count` images of noise, in a subfolder for each class.
 fn write_images(folder: &Path, classes: usize, count: usize, side: usize) -> Result<(), Failure> {
     let side = u32::try_from(side).map_err(Failure::new)?;
     for class in 0..classes {
@@ -183,7 +187,7 @@ fn write_images(folder: &Path, classes: usize, count: usize, side: usize) -> Res
     Ok(())
 }
 
-/// A picture as a Windows bitmap of 24 bits a pixel, which needs no encoder.
+/// An image as a Windows bitmap of 24 bits per pixel, which needs no encoder.
 fn bitmap(side: u32, seed: usize) -> Vec<u8> {
     let row = (3 * side).next_multiple_of(4);
     let mut bytes = b"BM".to_vec();
@@ -195,19 +199,20 @@ fn bitmap(side: u32, seed: usize) -> Vec<u8> {
     bytes
 }
 
-fn loader(folder: &Path, batch: usize, side: usize, workers: usize) -> Result<Loader, Failure> {
+/// The loader of the images in `folder`, which are augmented as the recipe says.
+fn loader(folder: &Path, recipe: &Recipe, workers: usize) -> Result<Loader, Failure> {
     let options = OpenOptions::new().val_split(0.0);
-    let mut dataset = open(folder, &options).map_err(Failure::new)?.train;
-    dataset.verify(workers, &|_| ()).map_err(Failure::new)?;
-    let recipe = if side <= CIFAR_UP_TO { "cifar-modern" } else { "photos-modern" };
-    let augment: Augment = Recipe::built_in(recipe).map_err(Failure::new)?.augment;
-    let pixels = u32::try_from(side).map_err(Failure::new)?;
-    let preprocess = Preprocess { resize: pixels, crop: pixels, ..Preprocess::imagenet(pixels) };
-    let options = LoaderOptions::train(&preprocess, batch, augment, 0).workers(workers);
-    Loader::new(Arc::new(dataset), options).map_err(Failure::new)
+    let mut dataset = open(folder, &options)?.train;
+    dataset.verify(workers, &|_| ())?;
+    // The recipe has its own size, whatever the net's.
+    let Phase { size, batch } = recipe.phase(0, 0);
+    let pixels = u32::try_from(size).map_err(Failure::new)?;
+    let preprocess = Preprocess { resize: pixels, ..Preprocess::imagenet(pixels) };
+    let options = LoaderOptions::train(&preprocess, batch, recipe.augment.clone(), 0);
+    Ok(Loader::new(Arc::new(dataset), options.workers(workers))?)
 }
 
-/// The most memory that the process has had, where the system says it.
+/// The most memory that the process has used, on systems that report it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use seesaw_arch::{Net, zoo};
 use seesaw_data::datasets::{OpenOptions, open};
+use seesaw_train::recipe::Recipe;
 
-use crate::{args::TrainArgs, failure::Failure, resolve};
+use crate::{args::StartArgs, failure::Failure, resolve};
 
-/// Images up to this side are trained as CIFAR's.
-const SMALL_UP_TO: u32 = 64;
+/// The net for photos, and the one for images as small as CIFAR's.
+const NETS: [&str; 2] = ["seesaw-shuffle-0.5d-imagenet", "seesaw-shuffle-0.5d-cifar"];
 /// How many images are tried until one can be decoded.
 const TRIES: usize = 8;
 
@@ -19,33 +20,34 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// What the arguments say, else the net of `--init`, else what suits the size of the images.
-    pub fn new(args: &TrainArgs, data: &Path) -> Result<Self, Failure> {
-        let mut net = args.net.as_deref().map(resolve::net).transpose()?;
-        let mut recipe = args.recipe.clone();
-        if let Some(init) = &args.init {
-            recipe.get_or_insert("fine-tune".to_owned());
-            if net.is_none() {
-                net = Some(resolve::load(init, None)?.net);
-            }
-        }
-        if let (Some(net), Some(recipe)) = (&net, &recipe) {
-            return Ok(Self { net: net.clone(), recipe: recipe.clone() });
-        }
-        let (usual_net, usual_recipe) = if is_small(data)? {
-            ("seesaw-shuffle-0.5d-cifar", "cifar-modern")
-        } else {
-            ("seesaw-shuffle-0.5d-imagenet", "photos-modern")
+    /// What the arguments say, else the net of `--init`, else the net for images of this size; and
+    /// the recipe for that net.
+    pub fn new(args: &StartArgs, data: &Path) -> Result<Self, Failure> {
+        let net = match (&args.net, &args.init) {
+            (Some(net), _) => resolve::net(net)?,
+            (None, Some(init)) => resolve::load(init, None)?.net,
+            (None, None) => net_for(data)?,
         };
-        let net = net.map_or_else(|| zoo::net(usual_net), Ok)?;
-        Ok(Self { net, recipe: recipe.unwrap_or(usual_recipe.to_owned()) })
+        let recipe = match (&args.recipe, &args.init) {
+            (Some(recipe), _) => recipe,
+            (None, Some(_)) => "fine-tune",
+            (None, None) => Recipe::default_name(&net),
+        };
+        Ok(Self { recipe: recipe.to_owned(), net })
     }
 }
 
-/// Whether the images are as small as CIFAR's: the first that can be decoded tells.
-fn is_small(data: &Path) -> Result<bool, Failure> {
+/// The net whose own image size is nearest to that of the data, by ratio; the first image that can
+/// be decoded counts.
+fn net_for(data: &Path) -> Result<Net, Failure> {
     let options = OpenOptions::new().cache_bytes(0);
     let train = open(data, &options)?.train;
     let image = (0..train.len().min(TRIES)).find_map(|index| train.image(index).ok());
-    Ok(image.is_some_and(|image| image.width().min(image.height()) <= SMALL_UP_TO))
+    let [photos, small] = NETS.map(zoo::net);
+    let (photos, small) = (photos?, small?);
+    let is_small = image.is_some_and(|image| {
+        let side = image.width().min(image.height()) as usize;
+        side * side < photos.input_size * small.input_size
+    });
+    Ok(if is_small { small } else { photos })
 }

@@ -102,7 +102,7 @@ impl Watch {
                 ));
             }
             Event::Validating { done, total } => self.advance(done, total, "validating"),
-            Event::EpochEnds { row, images_per_s } => self.epoch_ends(row, images_per_s),
+            Event::EpochEnds { row, images_per_second } => self.epoch_ends(row, images_per_second),
             _ => {}
         }
     }

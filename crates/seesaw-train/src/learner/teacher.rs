@@ -1,21 +1,23 @@
-//! Another model whose logits are learned from.
+//! Another model, whose logits are learned from.
 
 use std::{borrow::Cow, path::Path};
 
-use seesaw_engine::{Machine, Options, Plan};
+use seesaw_arch::Preprocess;
+use seesaw_engine::{Options, Plan};
 use seesaw_format::{Model, load_model};
 use seesaw_image::resize::resize_planes;
+use seesaw_kernels::Machine;
 
-use crate::{TrainError, metrics::match_classes, run::Config};
+use crate::{TrainError, metrics::match_classes};
 
-/// Images that a run of the teacher takes.
+/// Images in a batch of the teacher.
 const BATCH: usize = 16;
 
-/// A teacher that fits a run's data.
+/// A teacher that knows the classes of the data.
 #[derive(Debug)]
-pub(super) struct TeacherModel {
+pub struct TeacherModel {
     model: Model,
-    /// For each class of the run, the teacher's logit.
+    /// For each class of the data, the teacher's logit.
     columns: Vec<u32>,
 }
 
@@ -23,33 +25,37 @@ pub(super) struct TeacherModel {
 #[derive(Debug)]
 pub(super) struct TeacherPlan {
     plan: Plan,
-    /// Side of the images that are given, which the plan's size may differ from.
+    /// Side of the images that it is given, which are scaled to the plan's size.
     given: usize,
     columns: Vec<u32>,
 }
 
 impl TeacherModel {
-    pub fn load(path: &Path, config: &Config) -> Result<Self, TrainError> {
+    /// Reads a teacher for data of these classes, which are prepared as `preprocess` says.
+    ///
+    /// # Errors
+    /// When the file cannot be read, when the teacher does not know the classes, or when it needs
+    /// images that are normalized differently.
+    pub fn load(
+        path: &Path,
+        classes: &[String],
+        preprocess: &Preprocess,
+    ) -> Result<Self, TrainError> {
         let model = load_model(path, None)?;
-        let columns = match_classes(&config.data.classes, &model.labels, model.net.classes)
-            .map_err(|e| TrainError::Setup(format!("the teacher {}: {e}", path.display())))?;
-        if let Some(theirs) = &model.preprocess {
-            let ours = &config.preprocess;
-            if (theirs.mean, theirs.std) != (ours.mean, ours.std) {
-                return Err(TrainError::Setup(format!(
-                    "the teacher {} sees images normalized with mean {:?} and std {:?}; the recipe \
-                     must have the same: `--set mean=... --set std=...`",
-                    path.display(),
-                    theirs.mean,
-                    theirs.std
-                )));
-            }
+        let columns =
+            match_classes(classes, &model.labels, model.net.classes).map_err(|error| {
+                TrainError::Teacher { path: path.to_owned(), error: Box::new(error) }
+            })?;
+        if let Some(Preprocess { mean, std, .. }) = model.preprocess
+            && (mean, std) != (preprocess.mean, preprocess.std)
+        {
+            return Err(TrainError::TeacherNormalization { path: path.to_owned(), mean, std });
         }
         Ok(Self { model, columns })
     }
 
     /// For images of `given` pixels, which the teacher sees scaled to `seen`.
-    pub fn compile(
+    pub(super) fn compile(
         &self,
         given: usize,
         seen: usize,
@@ -63,7 +69,7 @@ impl TeacherModel {
 }
 
 impl TeacherPlan {
-    /// The teacher's logits for the run's classes, `[n, classes]`.
+    /// The teacher's logits for the classes of the data, `[n][classes]`.
     pub fn logits(&self, images: &[f32]) -> Result<Vec<f32>, TrainError> {
         let seen = self.plan.input_size();
         let mut picked = Vec::new();
@@ -71,9 +77,8 @@ impl TeacherPlan {
             let images = if seen == self.given {
                 Cow::Borrowed(images)
             } else {
-                let unfit =
-                    || TrainError::Setup(format!("no teacher sees images of {seen} pixels"));
-                Cow::Owned(resize_planes(images, self.given, seen).ok_or_else(unfit)?)
+                let scaled = resize_planes(images, self.given, seen);
+                Cow::Owned(scaled.expect("a validated recipe has sizes that can be scaled"))
             };
             for logits in self.plan.logits(&images)?.chunks_exact(self.plan.classes()) {
                 picked.extend(self.columns.iter().map(|column| logits[*column as usize]));

@@ -1,4 +1,4 @@
-//! Scores over costs, as the papers draw nets.
+//! Scores over costs, as papers compare nets.
 
 use plotters::{
     coord::Shift,
@@ -8,23 +8,24 @@ use plotters::{
 
 use super::{
     DrawError, Picture,
-    chart::{COLORS, Frame, chart, label, legend, span},
+    chart::{Frame, chart, label, legend, padded_range},
+    palette::PALETTE,
 };
 
-/// Scores of things over what they cost.
+/// Scores of several things over what they cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scatter {
-    /// What stands above.
+    /// The caption.
     pub title: String,
-    /// What the scores cost, and its unit.
-    pub across: String,
-    /// What the scores are, and their unit.
-    pub up: String,
-    /// The things.
+    /// The cost and its unit, below the horizontal axis.
+    pub x_label: String,
+    /// The score and its unit, beside the vertical axis.
+    pub y_label: String,
+    /// What is compared.
     pub groups: Vec<Group>,
 }
 
-/// A thing in a [`Scatter`]: a cross for each score, a disc for their mean.
+/// One thing in a [`Scatter`]: a cross for each score, a disc for their mean.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Its name.
@@ -47,13 +48,14 @@ impl Picture for Scatter {
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<(), DrawError<B>> {
-        let costs = span(self.groups.iter().map(|group| group.cost));
-        // Room for the legend, which would else hide what is dear and poor.
-        let costs = costs.start..costs.end + 0.45 * (costs.end - costs.start);
-        let scores = span(self.groups.iter().flat_map(|group| group.scores.iter().copied()));
-        let frame = Frame { title: &self.title, across: &self.across, up: &self.up, whole: false };
-        let mut chart = chart(area, &frame, costs, scores)?;
-        for (group, color) in self.groups.iter().zip(COLORS.into_iter().cycle()) {
+        let costs = padded_range(self.groups.iter().map(|group| group.cost));
+        // Room for the legend, which would otherwise hide expensive things with low scores.
+        let x = costs.start..costs.end + 0.45 * (costs.end - costs.start);
+        let y = padded_range(self.groups.iter().flat_map(|group| group.scores.iter().copied()));
+        let Self { title, x_label, y_label, .. } = self;
+        let frame = Frame { title, x_label, y_label, whole_numbers: false };
+        let mut chart = chart(area, &frame, x, y)?;
+        for (group, color) in self.groups.iter().zip(PALETTE.into_iter().cycle()) {
             let each = group.scores.iter().map(|score| (group.cost, *score));
             chart.draw_series(each.map(|at| Cross::new(at, 4, color.stroke_width(2))))?;
             let mean = Circle::new((group.cost, group.mean()), 6, color.mix(0.6).filled());

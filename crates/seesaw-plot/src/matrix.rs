@@ -1,4 +1,4 @@
-//! Which classes are taken for which.
+//! Confusion matrices.
 
 use plotters::{
     coord::Shift,
@@ -11,32 +11,34 @@ use plotters::{
 
 use super::{DrawError, FONT, Picture, shortened};
 
-/// The most classes whose names are written.
+/// The most classes whose names are drawn.
 const NAMED: usize = 60;
-/// The most classes whose counts are written.
+/// The most classes whose counts are drawn.
 const COUNTED: usize = 24;
-/// Pixels beside and above the cells, for names.
+/// Pixels to the left of the cells and above them, for names.
 const MARGIN: i32 = 170;
-/// The longest names that fit there.
-const LETTERS: usize = 20;
+/// The longest name that fits there, in characters.
+const LONGEST: usize = 20;
 
-/// A confusion matrix. A cell is the darker the larger its share of the row.
+/// A confusion matrix. The larger a cell's share of its row, the darker the cell.
+///
+/// Drawing it panics unless `counts` has a row and a column for each name.
 #[derive(Debug, Clone, Copy)]
 pub struct Confusion<'a> {
-    /// `[classes, classes]`, as [`Evaluation::confusion`](crate::metrics::Evaluation::confusion).
+    /// `[classes][classes]`: how many images of the row's class were predicted as the column's.
     pub counts: &'a [u32],
-    /// A name a class.
+    /// A name for each class.
     pub names: &'a [String],
 }
 
 impl Confusion<'_> {
-    /// Pixels of a cell's sides.
+    /// Side of a cell, in pixels.
     fn cell(&self) -> i32 {
         (1_000 / self.names.len().max(1)).clamp(2, 48) as i32
     }
 
     fn count(&self, row: usize, column: usize) -> u32 {
-        self.counts.get(row * self.names.len() + column).copied().unwrap_or(0)
+        self.counts[row * self.names.len() + column]
     }
 }
 
@@ -48,8 +50,8 @@ impl Picture for Confusion<'_> {
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<(), DrawError<B>> {
         let (classes, cell) = (self.names.len(), self.cell());
-        let at = |place: usize| MARGIN + cell * place as i32;
-        let letters = f64::from(cell).min(22.0) * 0.62;
+        let at = |number: usize| MARGIN + cell * number as i32;
+        let font_size = f64::from(cell).min(22.0) * 0.62;
         for row in 0..classes {
             let total = (0..classes).map(|column| self.count(row, column)).sum::<u32>().max(1);
             for column in 0..classes {
@@ -59,7 +61,7 @@ impl Picture for Confusion<'_> {
                 area.draw(&Rectangle::new(corners, shade(row == column, share).filled()))?;
                 if classes <= COUNTED && count > 0 {
                     let ink = if share > 0.5 { &WHITE } else { &BLACK };
-                    let style = TextStyle::from((FONT, letters).into_font()).color(ink);
+                    let style = TextStyle::from((FONT, font_size).into_font()).color(ink);
                     let style = style.pos(Pos::new(HPos::Center, VPos::Center));
                     let middle = (at(column) + cell / 2, at(row) + cell / 2);
                     area.draw(&Text::new(count.to_string(), middle, style))?;
@@ -68,7 +70,7 @@ impl Picture for Confusion<'_> {
         }
         let corners = [(MARGIN, MARGIN), (at(classes), at(classes))];
         area.draw(&Rectangle::new(corners, BLACK.mix(0.4)))?;
-        self.draw_names(area, letters)
+        self.draw_names(area, font_size)
     }
 }
 
@@ -76,9 +78,9 @@ impl Confusion<'_> {
     fn draw_names<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
-        letters: f64,
+        font_size: f64,
     ) -> Result<(), DrawError<B>> {
-        let font = (FONT, letters.max(9.0)).into_font();
+        let font = (FONT, font_size.max(9.0)).into_font();
         let rows = TextStyle::from(font.clone()).pos(Pos::new(HPos::Right, VPos::Center));
         let columns = TextStyle::from(font.transform(FontTransform::Rotate270))
             .pos(Pos::new(HPos::Left, VPos::Center));
@@ -88,9 +90,9 @@ impl Confusion<'_> {
         if self.names.len() > NAMED {
             return Ok(());
         }
-        for (place, name) in self.names.iter().enumerate() {
-            let middle = MARGIN + self.cell() * place as i32 + self.cell() / 2;
-            let name = shortened(name, LETTERS);
+        for (number, name) in self.names.iter().enumerate() {
+            let middle = MARGIN + self.cell() * number as i32 + self.cell() / 2;
+            let name = shortened(name, LONGEST);
             area.draw(&Text::new(name.clone(), (MARGIN - 6, middle), rows.clone()))?;
             area.draw(&Text::new(name, (middle, MARGIN - 6), columns.clone()))?;
         }
@@ -98,9 +100,9 @@ impl Confusion<'_> {
     }
 }
 
-/// White to blue for what is right, white to red for what is not.
-fn shade(right: bool, share: f64) -> RGBColor {
-    let full = if right { [0.0, 90.0, 160.0] } else { [200.0, 60.0, 0.0] };
+/// White to blue for what is correct, white to red for what is not.
+fn shade(correct: bool, share: f64) -> RGBColor {
+    let full = if correct { [0.0, 90.0, 160.0] } else { [200.0, 60.0, 0.0] };
     let [r, g, b] = full.map(|c| (255.0 + (c - 255.0) * share.clamp(0.0, 1.0)).round() as u8);
     RGBColor(r, g, b)
 }

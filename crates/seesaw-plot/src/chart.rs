@@ -1,4 +1,4 @@
-//! What all charts have in common: axes, grid, legend.
+//! What all charts share: axes, grid, legend.
 
 use std::ops::Range;
 
@@ -7,80 +7,69 @@ use plotters::{
     prelude::{
         Cartesian2d, ChartBuilder, ChartContext, DrawingArea, DrawingBackend, SeriesLabelPosition,
     },
-    style::{BLACK, Color, RGBColor, WHITE},
+    style::{BLACK, Color, WHITE},
 };
 
 use super::{DrawError, FONT};
 
-/// Colors that differ for the color-blind too (Okabe and Ito).
-pub const COLORS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-];
-
-/// Room behind a name in the legend: viewers of SVG may have a wider font than the one that plotters
-/// measures with.
+/// Room after a name in the legend: the font of an SVG viewer may be wider than the one that
+/// plotters measures with.
 const WIDER: &str = "\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}";
 
-/// The most numbers that stand below a chart.
+/// The most numbers below a chart.
 const MOST_LABELS: usize = 11;
 
-/// A chart of numbers over numbers.
+/// A chart with two linear axes.
 pub type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// What stands around a chart.
+/// The texts around a chart.
 pub struct Frame<'a> {
-    /// Above.
+    /// Above the chart.
     pub title: &'a str,
-    /// Below.
-    pub across: &'a str,
-    /// On the left; may be empty.
-    pub up: &'a str,
-    /// Whether whole numbers stand below.
-    pub whole: bool,
+    /// Below the horizontal axis.
+    pub x_label: &'a str,
+    /// Beside the vertical axis; may be empty.
+    pub y_label: &'a str,
+    /// Whether the horizontal axis counts in whole numbers.
+    pub whole_numbers: bool,
 }
 
 /// An empty chart that shows these ranges.
 pub fn chart<'a, B: DrawingBackend>(
     area: &'a DrawingArea<B, Shift>,
     frame: &Frame<'_>,
-    across: Range<f64>,
-    up: Range<f64>,
+    x: Range<f64>,
+    y: Range<f64>,
 ) -> Result<Chart<'a, B>, DrawError<B>> {
-    // As many labels as there are whole numbers leave no room for others.
-    let numbers = (across.end.floor() - across.start.ceil()) as usize + 1;
-    let labels = if frame.whole { numbers.min(MOST_LABELS) } else { MOST_LABELS };
+    // With one label for each whole number, there is no room for fractions.
+    let numbers = (x.end.floor() - x.start.ceil()) as usize + 1;
+    let labels = if frame.whole_numbers { numbers.min(MOST_LABELS) } else { MOST_LABELS };
     let mut chart = ChartBuilder::on(area)
         .caption(frame.title, (FONT, 20))
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(64)
-        .build_cartesian_2d(across, up)?;
+        .build_cartesian_2d(x, y)?;
     chart
         .configure_mesh()
         .x_labels(labels)
         .light_line_style(WHITE)
         .bold_line_style(BLACK.mix(0.12))
         .label_style((FONT, 14))
-        .x_desc(frame.across)
-        .y_desc(frame.up)
+        .x_desc(frame.x_label)
+        .y_desc(frame.y_label)
         .x_label_formatter(&|x| short_number(*x))
         .y_label_formatter(&|y| short_number(*y))
         .draw()?;
     Ok(chart)
 }
 
-/// A series' name for the [`legend`].
+/// The name of a series for the [`legend`].
 pub fn label(name: &str) -> String {
     format!("{name}{WIDER}")
 }
 
-/// Names the series that have labels.
+/// Draws the names of the series that have labels.
 pub fn legend<'a, B: DrawingBackend + 'a>(
     chart: &mut Chart<'a, B>,
     position: SeriesLabelPosition,
@@ -94,8 +83,8 @@ pub fn legend<'a, B: DrawingBackend + 'a>(
         .draw()
 }
 
-/// From the smallest to the largest finite value, never nothing.
-pub fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
+/// From the smallest to the largest finite value with a margin; never empty.
+pub fn padded_range(values: impl Iterator<Item = f64>) -> Range<f64> {
     let finite = values.filter(|value| value.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
@@ -107,7 +96,7 @@ pub fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
     low - margin..high + margin
 }
 
-/// Four digits are enough beside an axis.
+/// At most four digits after the point, which is enough for an axis.
 fn short_number(value: f64) -> String {
     if value == 0.0 || (1e-3..1e5).contains(&value.abs()) {
         let text = format!("{value:.4}");

@@ -1,0 +1,96 @@
+//! What a run is started with.
+
+use std::{path::PathBuf, time::Duration};
+
+use seesaw_arch::Net;
+
+use crate::recipe::Recipe;
+
+/// A run to start.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Start {
+    /// The data set; see [`seesaw_data::datasets`] for the layouts.
+    pub data: PathBuf,
+    /// The net; it gets as many classes as the data have.
+    pub net: Net,
+    /// How it is trained.
+    pub recipe: Recipe,
+    /// The run folder, which must not hold a run yet.
+    pub out: PathBuf,
+    /// A file with weights to start from. If its classes differ from those of the data, the linear
+    /// layer is reinitialized.
+    pub init: Option<PathBuf>,
+    /// A model whose logits are learned from as well as the labels.
+    pub teacher: Option<PathBuf>,
+    /// For quick trials: draws this many images for training, and as many for validation.
+    pub limit: Option<usize>,
+}
+
+impl Start {
+    /// A run from random weights on the whole data set, without a teacher.
+    pub fn new(
+        data: impl Into<PathBuf>,
+        net: Net,
+        recipe: Recipe,
+        out: impl Into<PathBuf>,
+    ) -> Self {
+        let (data, out) = (data.into(), out.into());
+        Self { data, net, recipe, out, init: None, teacher: None, limit: None }
+    }
+}
+
+/// How a run is carried out here, which influences nothing that it learns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// When checkpoints are written within an epoch.
+    pub save: SavePolicy,
+    /// Bytes of decoded images that may be kept in memory.
+    pub cache_bytes: u64,
+}
+
+impl Default for RunOptions {
+    /// A checkpoint every five minutes, and 1 GiB of images.
+    fn default() -> Self {
+        Self { save: SavePolicy::default(), cache_bytes: 1 << 30 }
+    }
+}
+
+impl RunOptions {
+    /// The same with this policy of saving.
+    pub fn save(mut self, save: SavePolicy) -> Self {
+        self.save = save;
+        self
+    }
+
+    /// The same with this many bytes for decoded images.
+    pub fn cache_bytes(mut self, bytes: u64) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+}
+
+/// When checkpoints are written within an epoch. There is one after each epoch anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SavePolicy {
+    /// The longest time between two checkpoints.
+    pub every: Option<Duration>,
+    /// The most optimizer steps between two checkpoints.
+    pub steps: Option<u64>,
+}
+
+impl Default for SavePolicy {
+    /// Every five minutes.
+    fn default() -> Self {
+        Self { every: Some(Duration::from_secs(300)), steps: None }
+    }
+}
+
+impl SavePolicy {
+    /// Whether a checkpoint is due after so many steps and so long a time without one.
+    pub(super) fn is_due(&self, unsaved_steps: u64, since: Duration) -> bool {
+        self.steps.is_some_and(|steps| unsaved_steps >= steps)
+            || self.every.is_some_and(|every| since >= every)
+    }
+}

@@ -88,8 +88,9 @@ impl<'a> BackwardPart<'a> {
         ];
         maps.map(|(map, storage)| {
             let pixel = storage.pixel();
-            let map = if first < strip.pixels { map.get(first * pixel..) } else { None };
-            PrefetchMap { map: map.unwrap_or(&[]), stride: strip.pixels * pixel, pixel }
+            let is_last = first == strip.pixels;
+            let map = if is_last || map.is_empty() { &[] } else { &map[first * pixel..] };
+            PrefetchMap { map, stride: strip.pixels * pixel, pixel }
         })
     }
 

@@ -46,9 +46,40 @@ pub enum TrainError {
         /// The system's error.
         error: std::io::Error,
     },
-    /// The net cannot be trained with these sizes.
-    #[error("{0}")]
-    Shape(String),
+    /// A net cannot be trained on batches of this many images.
+    #[error("a batch of {images} images; it must have 1 to {max}")]
+    BatchSize {
+        /// Images in a batch.
+        images: usize,
+        /// The most that are supported.
+        max: usize,
+    },
+    /// A probability of dropout is out of range.
+    #[error("dropout {rate}; it must be at least 0 and less than 1")]
+    Dropout {
+        /// The probability.
+        rate: f32,
+    },
+    /// The images of a step are not whole, have another size, or are too many or none.
+    #[error("{values} values, which are not 1 to {max} images of 3 x {size} x {size}")]
+    Images {
+        /// Values of all images.
+        values: usize,
+        /// The most images of a step.
+        max: usize,
+        /// Side of the images that the net is trained on, in pixels.
+        size: usize,
+    },
+    /// Parameters, gradients or statistics are those of another net.
+    #[error("{found} {what} instead of {expected}: they are those of another net")]
+    OtherNet {
+        /// `parameters`, `gradients` or `statistics`.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many the net has.
+        expected: usize,
+    },
     /// A batch does not hold as many images as labels, or images of another size.
     #[error("a batch of {values} values, which are not {images} images of 3 x {size} x {size}")]
     BatchLength {

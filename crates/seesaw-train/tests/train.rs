@@ -210,7 +210,8 @@ fn what_does_not_fit_is_refused() {
     let mut start = place.start("b");
     start.teacher = Some(teacher.clone());
     start.recipe.set("mean", "[0.5, 0.5, 0.5]").unwrap();
-    let TrainError::TeacherNormalization { path, mean, std } = refusal(&start) else { panic!() };
+    let error = refusal(&start);
+    let TrainError::TeacherNormalization { path, mean, std } = error else { panic!("{error}") };
     assert_eq!((path, mean, std), (teacher.clone(), recipe().mean, recipe().std));
 
     let mut start = place.start("c");
@@ -221,9 +222,14 @@ fn what_does_not_fit_is_refused() {
     assert!(error.to_string().contains("layers are not those"), "{error}");
 
     let mut start = place.start("d");
-    std::fs::remove_dir_all(place.path("data/val")).unwrap();
-    start.recipe.set("val_split", "0.01").unwrap();
-    let TrainError::NeedsImages { train: 42, val: 0, .. } = refusal(&start) else { panic!() };
+    start.data = place.path("unreadable");
+    paint::photos(&start.data, ["blue", "red"], 3, 1).unwrap();
+    for class in ["blue", "red"] {
+        let photo = start.data.join("val").join(class).join("000.png");
+        std::fs::write(photo, b"no photo").unwrap();
+    }
+    let error = refusal(&start);
+    assert!(matches!(error, TrainError::NeedsImages { train: 6, val: 0, .. }), "{error}");
 
     let error = resume(place.path("data"), 1).unwrap_err();
     assert!(matches!(&error, TrainError::NoRun { folder } if folder.ends_with("data")), "{error}");

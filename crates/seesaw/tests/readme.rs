@@ -1,4 +1,5 @@
 //! The documents show code that is built and run.
+#![allow(clippy::print_stdout, reason = "the README prints a class")]
 
 use std::{env, error::Error, fs, path::Path};
 

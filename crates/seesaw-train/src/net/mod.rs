@@ -88,6 +88,9 @@ pub struct StepInput<'a> {
     pub dropout_seed: u64,
 }
 
+/// The most images of a step.
+pub(crate) const MAX_BATCH: usize = 65_536;
+
 /// A net in training, with the memory for a step.
 #[derive(Debug)]
 pub struct TrainNet {
@@ -121,9 +124,8 @@ impl TrainNet {
     /// When the net breaks a rule at this image size, or the batch has no or too many images.
     pub fn new(net: &Net, options: &NetOptions, machine: &Machine) -> Result<Self, TrainError> {
         net.layers(options.input_size)?;
-        if !(1..=65_536).contains(&options.batch) {
-            let what = format!("a batch of {} images; it must have 1 to 65536", options.batch);
-            return Err(TrainError::Shape(what));
+        if !(1..=MAX_BATCH).contains(&options.batch) {
+            return Err(TrainError::BatchSize { images: options.batch, max: MAX_BATCH });
         }
         let (layout, steps) = (Layout::new(net)?, net.steps());
         let (token, precision) = (machine.token(), options.precision);
@@ -182,8 +184,7 @@ impl TrainNet {
     /// When it is not at least 0 and less than 1.
     pub fn set_dropout(&mut self, rate: f32) -> Result<(), TrainError> {
         if !(0.0..1.0).contains(&rate) {
-            let what = format!("dropout {rate}; it must be at least 0 and less than 1");
-            return Err(TrainError::Shape(what));
+            return Err(TrainError::Dropout { rate });
         }
         self.head.dropout = rate;
         Ok(())
@@ -196,8 +197,8 @@ impl TrainNet {
     /// in the order of the parameters.
     ///
     /// # Errors
-    /// [`TrainError::Shape`] when a slice has another length than the layout's or than whole images,
-    /// or there are more images than the net was prepared for.
+    /// [`TrainError::Images`] when there are no whole images of the net's size or too many;
+    /// [`TrainError::OtherNet`] when another slice has another length than in the layout.
     pub fn step(
         &mut self,
         state: &mut State,
@@ -250,22 +251,16 @@ impl TrainNet {
         let size = self.stem.image_size();
         let count = images.len() / (3 * size.pixels());
         if images.len() != count * 3 * size.pixels() || count == 0 || count > self.options.batch {
-            return Err(TrainError::Shape(format!(
-                "{} values are not 1 to {} images of 3 x {} x {}",
-                images.len(),
-                self.options.batch,
-                size.rows,
-                size.cols
-            )));
+            let (max, size) = (self.options.batch, self.options.input_size);
+            return Err(TrainError::Images { values: images.len(), max, size });
         }
-        for (what, got, expected) in [
+        for (what, found, expected) in [
             ("parameters", state.parameters.len(), self.layout.parameters()),
             ("gradients", gradients.len(), self.layout.parameters()),
             ("statistics", state.statistics.len(), self.layout.statistics()),
         ] {
-            if got != expected {
-                let what = format!("{got} {what} instead of {expected}: they are of another net");
-                return Err(TrainError::Shape(what));
+            if found != expected {
+                return Err(TrainError::OtherNet { what, found, expected });
             }
         }
         Ok(count)

@@ -1,10 +1,8 @@
 //! The ranges of the fields.
 
 use super::{Recipe, RecipeError};
-use crate::schedule::ScheduleKind;
+use crate::{net::MAX_BATCH, schedule::ScheduleKind};
 
-/// The most images in a batch, and the most batches in a step.
-const MAX_BATCH: usize = 65_536;
 /// The largest side of training images.
 const MAX_SIZE: usize = 4_096;
 

@@ -59,7 +59,7 @@ fn what_cannot_be_set_says_why_and_changes_nothing() {
     for (key, value, message) in [
         ("epoch", "3", "epochs"),
         ("optimizer.lr", "3", "rate"),
-        ("optimizer.rate", "3", "no table `optimizer`"),
+        ("optimizers.rate", "3", "no table `optimizers`"),
         ("epochs.x", "3", "no fields"),
         ("epochs", "many", "many"),
         ("epochs", "2.5", "2.5"),

@@ -134,7 +134,8 @@ fn convolution(id: LayerId, input: [usize; 3], channels: usize, stride: usize) -
 /// Adds the costs of a convolution with `weights` weights and batch norm.
 fn counted(mut layer: Layer, weights: usize) -> Layer {
     layer.params = weights + 2 * layer.output[0];
-    layer.madds = (weights * layer.output[1] * layer.output[2]) as u64;
+    let [_, rows, columns] = layer.output.map(|n| n as u64);
+    layer.madds = weights as u64 * rows * columns;
     layer
 }
 

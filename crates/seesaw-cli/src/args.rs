@@ -34,7 +34,7 @@ pub use recipes::RecipesArgs;
 pub use resume::ResumeArgs;
 pub use summary::SummaryArgs;
 pub use tables::TablesArgs;
-pub use train::TrainArgs;
+pub use train::{StartArgs, TrainArgs};
 
 /// Small image classifiers whose pointwise convolutions work in groups of unequal size.
 #[derive(Debug, Parser)]

@@ -6,9 +6,10 @@ use std::{
 };
 
 use seesaw_kernels::Isa;
+use seesaw_testing::shared;
 
 mod common;
-use common::{Run, Tiny, args, command, run, seesaw, shared};
+use common::{Run, Tiny, args, command, run, seesaw};
 
 /// The most that a logit may differ from PyTorch's.
 const LOGITS: f32 = 1e-4;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use seesaw_testing::shared;
 use serde_json::Value;
 
 mod common;
-use common::{Tiny, args, bmp, run, seesaw, shared};
+use common::{Tiny, args, bmp, run, seesaw};
 
 /// The small net's weights and three photos: `a.bmp`, `b.jpg` (a BMP too), `deep/c.BMP`.
 fn album() -> (Tiny, std::path::PathBuf) {

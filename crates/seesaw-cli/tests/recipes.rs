@@ -18,13 +18,13 @@ fn a_printed_recipe_is_a_recipe() {
 #[test]
 fn changes_are_printed() {
     let changes = ["--epochs", "3", "--batch", "9", "--seed", "4", "--precision", "bf16"];
-    let more = ["--val-split", "0", "--input-size", "96", "--set", "optimizer.rate=0.5"];
+    let more = ["--val-split", "0.5", "--input-size", "96", "--set", "optimizer.rate=0.5"];
     let printed = seesaw([&["recipes", "fine-tune"], &changes[..], &more[..]].concat());
     let recipe: toml::Table = printed.ok().parse().unwrap();
     let whole = |key: &str| recipe[key].as_integer();
     assert_eq!([whole("epochs"), whole("batch"), whole("seed")], [Some(3), Some(9), Some(4)]);
     assert_eq!(recipe["precision"].as_str(), Some("bf16"));
-    assert_eq!(recipe["val_split"].as_float(), Some(0.0));
+    assert_eq!(recipe["val_split"].as_float(), Some(0.5));
     assert_eq!(recipe["sizes"][0]["size"].as_integer(), Some(96));
     assert_eq!(recipe["optimizer"]["rate"].as_float(), Some(0.5));
 }

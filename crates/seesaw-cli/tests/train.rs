@@ -1,10 +1,11 @@
 //! `train`, `eval` and `data` on a small set of photos.
 
+use seesaw_testing::shared;
 use serde_json::Value;
 
 mod common;
 use common::{
-    Tiny, args, bmp, seesaw, shared,
+    Tiny, args, bmp, seesaw,
     training::{Album, COLORS},
 };
 
@@ -280,7 +281,7 @@ fn what_does_not_go_together_is_said() {
     album.train("a", &["--batch", "0"]).fails(&["`batch` is 0"]);
     album.train("a", &["--val-split", "1"]).fails(&["val_split"]);
     album.train("a", &["--teacher", "nowhere.pth"]).fails(&["nowhere.pth"]);
-    seesaw(args!["train", "--data", empty]).fails(&["no data set"]);
+    seesaw(args!["train", "--data", empty]).fails(&["not a data set"]);
     seesaw(args!["resume", empty]).fails(&["holds no run"]);
     seesaw(args!["eval", empty]).fails(&["holds no run", "hint"]);
     let tiny = Tiny::new();

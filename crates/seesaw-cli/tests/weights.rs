@@ -5,12 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-mod common;
-use common::{args, seesaw, shared};
+use seesaw_testing::shared;
 
-/// A file of `weights/`.
-fn shipped(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights").join(name)
+mod common;
+use common::{args, seesaw};
+
+/// A file of the repository.
+fn shipped(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
 /// How many of `count` random images, the same each time, the weights know.
@@ -35,7 +37,7 @@ fn cifar10_validates_as_its_card_says() {
         let record = &test[..test.len() / 100];
         fs::write(folder.path().join(format!("data_batch_{batch}.bin")), record).unwrap();
     }
-    let right = right_of(100, "seesaw-shuffle-0.5d-cifar10.safetensors", folder.path());
+    let right = right_of(100, "weights/seesaw-shuffle-0.5d-cifar10.safetensors", folder.path());
     assert_eq!(right, 95.0);
 }
 
@@ -50,5 +52,6 @@ fn imagenette_validates_as_its_card_says() {
         }
     }
     let data = folder.path().join("imagenette-160/val");
-    assert_eq!(right_of(400, "seesaw-shuffle-0.5d-imagenette.safetensors", &data), 365.0);
+    let weights = "crates/seesaw/weights/seesaw-shuffle-0.5d-imagenette.safetensors";
+    assert_eq!(right_of(400, weights, &data), 365.0);
 }

@@ -3,11 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use seesaw_kernels::{
-    Aligned, CBLOCK, InvertedResidual, Pointwise,
+    Aligned, CBLOCK, Pointwise,
     layout::{Plane, Size, cblocks},
 };
 
-use crate::{EngineError, Options, plan::Trunk};
+use crate::{EngineError, Options, trunk::Trunk};
 
 /// The most bytes that a run's buffers may take, on machines that can address them.
 const MAX_BYTES: u64 = {
@@ -53,7 +53,7 @@ impl Sizes {
         let mut side = stem.output_side(options.input_size);
         let scratch = stem.scratch_len(Size::square(options.input_size));
         let mut sizes = Self {
-            maps: [Plane::dense(side, side).len(stem_channels(trunk)), 0],
+            maps: [Plane::dense(side, side).len(trunk.stem_channels()), 0],
             scratch_alone: scratch,
             scratch_on_team: scratch,
             threads,
@@ -129,11 +129,6 @@ pub(crate) fn check_bytes(needed: u64, options: &Options) -> Result<(), EngineEr
     }
     let Options { input_size, batch } = *options;
     Err(EngineError::Memory { input_size, batch, needed, limit: MAX_BYTES })
-}
-
-/// Channels of the stem's output.
-pub(crate) fn stem_channels(trunk: &Trunk) -> usize {
-    trunk.blocks.first().map_or(trunk.head.inputs(), InvertedResidual::inputs)
 }
 
 /// Arenas that no run uses at the moment.

@@ -27,6 +27,7 @@ mod lower;
 pub mod measure;
 mod pack;
 mod plan;
+mod trunk;
 
 pub use error::EngineError;
 pub use inspect::{Feature, PartTime, UnitTime};

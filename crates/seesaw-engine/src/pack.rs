@@ -9,10 +9,7 @@ use seesaw_kernels::{
     PointwiseWeights, Stem, Team,
 };
 
-use crate::{
-    EngineError, Lowered, LoweredStep, lower,
-    plan::{Plan, Trunk},
-};
+use crate::{EngineError, Lowered, LoweredStep, lower, plan::Plan, trunk::Trunk};
 
 /// What a plan is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,23 +2,15 @@
 
 use seesaw_arch::Layer;
 use seesaw_kernels::{
-    BlockMaps, CBLOCK, InvertedResidual, Machine, PartTimes, Pointwise, Stem, Team,
-    global_average_pool,
+    BlockMaps, CBLOCK, Machine, PartTimes, Pointwise, Team, global_average_pool,
     layout::{Plane, Size, cblocks, to_planar},
 };
 
 use crate::{
     EngineError, Options,
-    arena::{Arena, Sizes, Store, check_bytes, stem_channels},
+    arena::{Arena, Sizes, Store, check_bytes},
+    trunk::Trunk,
 };
-
-/// The layers before the global average pool.
-#[derive(Debug)]
-pub(crate) struct Trunk {
-    pub stem: Stem,
-    pub blocks: Vec<InvertedResidual>,
-    pub head: Pointwise,
-}
 
 /// A net compiled for one image size, ready to run.
 ///
@@ -199,7 +191,7 @@ impl Plan {
         let (to, scratch) = rest.split_at_mut(self.sizes.maps[1]);
         let (mut from, mut to) = (from, to);
         let mut side = stem.output_side(self.input_size);
-        let mut len = Plane::dense(side, side).len(stem_channels(&self.trunk));
+        let mut len = Plane::dense(side, side).len(self.trunk.stem_channels());
         let size = Size::square(self.input_size);
         stem.run(team, image, size, scratch, &mut from[..len]);
         visit(0, &from[..len]);

@@ -147,7 +147,7 @@ macro_rules! with_const {
                 const $name: usize = $literal;
                 $body
             })+
-            _ => unreachable!("a tile of 1 to {}", $max),
+            _ => unreachable!("tiles are cut to the size of their kernel"),
         }
     };
 }

@@ -30,6 +30,19 @@ Examples:
   seesaw train --data photos --precision bf16              faster on processors with bf16"
 )]
 pub struct TrainArgs {
+    #[command(flatten)]
+    pub start: StartArgs,
+    #[command(flatten)]
+    pub changes: RecipeChanges,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+    #[command(flatten)]
+    pub old: OldTrainArgs,
+}
+
+/// What a new run starts from.
+#[derive(Debug, Args)]
+pub struct StartArgs {
     /// Data set: a folder or a .csv list
     // Clap makes sure that it is here, unless an old spelling asks for something else.
     #[arg(long, required_unless_present = "OldTrainArgs")]
@@ -40,8 +53,6 @@ pub struct TrainArgs {
     /// Recipe: a name (`seesaw recipes` lists them), or a TOML file [default: see below]
     #[arg(long, value_name = "RECIPE")]
     pub recipe: Option<String>,
-    #[command(flatten)]
-    pub changes: RecipeChanges,
     /// Run folder [default: runs/<name of the data set>]
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
@@ -54,16 +65,12 @@ pub struct TrainArgs {
     /// Use only N random training images, and N validation images
     #[arg(long, value_name = "N", value_parser = images())]
     pub limit: Option<usize>,
-    #[command(flatten)]
-    pub execution: ExecutionArgs,
-    #[command(flatten)]
-    pub old: OldTrainArgs,
 }
 
 /// Old spellings of `seesaw resume` and `seesaw recipes`, which still work.
 #[derive(Debug, Args)]
 pub struct OldTrainArgs {
-    #[arg(long, value_name = "RUN", hide = true, conflicts_with_all = ["TrainArgs", "RecipeChanges"])]
+    #[arg(long, value_name = "RUN", hide = true, conflicts_with_all = ["StartArgs", "RecipeChanges"])]
     pub resume: Option<PathBuf>,
     #[arg(long, hide = true, exclusive = true)]
     pub list_recipes: bool,

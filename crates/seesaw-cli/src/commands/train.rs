@@ -11,7 +11,7 @@ use seesaw_train::{
 };
 
 use crate::{
-    args::TrainArgs,
+    args::{StartArgs, TrainArgs},
     commands::{Outcome, recipes, resume, training},
     failure::Failure,
 };
@@ -38,29 +38,33 @@ pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
 
 /// The recipe by itself, which needs no data set where its name is given.
 fn recipe(args: &TrainArgs) -> Result<Recipe, Failure> {
-    match &args.recipe {
+    match &args.start.recipe {
         Some(name) => recipes::load(name, &args.changes),
-        None => recipes::load(&Defaults::new(args, data(args)?)?.recipe, &args.changes),
+        None => {
+            let defaults = Defaults::new(&args.start, data(&args.start)?)?;
+            recipes::load(&defaults.recipe, &args.changes)
+        }
     }
 }
 
 /// What a new run starts from.
 fn start(args: &TrainArgs) -> Result<Start, Failure> {
-    let data = data(args)?;
-    let defaults = Defaults::new(args, data)?;
+    let StartArgs { out, init, teacher, limit, .. } = &args.start;
+    let data = data(&args.start)?;
+    let defaults = Defaults::new(&args.start, data)?;
     let recipe = recipes::load(&defaults.recipe, &args.changes)?;
-    let out = match &args.out {
+    let out = match out {
         Some(folder) => unused(folder)?,
         None => next_free(data)?,
     };
     let mut start = Start::new(data, defaults.net, recipe, out);
-    start.init.clone_from(&args.init);
-    start.teacher.clone_from(&args.teacher);
-    start.limit = args.limit;
+    start.init.clone_from(init);
+    start.teacher.clone_from(teacher);
+    start.limit = *limit;
     Ok(start)
 }
 
-fn data(args: &TrainArgs) -> Result<&Path, Failure> {
+fn data(args: &StartArgs) -> Result<&Path, Failure> {
     args.data.as_deref().ok_or_else(|| Failure::new("`--data` is missing"))
 }
 

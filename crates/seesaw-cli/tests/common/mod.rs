@@ -3,9 +3,11 @@
 
 use std::{
     ffi::OsStr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
 };
+
+use seesaw_testing::engine_golden;
 
 pub mod training;
 
@@ -80,24 +82,6 @@ impl Run {
     }
 }
 
-/// A file of the folder `shared` next to the repository. Where it is absent, the test is skipped,
-/// or fails if `SEESAW_REQUIRE_SHARED` is set.
-#[track_caller]
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
-    if !path.exists() {
-        let required = std::env::var_os("SEESAW_REQUIRE_SHARED").is_some();
-        assert!(!required, "{} is missing", path.display());
-        let mut stderr = std::io::stderr();
-        let _ = std::io::Write::write_fmt(
-            &mut stderr,
-            format_args!("skipped: {} is not there\n", path.display()),
-        );
-        return None;
-    }
-    Some(path)
-}
-
 /// A small net, as TOML and with weights, and PyTorch's outputs for an input.
 pub struct Tiny {
     pub folder: tempfile::TempDir,
@@ -112,12 +96,11 @@ pub struct Tiny {
 impl Tiny {
     /// Writes the files into a folder of their own.
     pub fn new() -> Self {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../seesaw-engine/tests/golden");
         let folder = tempfile::tempdir().unwrap();
         let [net, weights, io] =
             ["tiny.toml", "weights.safetensors", "io.safetensors"].map(|f| folder.path().join(f));
-        std::fs::copy(golden.join("tiny.toml"), &net).unwrap();
-        let all = seesaw_format::load(&golden.join("tiny.safetensors")).unwrap().tensors;
+        std::fs::copy(engine_golden("tiny.toml"), &net).unwrap();
+        let all = seesaw_format::load(&engine_golden("tiny.safetensors")).unwrap().tensors;
         let part = |pick: &dyn Fn(&str) -> Option<String>| -> seesaw_format::Tensors {
             all.iter().filter_map(|(name, t)| Some((pick(name)?, t.clone()))).collect()
         };
@@ -146,17 +129,6 @@ impl Tiny {
 }
 
 /// A BMP of one color, `side` pixels wide and high.
-pub fn bmp(side: u32, [red, green, blue]: [u8; 3]) -> Vec<u8> {
-    let row = (3 * side).next_multiple_of(4);
-    let mut bytes = b"BM".to_vec();
-    for number in [54 + row * side, 0, 54, 40, side, side, 1 | 24 << 16, 0, row * side, 0, 0, 0, 0]
-    {
-        bytes.extend(number.to_le_bytes());
-    }
-    for _ in 0..side {
-        let start = bytes.len();
-        (0..side).for_each(|_| bytes.extend([blue, green, red]));
-        bytes.resize(start + row as usize, 0);
-    }
-    bytes
+pub fn bmp(side: u32, color: [u8; 3]) -> Vec<u8> {
+    seesaw_testing::bmp(side, side, color)
 }

@@ -69,7 +69,7 @@ impl Album {
         Self { data, net: tiny.net.clone(), recipe, tiny }
     }
 
-    /// The path of a file beside them.
+    /// The path of a file in the same folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.tiny.path(name)
     }

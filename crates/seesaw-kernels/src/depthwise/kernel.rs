@@ -82,17 +82,15 @@ impl<V: Vector, const STRIDE: usize, const ROWS: usize, const MAX: usize> Kernel
         for (block, taps) in task.taps.chunks_exact(TAPS).enumerate() {
             // SAFETY: `RowsFn`'s contract, block by block and tile by tile.
             unsafe {
-                let input = task.input.add(block * task.input_stride);
-                let output = task.output.add(block * task.output_stride);
-                let mut col = 0;
+                let mut input = task.input.add(block * task.input_stride);
+                let mut output = task.output.add(block * task.output_stride);
                 for tile in 0..tiles {
                     let size = task.cols / tiles + usize::from(tile < task.cols % tiles);
-                    let input = input.add(col * STRIDE * CBLOCK);
-                    let output = output.add(col * CBLOCK);
                     with_const!(COLS = size, up to MAX => {
                         sums::<V, STRIDE, ROWS, COLS>(task, input, taps.as_ptr(), output);
                     });
-                    col += size;
+                    input = input.add(size * STRIDE * CBLOCK);
+                    output = output.add(size * CBLOCK);
                 }
             }
         }
@@ -130,7 +128,9 @@ unsafe fn sums<V: Vector, const STRIDE: usize, const ROWS: usize, const COLS: us
                             && x >= c * STRIDE
                             && x < c * STRIDE + 3
                         {
-                            *sum = sum.mul_add(value, tap[(y - r * STRIDE) * 3 + x - c * STRIDE]);
+                            // Unchecked for loops that are not unrolled: both terms were compared.
+                            let tap = tap.get_unchecked((y - r * STRIDE) * 3 + x - c * STRIDE);
+                            *sum = sum.mul_add(value, *tap);
                         }
                     }
                 }

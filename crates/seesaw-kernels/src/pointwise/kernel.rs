@@ -91,21 +91,19 @@ impl<D: Factors, const NR: usize, const STEP: usize, const MAX: usize> Kernel
 
     #[inline(always)]
     unsafe fn run(task: &PanelTask<'_, D::Element>) {
-        let &PanelTask { source, biases, weights, target, pixels } = task;
+        let &PanelTask { source, biases, weights, ref target, pixels } = task;
         let tiles = pixels.div_ceil(MAX);
-        let mut pixel = 0;
+        let (mut source, mut at) = (source, target.first);
         for tile in 0..tiles {
             let size = pixels / tiles + usize::from(tile < pixels % tiles);
-            // SAFETY: `PanelTask`'s contract, for the pixels from `pixel` to `pixel + size`.
+            // SAFETY: `PanelTask`'s contract, for `size` pixels from `at` on.
             unsafe {
-                let data = source.data.add(pixel * step::<D>(STEP));
-                let source = Source { data, ..source };
-                let target = Target { first: target.first + pixel, ..target };
                 with_const!(MR = size, up to MAX => {
-                    sums::<D, MR, NR, STEP>(source, biases, weights, target);
+                    sums::<D, MR, NR, STEP>(source, biases, weights, target, at);
                 });
             }
-            pixel += size;
+            source.data = source.data.wrapping_add(size * step::<D>(STEP));
+            at += size;
         }
     }
 }
@@ -115,7 +113,7 @@ const fn step<D: Factors>(step: usize) -> usize {
     if step == BLOCKED { CBLOCK / D::Element::DEPTH } else { step }
 }
 
-/// One tile: `MR` pixels of `NR` vectors.
+/// One tile: `MR` pixels of `NR` vectors, of which the first has the number `at` in the output.
 ///
 /// # Safety
 /// As [`PanelTask`], for `MR` pixels, where `D`'s instruction set is enabled.
@@ -124,7 +122,8 @@ unsafe fn sums<D: Factors, const MR: usize, const NR: usize, const STEP: usize>(
     source: Source<'_, D::Element>,
     biases: *const f32,
     weights: *const D::Element,
-    target: Target,
+    target: &Target,
+    at: usize,
 ) {
     let (step, width) = (step::<D>(STEP), NR * D::Sums::LANES);
     // SAFETY: each run is within the inputs, and there is a row of weights for each input, so all
@@ -156,7 +155,7 @@ unsafe fn sums<D: Factors, const MR: usize, const NR: usize, const STEP: usize>(
                 row = row.add(width);
             }
         }
-        store(sums, target);
+        store(sums, target, at);
     }
 }
 
@@ -190,10 +189,14 @@ unsafe fn multiply<D: Factors, const MR: usize, const NR: usize, const STEP: usi
 /// # Safety
 /// `target` must be writable, and its residual readable, for the tile's pixels and blocks.
 #[inline(always)]
-unsafe fn store<V: Vector, const MR: usize, const NR: usize>(sums: [[V; NR]; MR], target: Target) {
-    let row = target.first / target.cols;
-    let col = target.first - row * target.cols;
-    let offset = target.first * CBLOCK + row * target.row_gap;
+unsafe fn store<V: Vector, const MR: usize, const NR: usize>(
+    sums: [[V; NR]; MR],
+    target: &Target,
+    at: usize,
+) {
+    let row = at / target.cols;
+    let col = at - row * target.cols;
+    let offset = at * CBLOCK + row * target.row_gap;
     // SAFETY: the caller's contract.
     unsafe {
         if col + MR <= target.cols {
@@ -215,7 +218,7 @@ unsafe fn store<V: Vector, const MR: usize, const NR: usize>(sums: [[V; NR]; MR]
 #[inline(always)]
 unsafe fn store_at<V: Vector, const MR: usize, const NR: usize>(
     mut sums: [[V; NR]; MR],
-    target: Target,
+    target: &Target,
     offset: impl Fn(usize) -> usize,
 ) {
     let stride = target.block_stride;

@@ -1,33 +1,55 @@
 //! Work, memory and time of every layer.
 
-use seesaw_engine::{Plan, UnitTime};
-use serde::Serialize;
+use seesaw_arch::{LayerKind, Unit};
+use seesaw_engine::{PartTime, Plan, UnitTime};
+use serde::{Serialize, Serializer};
 
 use crate::{
     failure::Failure,
     output::{self, Align, Table},
 };
 
-/// A step of the plan or a part of it, for one image.
+/// A step of the plan.
 #[derive(Serialize)]
 pub struct Step {
-    pub name: String,
+    #[serde(rename = "name", serialize_with = "text")]
+    pub unit: Unit,
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// The layers of a block.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// A layer of a block.
+#[derive(Serialize)]
+pub struct Part {
+    #[serde(rename = "name")]
+    pub kind: LayerKind,
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// What was measured of a step or a part, for one image.
+#[derive(Serialize)]
+pub struct Figures {
     pub madds: u64,
     pub bytes: u64,
     pub median_ms: f64,
     pub time_share: f64,
     pub gflops: f64,
     pub peak_share: f64,
-    /// The layers of a block.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<Self>,
 }
 
-impl Step {
+impl Figures {
     /// Operations per byte, with two operations per multiply-add.
     pub fn intensity(&self) -> f64 {
         2.0 * self.madds as f64 / self.bytes.max(1) as f64
     }
+}
+
+fn text<S: Serializer>(unit: &Unit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(unit)
 }
 
 /// Runs the first image a number of times, with a clock on every step.
@@ -39,21 +61,20 @@ pub fn measure(
 ) -> Result<Vec<Step>, Failure> {
     let steps = plan.profile(images, runs)?;
     let total: f64 = steps.iter().map(|step| step.seconds).sum();
-    let step = |name, madds, bytes, seconds: f64| {
+    let figures = |madds, bytes, seconds: f64| {
         // If the clock did not advance, the speed is unknown.
         let gflops = if seconds > 0.0 { 2e-9 * madds as f64 / seconds } else { 0.0 };
         let (median_ms, time_share, peak_share) =
             (1e3 * seconds, seconds / total, gflops / peak_gflops);
-        Step { name, madds, bytes, median_ms, time_share, gflops, peak_share, parts: Vec::new() }
+        Figures { madds, bytes, median_ms, time_share, gflops, peak_share }
     };
-    let with_parts = |UnitTime { unit, madds, bytes, seconds, parts }| {
-        let parts = parts
-            .into_iter()
-            .map(|p| step(p.kind.to_string(), p.madds, p.bytes, p.seconds))
-            .collect();
-        Step { parts, ..step(unit.to_string(), madds, bytes, seconds) }
+    let step = |UnitTime { unit, madds, bytes, seconds, parts }| {
+        let part =
+            |p: PartTime| Part { kind: p.kind, figures: figures(p.madds, p.bytes, p.seconds) };
+        let parts = parts.into_iter().map(part).collect();
+        Step { unit, figures: figures(madds, bytes, seconds), parts }
     };
-    Ok(steps.into_iter().map(with_parts).collect())
+    Ok(steps.into_iter().map(step).collect())
 }
 
 /// Steps, with their parts indented below them.
@@ -67,21 +88,23 @@ pub fn table(steps: &[Step]) -> Table<7> {
         ("GFLOP/s", Align::Right),
         ("of peak", Align::Right),
     ]);
-    for step in steps {
-        table.row(cells(step, ""));
-        step.parts.iter().for_each(|part| table.row(cells(part, "  ")));
+    for Step { unit, figures, parts } in steps {
+        table.row(cells(unit.to_string(), figures));
+        for Part { kind, figures } in parts {
+            table.row(cells(format!("  {kind}"), figures));
+        }
     }
     table
 }
 
-fn cells(step: &Step, indent: &str) -> [String; 7] {
+fn cells(name: String, figures: &Figures) -> [String; 7] {
     [
-        format!("{indent}{}", step.name),
-        output::thousands(step.madds),
-        output::bytes(step.bytes),
-        format!("{:.3}", step.median_ms),
-        format!("{:.1} %", 100.0 * step.time_share),
-        format!("{:.1}", step.gflops),
-        format!("{:.1} %", 100.0 * step.peak_share),
+        name,
+        output::thousands(figures.madds),
+        output::bytes(figures.bytes),
+        format!("{:.3}", figures.median_ms),
+        format!("{:.1} %", 100.0 * figures.time_share),
+        format!("{:.1}", figures.gflops),
+        format!("{:.1} %", 100.0 * figures.peak_share),
     ]
 }

@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use seesaw_arch::{LayerKind, Unit};
 use seesaw_plot::{Point, PointKind, Roofline};
 use seesaw_train::pictures::write_picture;
 
-use super::{Bench, Step};
+use super::{
+    Bench,
+    layers::{Figures, Part, Step},
+};
 use crate::failure::Failure;
 
 /// Writes the picture of `layers` as SVG or PNG.
@@ -23,22 +27,27 @@ pub fn write(path: &Path, bench: &Bench, layers: &[Step], memory_gbps: f64) -> R
 
 /// The layers of a step.
 fn points(step: &Step) -> Vec<Point> {
-    let point = |layer: &Step, label: &str| Point {
-        label: label.to_owned(),
-        kind: match layer.name.as_str() {
-            "expand" => PointKind::Expand,
-            "depthwise" => PointKind::Depthwise,
-            "project" => PointKind::Project,
-            _ => PointKind::Other,
-        },
-        intensity: layer.intensity(),
-        gflops: layer.gflops,
-        time_share: layer.time_share,
-    };
     if step.parts.is_empty() {
-        return vec![point(step, &step.name)];
+        return vec![point(step.unit.to_string(), PointKind::Other, &step.figures)];
     }
-    // `block 3` is `3`: the color tells the layer.
-    let label = step.name.trim_start_matches("block ");
-    step.parts.iter().map(|part| point(part, label)).collect()
+    let part = |part: &Part| {
+        let kind = match part.kind {
+            LayerKind::Expand => PointKind::Expand,
+            LayerKind::Depthwise => PointKind::Depthwise,
+            LayerKind::Project => PointKind::Project,
+            _ => PointKind::Other,
+        };
+        // The number of the block suffices: the color tells the layer.
+        let label = match step.unit {
+            Unit::Block(number) => number.to_string(),
+            unit => unit.to_string(),
+        };
+        point(label, kind, &part.figures)
+    };
+    step.parts.iter().map(part).collect()
+}
+
+fn point(label: String, kind: PointKind, figures: &Figures) -> Point {
+    let Figures { gflops, time_share, .. } = *figures;
+    Point { label, kind, intensity: figures.intensity(), gflops, time_share }
 }

@@ -84,7 +84,7 @@ impl Times {
 pub fn run(args: &BenchArgs, net: &Net, input_size: usize) -> Result<(), Failure> {
     let (batch, steps) = (args.batch.unwrap_or(64), args.runs.unwrap_or(20) as usize);
     resolve::check_batch(batch, input_size)?;
-    let machine = Machine::from_env(args.threads.count())?;
+    let machine = args.threads.machine()?;
     let peak_gflops = peak::gflops(machine.token(), machine.team());
     let recipe = recipe(net, input_size, batch, args.precision.map(Into::into));
     warn_of_slow(recipe.precision, &machine);

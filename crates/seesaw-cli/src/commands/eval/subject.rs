@@ -118,8 +118,8 @@ impl Subject {
 /// The weights of a run folder, or the file itself; and the run in the same folder, if there is one.
 fn weights_and_run(model: &Path) -> Result<(PathBuf, Option<Config>), Failure> {
     if !model.is_dir() {
-        let beside = RunFolder::new(model.parent().unwrap_or(Path::new("")));
-        return Ok((model.to_owned(), Config::read(&beside.config()).ok()));
+        let folder = RunFolder::new(model.parent().unwrap_or(Path::new("")));
+        return Ok((model.to_owned(), Config::read(&folder.config()).ok()));
     }
     let run = RunFolder::new(model);
     let config = Config::read(&run.config())

@@ -6,7 +6,7 @@ use seesaw_arch::{Net, zoo};
 use seesaw_data::datasets::{OpenOptions, open};
 use seesaw_train::recipe::Recipe;
 
-use crate::{args::TrainArgs, failure::Failure, resolve};
+use crate::{args::StartArgs, failure::Failure, resolve};
 
 /// The net for photos, and the one for images as small as CIFAR's.
 const NETS: [&str; 2] = ["seesaw-shuffle-0.5d-imagenet", "seesaw-shuffle-0.5d-cifar"];
@@ -22,7 +22,7 @@ pub struct Defaults {
 impl Defaults {
     /// What the arguments say, else the net of `--init`, else the net for images of this size; and
     /// the recipe for that net.
-    pub fn new(args: &TrainArgs, data: &Path) -> Result<Self, Failure> {
+    pub fn new(args: &StartArgs, data: &Path) -> Result<Self, Failure> {
         let net = match (&args.net, &args.init) {
             (Some(net), _) => resolve::net(net)?,
             (None, Some(init)) => resolve::load(init, None)?.net,

@@ -50,7 +50,8 @@ fn pictures() {
     for part in ["GFLOP/s", "tiny, 20 px", "depthwise", "of the time"] {
         assert!(svg.contains(part), "no {part:?}");
     }
-    seesaw(args!["bench", tiny.net, "--plot", "roofline.gif"]).fails(&["roofline.gif: ", "must end in .svg or .png"]);
+    seesaw(args!["bench", tiny.net, "--plot", "roofline.gif"])
+        .fails(&["roofline.gif: ", "must end in .svg or .png"]);
 }
 
 #[test]

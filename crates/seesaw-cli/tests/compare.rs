@@ -46,7 +46,11 @@ fn what_cannot_be_compared_is_said() {
 
     let twice = seesaw(args!["compare", a, a]);
     assert_eq!(twice.code(), Some(2));
-    assert!(twice.stderr().contains("another run also has net tiny and seed 3"), "{}", twice.stderr());
+    assert!(
+        twice.stderr().contains("another run also has net tiny and seed 3"),
+        "{}",
+        twice.stderr()
+    );
     let none = seesaw(args!["compare", album.path("nothing")]);
     assert_eq!(none.code(), Some(2));
     assert!(none.stderr().contains("holds no run"), "{}", none.stderr());

@@ -46,14 +46,20 @@ pub const FIGURES: [Figures; 22] = [
     row("mobilenetv2-1.0-imagenet", IMAGENET, "3.5", "301", "72.0"),
 ];
 
-const CIFAR10: (&str, usize) = ("CIFAR-10", 10);
-const CIFAR100: (&str, usize) = ("CIFAR-100", 100);
-const IMAGENET: (&str, usize) = ("ImageNet", 1000);
+/// A data set of the papers' tables.
+struct Dataset {
+    name: &'static str,
+    classes: usize,
+}
+
+const CIFAR10: &Dataset = &Dataset { name: "CIFAR-10", classes: 10 };
+const CIFAR100: &Dataset = &Dataset { name: "CIFAR-100", classes: 100 };
+const IMAGENET: &Dataset = &Dataset { name: "ImageNet", classes: 1000 };
 
 /// A row; an empty text is a figure that was not published.
 const fn row(
     net: &'static str,
-    (dataset, classes): (&'static str, usize),
+    dataset: &Dataset,
     params: &'static str,
     madds: &'static str,
     top1: &'static str,
@@ -62,7 +68,7 @@ const fn row(
         if text.is_empty() { None } else { Some(text) }
     }
     let (params, madds, top1) = (printed(params), printed(madds), printed(top1));
-    Figures { net, dataset, classes, params, madds, top1 }
+    Figures { net, dataset: dataset.name, classes: dataset.classes, params, madds, top1 }
 }
 
 #[cfg(test)]

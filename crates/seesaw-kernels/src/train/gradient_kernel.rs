@@ -7,7 +7,7 @@
 
 use std::marker::PhantomData;
 
-use super::prefetch::{Prefetch, fetch};
+use super::prefetch::{Prefetch, Upcoming};
 use crate::{
     element::Element,
     pointwise::kernel::Source,
@@ -72,8 +72,7 @@ impl<D: Factors, const NR: usize, const MAX: usize> Kernel for PanelGradient<D, 
     }
 }
 
-/// One tile: `MR` inputs of a block, from `x` on, times `NR` vectors. `ahead` is what to fetch and the
-/// f32 of its pixels.
+/// One tile: `MR` inputs of a block, from `x` on, times `NR` vectors.
 ///
 /// # Safety
 /// As [`GradientTask`], for `MR` inputs, where `D`'s instruction set is enabled.
@@ -82,7 +81,7 @@ unsafe fn products<D: Factors, const MR: usize, const NR: usize>(
     task: &GradientTask<'_, D::Element>,
     x: *const D::Element,
     rows: *mut f32,
-    (ahead, step): (*const f32, usize),
+    ahead: Upcoming,
 ) {
     let &GradientTask { dy, dy_stride: stride, pixels, .. } = task;
     let lanes = D::Sums::LANES;
@@ -95,7 +94,7 @@ unsafe fn products<D: Factors, const MR: usize, const NR: usize>(
             }
         }
         for pixel in 0..pixels {
-            fetch(ahead.wrapping_add(pixel * D::Element::DEPTH * step));
+            ahead.fetch(pixel * D::Element::DEPTH);
             let (x, dy) = (x.add(pixel * CBLOCK), dy.add(pixel * CBLOCK));
             let mut gradient = [D::broadcast(D::Element::default()); NR];
             for (j, g) in gradient.iter_mut().enumerate() {

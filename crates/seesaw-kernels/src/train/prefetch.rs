@@ -16,7 +16,7 @@ pub(super) fn fetch_ahead(at: *const f32) {
 
 /// Requests the cache line of `at`.
 #[inline(always)]
-pub(super) fn fetch(at: *const f32) {
+fn fetch(at: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch is a hint; it reads nothing, whatever the address.
     unsafe {
@@ -49,27 +49,43 @@ pub struct PrefetchMap<'a> {
     pub pixel: usize,
 }
 
+/// A block to fetch, pixel by pixel.
+#[derive(Clone, Copy)]
+pub(super) struct Upcoming {
+    at: *const f32,
+    /// f32 from one pixel to the next.
+    pixel: usize,
+}
+
+impl Upcoming {
+    /// Requests the cache line of a pixel.
+    #[inline(always)]
+    pub fn fetch(self, pixel: usize) {
+        fetch(self.at.wrapping_add(pixel * self.pixel));
+    }
+}
+
 impl<'a> Prefetch<'a> {
     /// All blocks of `maps`.
     pub fn new(maps: &'a [PrefetchMap<'a>]) -> Self {
         Self { maps, next: Cell::default() }
     }
 
-    /// The next block and the f32 of its pixels, or `other` if there is none.
+    /// The next block, or the one at `other` if there is none.
     #[inline(always)]
-    pub(super) fn next_or(&self, other: *const f32) -> (*const f32, usize) {
+    pub(super) fn next_or(&self, other: *const f32) -> Upcoming {
         let (mut map, mut block) = self.next.get();
         while let Some(upcoming) = self.maps.get(map) {
             if let Some(at) = upcoming.map.get(block * upcoming.stride..)
                 && !at.is_empty()
             {
                 self.next.set((map, block + 1));
-                return (at.as_ptr(), upcoming.pixel);
+                return Upcoming { at: at.as_ptr(), pixel: upcoming.pixel };
             }
             (map, block) = (map + 1, 0);
         }
         self.next.set((map, block));
-        (other, CBLOCK)
+        Upcoming { at: other, pixel: CBLOCK }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The command `seesaw`.
 #![forbid(unsafe_code)]
-#![allow(rustdoc::broken_intra_doc_links, reason = "help texts are plain text, not links")]
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "help texts are plain text, not links or tags"
+)]
 
 mod args;
 mod commands;

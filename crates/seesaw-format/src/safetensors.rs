@@ -192,11 +192,11 @@ pub fn write(
     write_with_text(path, tensors, header, precision)
 }
 
-/// Writes tensors as [`write`] does, with a text of the caller's in the header instead of
+/// Writes tensors as [`write()`] does, with a text of the caller's in the header instead of
 /// [`Metadata`].
 ///
 /// # Errors
-/// [`FormatError::Io`] and [`FormatError::Safetensors`], as [`write`].
+/// [`FormatError::Io`] and [`FormatError::Safetensors`], as [`write()`].
 pub fn write_with_text(
     path: &Path,
     tensors: &Tensors,

@@ -24,6 +24,9 @@ pub trait ElementKernels: Sized {
     /// Sets the number `index`, which is below `DEPTH`.
     fn set(&mut self, index: u32, number: f32);
 
+    /// The element of the first `DEPTH` of these numbers.
+    fn from_numbers(numbers: [f32; 2]) -> Self;
+
     /// The sum of its numbers.
     fn sum(self) -> f32;
 
@@ -44,6 +47,11 @@ impl ElementKernels for f32 {
         *self = number;
     }
 
+    #[inline(always)]
+    fn from_numbers([number, _]: [f32; 2]) -> Self {
+        number
+    }
+
     fn sum(self) -> f32 {
         self
     }
@@ -60,6 +68,7 @@ pub struct Slot(u32);
 
 impl Slot {
     /// Both numbers, each rounded to the nearest bf16.
+    #[inline]
     pub fn new(low: f32, high: f32) -> Self {
         Self(u32::from(round(high)) << 16 | u32::from(round(low)))
     }
@@ -94,6 +103,11 @@ impl ElementKernels for Slot {
         self.0 = self.0 & !(0xffff << shift) | u32::from(round(number)) << shift;
     }
 
+    #[inline(always)]
+    fn from_numbers([low, high]: [f32; 2]) -> Self {
+        Self::new(low, high)
+    }
+
     fn sum(self) -> f32 {
         let [low, high] = self.halves();
         low + high
@@ -105,6 +119,7 @@ impl ElementKernels for Slot {
 }
 
 /// The bits of the nearest bf16, of two equally near the even one.
+#[inline]
 fn round(x: f32) -> u16 {
     let bits = x.to_bits();
     if x.is_nan() {

@@ -130,7 +130,7 @@ impl NormKernels {
         // SAFETY: the token proved the instruction set, and the lengths were checked.
         unsafe {
             let (x, out) = (x.as_ptr(), out.as_mut_ptr());
-            (self.0.affine)(AffineTask { x, pixels, by: affine, residual, out, grid });
+            (self.0.affine)(AffineTask { x, pixels, by: affine, residual, out, grid: &grid });
         }
     }
 
@@ -154,7 +154,14 @@ impl NormKernels {
         // SAFETY: the token proved the instruction set, and the lengths were checked.
         unsafe {
             let out = out.as_mut_ptr();
-            (self.0.combine)(CombineTask { gradient, raw, pixels, by: combination, out, grid });
+            (self.0.combine)(CombineTask {
+                gradient,
+                raw,
+                pixels,
+                by: combination,
+                out,
+                grid: &grid,
+            });
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct AffineTask<'a> {
     pub by: &'a Affine,
     pub residual: *const f32,
     pub out: *mut f32,
-    pub grid: Grid,
+    pub grid: &'a Grid,
 }
 
 /// The arguments of [`Combine`], with the contract of [`AffineTask`].
@@ -27,7 +27,7 @@ pub(crate) struct CombineTask<'a> {
     pub pixels: usize,
     pub by: &'a NormGrad,
     pub out: *mut f32,
-    pub grid: Grid,
+    pub grid: &'a Grid,
 }
 
 /// The arguments of [`Moments`]: `pixels` pixels of `x` must be readable, and of `out` writable and
@@ -84,7 +84,7 @@ impl<S: Stored> Kernel for ApplyAffine<S> {
 
     #[inline(always)]
     unsafe fn run(task: AffineTask<'_>) {
-        let AffineTask { x, pixels, by, residual, out, grid } = task;
+        let AffineTask { x, pixels, by, residual, out, grid: &grid } = task;
         // SAFETY: the task's contract.
         unsafe {
             let scale = S::Vector::load(by.scale.as_ptr());
@@ -117,7 +117,7 @@ impl<S: Stored> Kernel for Combine<S> {
 
     #[inline(always)]
     unsafe fn run(task: CombineTask<'_>) {
-        let CombineTask { gradient, raw, pixels, by, out, grid } = task;
+        let CombineTask { gradient, raw, pixels, by, out, grid: &grid } = task;
         // SAFETY: the task's contract.
         unsafe {
             let of_gradient = S::Vector::load(by.of_gradient.as_ptr());

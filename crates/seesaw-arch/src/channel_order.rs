@@ -8,7 +8,7 @@ use crate::Block;
 /// groups that write and read them, a group's channels are a few ranges, and the flow between the
 /// layers costs nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChannelOrder {
+pub(crate) struct ChannelOrder {
     /// The place of the channel that expand writes as number `c`.
     pub before_flow: Vec<usize>,
     /// The place of the channel that is number `c` after the flow.

@@ -28,7 +28,7 @@ mod validate;
 pub mod zoo;
 
 pub use block::{Block, Crossing};
-pub use channel_order::ChannelOrder;
+use channel_order::ChannelOrder;
 pub use cost::{Cost, Layer};
 pub use error::ArchError;
 pub use flow::Flow;

@@ -77,9 +77,13 @@ mod tests {
 
     #[test]
     fn senseless_values_are_refused() {
-        let wrong = Preprocess { std: [0.0; 3], ..Preprocess::imagenet(224) };
-        let wrong = model("seesaw-shuffle-0.5d-cifar", Some(wrong));
-        assert!(preprocess(&wrong, &SizeArgs { resize: None, crop: None }).is_err());
+        for wrong in [
+            Preprocess { std: [0.0; 3], ..Preprocess::imagenet(224) },
+            Preprocess { crop: 0, ..Preprocess::imagenet(224) },
+        ] {
+            let wrong = model("seesaw-shuffle-0.5d-cifar", Some(wrong));
+            assert!(preprocess(&wrong, &SizeArgs { resize: None, crop: None }).is_err());
+        }
         let cifar = model("seesaw-shuffle-0.5d-cifar", None);
         assert!(preprocess(&cifar, &SizeArgs { resize: None, crop: Some(0) }).is_err());
     }

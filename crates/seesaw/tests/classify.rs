@@ -30,6 +30,13 @@ fn photos_are_named_as_their_files_are() {
 }
 
 #[test]
+fn the_bundled_model_says_what_it_is() {
+    let model = Model::from_bytes(seesaw::BUNDLED_WEIGHTS).unwrap();
+    assert_eq!(model.labels.len(), model.net.classes);
+    assert!(model.preprocess.is_some() && model.origin.is_some() && model.assumption.is_none());
+}
+
+#[test]
 fn many_photos_give_what_each_gives_alone_in_order() {
     let alone = Classifier::bundled().unwrap();
     let mut paths = photos();

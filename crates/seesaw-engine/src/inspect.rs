@@ -19,6 +19,27 @@ pub struct Feature {
     pub data: Vec<f32>,
 }
 
+/// The output of a unit of the net for one image, as it lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitOutput<'a> {
+    /// 0 is the stem, 1 the first block, and so on to the head convolution and the pool.
+    pub unit: usize,
+    /// Channels, rows, columns.
+    pub shape: [usize; 3],
+    /// `[channel blocks][rows][cols][8]`. Channels are in the order of PyTorch's; the last block is
+    /// filled up with zeros.
+    pub values: &'a [f32],
+}
+
+impl UnitOutput<'_> {
+    /// The values in PyTorch's order, `[channels][rows][cols]`.
+    pub fn to_planar(self) -> Vec<f32> {
+        let mut planar = vec![0.0; self.shape.iter().product()];
+        to_planar(self.values, self.shape[0], &mut planar);
+        planar
+    }
+}
+
 /// What one unit of the net costs in a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitTime {
@@ -74,8 +95,8 @@ impl Plan {
     /// As [`Plan::run`].
     pub fn features(&self, images: &[f32]) -> Result<Vec<Feature>, EngineError> {
         let count = self.count_images(images)?;
-        let shapes = self.feature_shapes();
-        let mut features: Vec<Feature> = shapes
+        let mut features: Vec<Feature> = self
+            .feature_shapes()
             .iter()
             .enumerate()
             .map(|(i, [c, h, w])| Feature {
@@ -84,17 +105,28 @@ impl Plan {
                 data: Vec::with_capacity(count * c * h * w),
             })
             .collect();
-        for image in images.chunks_exact(self.image_len()) {
-            let visit = &mut |unit: usize, map: &[f32]| {
-                let [c, h, w] = shapes[unit];
-                let mut planar = vec![0.0; c * h * w];
-                to_planar(map, c, &mut planar);
-                features[unit].data.extend(planar);
-            };
-            let pooled = self.inspect_image(image, Probe { times: None, visit });
-            features.last_mut().expect("a net has a pool").data.extend(pooled);
-        }
+        let mut logits = vec![0.0; count * self.classes()];
+        self.run_inspected(images, &mut logits, &mut |map| {
+            features[map.unit].data.extend(map.to_planar());
+        })?;
         Ok(features)
+    }
+
+    /// Classifies `n` images as [`Plan::run`] does, and shows `visit` the outputs of stem, blocks,
+    /// head and pool of one image after another.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn run_inspected(
+        &self,
+        images: &[f32],
+        logits: &mut [f32],
+        visit: &mut dyn FnMut(UnitOutput<'_>),
+    ) -> Result<(), EngineError> {
+        let shapes = self.feature_shapes();
+        self.run_probed(images, logits, &mut |unit, values| {
+            visit(UnitOutput { unit, shape: shapes[unit], values });
+        })
     }
 
     /// Runs the first image `runs` times (at least once) and reports how long each unit takes.

@@ -30,7 +30,7 @@ mod plan;
 mod trunk;
 
 pub use error::EngineError;
-pub use inspect::{Feature, PartTime, UnitTime};
+pub use inspect::{Feature, PartTime, UnitOutput, UnitTime};
 pub use lower::{Lowered, LoweredStep, lower};
 pub use pack::{Options, compile, pack};
 pub use plan::Plan;

@@ -3,7 +3,7 @@
 use seesaw_arch::Layer;
 use seesaw_kernels::{
     BlockMaps, CBLOCK, Machine, PartTimes, Pointwise, Team, global_average_pool,
-    layout::{Plane, Size, cblocks, to_planar},
+    layout::{Plane, Size, cblocks},
 };
 
 use crate::{
@@ -82,10 +82,7 @@ impl Plan {
     /// [`EngineError::Length`] when a slice has another length than its shape.
     pub fn run(&self, images: &[f32], logits: &mut [f32]) -> Result<(), EngineError> {
         let count = self.count_images(images)?;
-        let expected = count * self.classes();
-        if logits.len() != expected {
-            return Err(EngineError::Length { what: "logits", found: logits.len(), expected });
-        }
+        self.check_logits(logits, count)?;
         let mut arena = self.store.take();
         self.pool_all(images, count, &mut arena);
         self.classify(count, &mut arena, logits);
@@ -232,16 +229,52 @@ impl Plan {
         }
     }
 
-    /// Pools one image and returns the pooled features, `[channels]`.
-    pub(crate) fn inspect_image(&self, image: &[f32], probe: Probe<'_>) -> Vec<f32> {
+    /// Runs the trunk and the pool on one image, and shows `probe` its way.
+    pub(crate) fn inspect_image(&self, image: &[f32], probe: Probe<'_>) {
         let mut arena = self.store.take();
-        let channels = cblocks(self.linear.inputs()) * CBLOCK;
-        let pooled = &mut arena.pooled[..channels];
-        let buffers = Buffers { work: &mut arena.work, pooled };
-        self.pool_image(self.machine.team(), image, buffers, probe);
-        let mut features = vec![0.0; self.linear.inputs()];
-        to_planar(&arena.pooled[..channels], self.linear.inputs(), &mut features);
+        self.inspect_row(image, 0, &mut arena, probe);
         self.store.put_back(arena);
-        features
+    }
+
+    /// As [`Self::run`], image by image; `visit` is shown the outputs of all units up to the pool.
+    pub(crate) fn run_probed(
+        &self,
+        images: &[f32],
+        logits: &mut [f32],
+        visit: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), EngineError> {
+        let count = self.count_images(images)?;
+        self.check_logits(logits, count)?;
+        let mut arena = self.store.take();
+        for (row, image) in images.chunks_exact(self.image_len()).enumerate() {
+            let pooled = self.inspect_row(image, row, &mut arena, Probe { times: None, visit });
+            visit(self.trunk.blocks.len() + 2, pooled);
+        }
+        self.classify(count, &mut arena, logits);
+        self.store.put_back(arena);
+        Ok(())
+    }
+
+    /// Pools one image into row `row` of the arena; that row.
+    fn inspect_row<'a>(
+        &self,
+        image: &[f32],
+        row: usize,
+        arena: &'a mut Arena,
+        probe: Probe<'_>,
+    ) -> &'a [f32] {
+        let channels = cblocks(self.linear.inputs()) * CBLOCK;
+        let pooled = &mut arena.pooled[row * channels..][..channels];
+        let buffers = Buffers { work: &mut arena.work, pooled: &mut *pooled };
+        self.pool_image(self.machine.team(), image, buffers, probe);
+        pooled
+    }
+
+    fn check_logits(&self, logits: &[f32], images: usize) -> Result<(), EngineError> {
+        let (found, expected) = (logits.len(), images * self.classes());
+        if found == expected {
+            return Ok(());
+        }
+        Err(EngineError::Length { what: "logits", found, expected })
     }
 }

@@ -211,6 +211,35 @@ pub enum TrainError {
         /// The standard deviation that it needs.
         std: [f32; 3],
     },
+    /// The teacher has no feature map of the shape of any that the recipe asks to compare.
+    #[error(
+        "no feature map of {net} has the shape of one of the teacher {}: compare logits alone, \
+         without `loss.features`, or choose a teacher with the same stages",
+        path.display()
+    )]
+    NoCounterpart {
+        /// The teacher's file.
+        path: PathBuf,
+        /// The net.
+        net: String,
+    },
+    /// A recipe or an option that needs a teacher, without one.
+    #[error("{what} needs a teacher")]
+    NoTeacher {
+        /// The recipe's field or the option.
+        what: &'static str,
+    },
+    /// No block of a net has a counterpart that could be grafted.
+    #[error(
+        "nothing of {teacher} can be grafted on {net}: no block has the same channels and stride at \
+         the same place"
+    )]
+    NoGraft {
+        /// The net that was to be grafted.
+        teacher: String,
+        /// The net that it was to be grafted on.
+        net: String,
+    },
     /// The loss or the gradient exploded.
     #[error(
         "training diverged{} after {step} steps at learning rate {rate:.3e}: {cause}. Try a lower \

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`trainer`] | runs: from a data set to a model, resumable at any step |
 //! | [`learner`] | one step after another in memory, for loops of your own |
+//! | [`graft`](mod@graft) | first weights for a net with groups from a trained net without |
 //! | [`recipe`] | how a net is trained, as a TOML file; the built-in recipes |
 //! | [`run`] | the folder of a run: configuration, checkpoint, models, log |
 //! | [`metrics`] | accuracy, loss, confusion and calibration of a net on a data set |
@@ -33,8 +34,10 @@
 #![forbid(unsafe_code)]
 
 pub mod comparison;
+mod counterparts;
 pub mod ema;
 mod error;
+pub mod graft;
 pub mod layout;
 pub mod learner;
 pub mod loss;

@@ -27,6 +27,8 @@ Examples:
   seesaw train --data photos --limit 500 --epochs 2        a quick trial
   seesaw train --data cifar10 --net igcv3-1.0d-cifar --recipe paper-cifar --out runs/igcv3
   seesaw train --data flowers --init runs/photos/best.safetensors --set optimizer.rate=0.01
+  seesaw train --data any-photos --unlabelled --recipe distill \
+    --graft mobilenetv2.safetensors --teacher mobilenetv2.safetensors
   seesaw train --data photos --precision bf16              faster on processors with bf16"
 )]
 pub struct TrainArgs {
@@ -57,11 +59,18 @@ pub struct StartArgs {
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
     /// Start from these weights; if the classes differ, the last layer is reinitialized
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "graft")]
     pub init: Option<PathBuf>,
-    /// Also learn from the outputs of this model
+    /// Graft this model on the net: its weights, as far as the net's groups can take them over
+    #[arg(long, value_name = "FILE")]
+    pub graft: Option<PathBuf>,
+    /// Also learn from the outputs of this model, and with the table [loss.features] of the recipe
+    /// from its feature maps
     #[arg(long, value_name = "FILE")]
     pub teacher: Option<PathBuf>,
+    /// The photos have no labels: learn all classes of the teacher from its outputs alone
+    #[arg(long, requires = "teacher")]
+    pub unlabelled: bool,
     /// Use only N random training images, and N validation images
     #[arg(long, value_name = "N", value_parser = images())]
     pub limit: Option<usize>,

@@ -49,7 +49,7 @@ fn recipe(args: &TrainArgs) -> Result<Recipe, Failure> {
 
 /// What a new run starts from.
 fn start(args: &TrainArgs) -> Result<Start, Failure> {
-    let StartArgs { out, init, teacher, limit, .. } = &args.start;
+    let StartArgs { out, init, graft, teacher, unlabelled, limit, .. } = &args.start;
     let data = data(&args.start)?;
     let defaults = Defaults::new(&args.start, data)?;
     let recipe = recipes::load(&defaults.recipe, &args.changes)?;
@@ -59,7 +59,9 @@ fn start(args: &TrainArgs) -> Result<Start, Failure> {
     };
     let mut start = Start::new(data, defaults.net, recipe, out);
     start.init.clone_from(init);
+    start.graft.clone_from(graft);
     start.teacher.clone_from(teacher);
+    start.unlabelled = *unlabelled;
     start.limit = *limit;
     Ok(start)
 }

@@ -32,6 +32,21 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     Ok(Found { kind: Kind::Folders, classes, train, val })
 }
 
+/// All photos at any depth, as one class; those of `train` and `val` apart, where there are both.
+pub(super) fn find_unlabelled(path: &Path) -> Result<Found, DataError> {
+    let train = path.join("train");
+    let val = VAL.map(|name| path.join(name)).into_iter().find(|folder| folder.is_dir());
+    let all = |folder: &Path| {
+        let class = "photo".to_owned();
+        items(folder, &BTreeMap::from([(class.clone(), folder.to_owned())]), &[class])
+    };
+    let (train, val) = match val {
+        Some(val) if train.is_dir() => (all(&train)?, Some(all(&val)?)),
+        _ => (all(path)?, None),
+    };
+    Ok(Found { kind: Kind::Photos, classes: vec!["photo".to_owned()], train, val })
+}
+
 /// The folders in a folder, by name, except for hidden ones, which belong to tools.
 fn class_folders(folder: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut folders = BTreeMap::new();

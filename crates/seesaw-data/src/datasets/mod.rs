@@ -45,6 +45,9 @@ pub struct OpenOptions {
     pub cache_bytes: u64,
     /// Limits on the size of an image.
     pub limits: Limits,
+    /// Whether the photos of a folder have no labels: then all of them, at any depth, are of one
+    /// class. CIFAR, MNIST and lists keep theirs.
+    pub unlabelled: bool,
 }
 
 /// The share that is held out where a data set has no validation images and no share is given.
@@ -52,7 +55,13 @@ pub const DEFAULT_VAL_SPLIT: f64 = 0.2;
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { val_split: None, seed: 0, cache_bytes: 1 << 30, limits: Limits::default() }
+        Self {
+            val_split: None,
+            seed: 0,
+            cache_bytes: 1 << 30,
+            limits: Limits::default(),
+            unlabelled: false,
+        }
     }
 }
 
@@ -83,6 +92,13 @@ impl OpenOptions {
         self
     }
 
+    /// Sets whether the photos of a folder have no labels.
+    #[must_use]
+    pub fn unlabelled(mut self, unlabelled: bool) -> Self {
+        self.unlabelled = unlabelled;
+        self
+    }
+
     /// Sets the limits on the size of an image.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -105,6 +121,8 @@ pub enum Kind {
     FashionMnist,
     /// One folder per class.
     Folders,
+    /// Photos without labels.
+    Photos,
     /// A list of files.
     List,
 }
@@ -117,6 +135,7 @@ impl fmt::Display for Kind {
             Self::Mnist => "MNIST",
             Self::FashionMnist => "Fashion-MNIST",
             Self::Folders => "class folders",
+            Self::Photos => "photos without labels",
             Self::List => "list",
         })
     }
@@ -156,8 +175,8 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, Dat
     if let Some(share) = options.val_split.filter(|share| !(0.0..1.0).contains(share)) {
         return Err(DataError::ValSplit(share));
     }
-    let Found { kind, classes, train, val } = find(path)?;
-    if classes.len() < 2 {
+    let Found { kind, classes, train, val } = find(path, options.unlabelled)?;
+    if classes.len() < 2 && kind != Kind::Photos {
         return Err(DataError::TooFewClasses { path: path.to_owned(), found: classes.len() });
     }
     let (train, val) = match (val, options.val_split) {
@@ -171,7 +190,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, Dat
     Ok(Splits { train: dataset(train), val: dataset(val), kind })
 }
 
-fn find(path: &Path) -> Result<Found, DataError> {
+fn find(path: &Path, unlabelled: bool) -> Result<Found, DataError> {
     let unrecognized =
         |found: &str| DataError::Unrecognized { path: path.to_owned(), found: found.to_owned() };
     let metadata = path.metadata().map_err(DataError::io(path))?;
@@ -192,7 +211,7 @@ fn find(path: &Path) -> Result<Found, DataError> {
     if path.join("cifar-10-batches-py").is_dir() || path.join("batches.meta").is_file() {
         return Err(unrecognized("it is CIFAR for Python; download the binary version"));
     }
-    folders::find(path)
+    if unlabelled { folders::find_unlabelled(path) } else { folders::find(path) }
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ mod teacher;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use seesaw_arch::Net;
 use seesaw_data::Batch;
 use seesaw_format::NetWeights;
@@ -40,7 +42,7 @@ use crate::{
     TrainError,
     error::Divergence,
     layout::State,
-    loss::{Counts, Loss, Targets, Teacher},
+    loss::{Counts, Loss, Targets, Teacher, top_classes},
     net::{LayerTime, NetOptions, StepInput, TrainNet},
     optim::Accumulator,
     recipe::{Phase, Recipe},
@@ -48,7 +50,8 @@ use crate::{
 
 pub use memory::Memory;
 pub use teacher::TeacherModel;
-use teacher::TeacherPlan;
+use teacher::Lesson;
+pub(crate) use teacher::TeacherPlan;
 
 /// A loss beyond this has diverged: that of guessing is the logarithm of the number of classes.
 const EXPLODED: f64 = 1e3;
@@ -161,9 +164,19 @@ impl Learner {
         Ok(())
     }
 
+    /// The teacher for validation images of this size, if it is their labels' source.
+    pub(crate) fn labelling_teacher(&self, size: usize) -> Result<Option<TeacherPlan>, TrainError> {
+        let teacher = self.teacher.as_ref().filter(|(_, plan)| plan.labels_images);
+        let mut recipe = self.recipe.clone();
+        (recipe.loss.teacher_size, recipe.loss.features) = (None, None);
+        let phase = Phase { size, ..self.phase };
+        teacher
+            .map(|(model, _)| model.compile(&self.net, &recipe, phase, &self.machine))
+            .transpose()
+    }
+
     fn compile_teacher(&self, model: &TeacherModel) -> Result<TeacherPlan, TrainError> {
-        let seen = self.recipe.loss.teacher_size.unwrap_or(self.phase.size);
-        model.compile(self.phase.size, seen, &self.machine)
+        model.compile(&self.net, &self.recipe, self.phase, &self.machine)
     }
 
     /// Learns from a batch: a forward pass, a backward pass, and a step of the optimizer once the
@@ -196,18 +209,23 @@ impl Learner {
     fn accumulate(&mut self, batch: &Batch, rate: f64) -> Result<(f64, Counts), TrainError> {
         self.check(batch)?;
         let (spec, classes) = (self.recipe.loss, self.net.classes);
-        let logits = self.teacher.as_ref().map(|(_, plan)| plan.logits(&batch.images));
-        let logits = logits.transpose()?;
-        let teacher = logits.as_ref().map(|logits| Teacher {
-            logits,
+        let lesson = self.lesson(batch)?;
+        let teacher = lesson.as_ref().map(|lesson| Teacher {
+            logits: &lesson.logits,
             temperature: spec.temperature,
             share: spec.teacher_share,
         });
-        let mixed = batch.mixed.as_ref().map(|m| (m.labels.as_slice(), m.share.as_slice()));
-        let targets = Targets { labels: &batch.labels, mixed };
+        let labels = self.labels(batch, lesson.as_ref());
+        let mixed = batch.mixed.as_ref().filter(|_| matches!(labels, Cow::Borrowed(_)));
+        let mixed = mixed.map(|m| (m.labels.as_slice(), m.share.as_slice()));
+        let targets = Targets { labels: &labels, mixed };
         let function = Loss { smoothing: spec.smoothing };
         let mut counts = Counts::default();
-        let input = StepInput { images: &batch.images, dropout_seed: self.dropout_seed() };
+        let input = StepInput {
+            images: &batch.images,
+            dropout_seed: self.dropout_seed(),
+            features: lesson.as_ref().and_then(|lesson| lesson.features.as_ref()),
+        };
         let loss = self.train_net.step(
             &mut self.memory.state,
             input,
@@ -223,6 +241,21 @@ impl Learner {
         self.accumulator.add(&self.gradients);
         self.memory.batches += 1;
         Ok((loss, counts))
+    }
+
+    /// What the teacher says of a batch, if there is one.
+    fn lesson(&self, batch: &Batch) -> Result<Option<Lesson>, TrainError> {
+        let steps = self.memory.optimizer.steps();
+        self.teacher.as_ref().map(|(_, plan)| plan.teach(&batch.images, steps)).transpose()
+    }
+
+    /// The classes of a batch: those of the data, or what the teacher sees if the data have none.
+    fn labels<'a>(&self, batch: &'a Batch, lesson: Option<&Lesson>) -> Cow<'a, [u32]> {
+        let teaches = self.teacher.as_ref().is_some_and(|(_, plan)| plan.labels_images);
+        match lesson {
+            Some(lesson) if teaches => top_classes(&lesson.logits, self.net.classes).into(),
+            _ => batch.labels.as_slice().into(),
+        }
     }
 
     fn check(&self, batch: &Batch) -> Result<(), TrainError> {

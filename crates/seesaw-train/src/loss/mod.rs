@@ -99,5 +99,13 @@ impl Loss {
     }
 }
 
+/// The class with the largest of each image's logits, `[n, classes]`; the first of equal ones.
+pub(crate) fn top_classes(logits: &[f32], classes: usize) -> Vec<u32> {
+    let top = |row: &[f32]| {
+        (1..classes).fold(0, |best, class| if row[class] > row[best] { class } else { best }) as u32
+    };
+    logits.chunks_exact(classes).map(top).collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! A net run over a data set.
 
-use seesaw_data::Loader;
+use seesaw_data::{Batch, Loader};
 use seesaw_engine::Plan;
 
 use super::Evaluation;
@@ -23,6 +23,20 @@ pub fn evaluate(
     mistakes: usize,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, TrainError> {
+    let labels = |batch: &Batch| {
+        Ok(batch.labels.iter().map(|label| columns[*label as usize]).collect())
+    };
+    evaluate_on(plan, loader, &labels, mistakes, progress)
+}
+
+/// As [`evaluate`], with the labels of each batch from a function.
+pub(crate) fn evaluate_on(
+    plan: &Plan,
+    loader: &Loader,
+    labels: &dyn Fn(&Batch) -> Result<Vec<u32>, TrainError>,
+    mistakes: usize,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Evaluation, TrainError> {
     let mut evaluation = Evaluation::new(plan.classes(), mistakes);
     let image = 3 * plan.input_size() * plan.input_size();
     for batch in loader.epoch(0, 0) {
@@ -31,8 +45,7 @@ pub fn evaluate(
         for images in batch.images.chunks(plan.batch() * image) {
             logits.extend(plan.logits(images)?);
         }
-        let labels: Vec<u32> = batch.labels.iter().map(|label| columns[*label as usize]).collect();
-        evaluation.add(&logits, &labels, &batch.indices);
+        evaluation.add(&logits, &labels(&batch)?, &batch.indices);
         progress(evaluation.counts().images);
     }
     Ok(evaluation)

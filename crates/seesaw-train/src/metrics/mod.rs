@@ -11,6 +11,7 @@ use crate::loss::{Counts, Targets, softmax};
 
 pub use classes::match_classes;
 pub use evaluate::evaluate;
+pub(crate) use evaluate::evaluate_on;
 
 /// Bins of the calibration error.
 const BINS: usize = 15;

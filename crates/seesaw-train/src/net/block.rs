@@ -28,7 +28,7 @@ pub(super) struct Block {
     inputs: usize,
     input_size: Size,
     /// The normalized input, with its residual.
-    saved_input: MapBuffer,
+    pub saved_input: MapBuffer,
 }
 
 impl Block {

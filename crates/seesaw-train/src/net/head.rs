@@ -12,6 +12,7 @@ use super::{
     backward::{self, BackwardArgs},
     context::{StepContext, Workspace, WorkspaceLen},
     conv::{ConvKernel, ConvNorm, LayerBuilder},
+    features::FeatureTargets,
     forward,
     linear::Linear,
     map::{ConvInput, LayerOutput, PreNorm, map_len},
@@ -27,7 +28,9 @@ pub(super) struct Head {
     /// Probability that a feature is dropped.
     pub dropout: f32,
     /// The normalized input, with its residual.
-    saved_input: MapBuffer,
+    pub saved_input: MapBuffer,
+    /// The pooled features before dropout, `[images][cblocks][8]`.
+    saved_features: Vec<f32>,
     /// Factors of the features: what dropout leaves of them.
     saved_mask: Vec<f32>,
 }
@@ -48,8 +51,14 @@ impl Head {
             linear: Linear::new(builder, linear)?,
             dropout,
             saved_input: MapBuffer::default(),
+            saved_features: Vec::new(),
             saved_mask: Vec::new(),
         })
+    }
+
+    /// How many features are pooled.
+    pub fn features(&self) -> usize {
+        self.conv.kernel.outputs
     }
 
     /// The forward pass. Returns logits `[images][classes]`.
@@ -61,6 +70,7 @@ impl Head {
         let mut features = pool::forward(&mut cx.runner, self.conv.output.pre_norm());
         cx.clock.forward(LayerId::Pool);
 
+        self.saved_features.clone_from(&features);
         self.saved_mask = dropout_mask(self.dropout, cx.dropout_seed, features.len());
         multiply(&mut features, &self.saved_mask);
         let logits = self.linear.forward(&features);
@@ -69,18 +79,20 @@ impl Head {
     }
 
     /// The backward pass, from the gradient of the logits to that of the input, which is left in
-    /// `workspace.trunk[0]`, and whose sums are returned.
+    /// `workspace.trunk[0]`. Returns its sums, and the loss of the pooled features.
     pub fn backward(
         &mut self,
         cx: &mut StepContext<'_>,
         input: PreNorm<'_>,
         grad_logits: &[f32],
-    ) -> Vec<Sums> {
+        targets: Option<&FeatureTargets>,
+    ) -> (Vec<Sums>, f64) {
         let Linear { id, kernel, weights, .. } = &self.linear;
         let weight_grad = &mut cx.workspace.weight_grads[..kernel.packed_len()];
         let mut grad_features = self.linear.backward(grad_logits, weight_grad);
         kernel.unpack(weight_grad, &mut cx.gradients[weights.clone()]);
         multiply(&mut grad_features, &self.saved_mask);
+        let loss = targets.map_or(0.0, |t| t.pooled(&self.saved_features, &mut grad_features));
         cx.clock.backward(*id);
 
         let grad = &mut cx.workspace.expanded[0];
@@ -99,7 +111,7 @@ impl Head {
         };
         let sums = backward::pointwise(&mut cx.runner, &self.conv.kernel, args, weight_grads);
         self.conv.end_backward(cx);
-        sums
+        (sums, loss)
     }
 }
 

@@ -11,6 +11,7 @@ mod block;
 mod clock;
 mod context;
 mod conv;
+mod features;
 mod forward;
 mod head;
 mod linear;
@@ -30,6 +31,7 @@ use clock::Clock;
 pub use clock::LayerTime;
 use context::{StepContext, Workspace, WorkspaceLen};
 use conv::LayerBuilder;
+pub use features::{FeatureTargets, TargetMap};
 use head::Head;
 use map::PreNorm;
 pub use precision::Precision;
@@ -86,6 +88,8 @@ pub struct StepInput<'a> {
     pub images: &'a [f32],
     /// Decides which features dropout drops.
     pub dropout_seed: u64,
+    /// What the outputs of blocks and the pooled features are compared with.
+    pub features: Option<&'a FeatureTargets>,
 }
 
 /// The most images of a step.
@@ -192,9 +196,9 @@ impl TrainNet {
 
     /// Runs the forward and the backward pass of one batch, and returns its loss.
     ///
-    /// `loss` gets the logits `[n][classes]`, writes their gradient and returns its value. Batch norms
-    /// use the batch's statistics, and update the running ones in `state`. `gradients` is overwritten,
-    /// in the order of the parameters.
+    /// `loss` gets the logits `[n][classes]`, writes their gradient and returns its value; the loss of
+    /// `input.features` is added to it. Batch norms use the batch's statistics, and update the running
+    /// ones in `state`. `gradients` is overwritten, in the order of the parameters.
     ///
     /// # Errors
     /// [`TrainError::Images`] when there are no whole images of the net's size or too many;
@@ -206,8 +210,11 @@ impl TrainNet {
         loss: impl FnOnce(&[f32], &mut [f32]) -> f64,
         gradients: &mut [f32],
     ) -> Result<f64, TrainError> {
-        let StepInput { images, dropout_seed } = input;
+        let StepInput { images, dropout_seed, features } = input;
         let count = self.check(state, images, gradients)?;
+        if let Some(features) = features {
+            features.check(self.blocks.iter().map(Block::output), self.head.features(), count)?;
+        }
         self.fit(count);
         self.clock.start();
         self.load(&state.parameters);
@@ -236,14 +243,20 @@ impl TrainNet {
         let mut grad_logits = vec![0.0; logits.len()];
         let value = loss(&logits, &mut grad_logits);
 
-        let mut sums = head.backward(cx, output_of(stem, blocks), &grad_logits);
-        let mut rest = &mut blocks[..];
-        while let Some((block, before)) = rest.split_last_mut() {
+        let (mut sums, mut feature_loss) =
+            head.backward(cx, output_of(stem, blocks), &grad_logits, features);
+        for index in (0..blocks.len()).rev() {
+            let (before, after) = blocks.split_at_mut(index + 1);
+            let (block, before) = before.split_last_mut().expect("the block of the index");
+            if let Some(features) = features {
+                let map = after.first().map_or(&head.saved_input, |next| &next.saved_input);
+                let output = block.output().pre_norm;
+                feature_loss += features.block(cx, index, output, map, &mut sums);
+            }
             sums = block.backward(cx, output_of(stem, before), &sums);
-            rest = before;
         }
         stem.backward(cx, images, &sums);
-        Ok(value)
+        Ok(value + feature_loss)
     }
 
     /// The number of images, if all slices have their lengths.

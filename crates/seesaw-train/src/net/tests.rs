@@ -65,7 +65,7 @@ fn train_net_in(precision: Precision, net: &Net, threads: usize, isa: Option<Isa
 
 /// A step's input with a dropout seed of no importance.
 fn plain(images: &[f32]) -> StepInput<'_> {
-    StepInput { images, dropout_seed: 0 }
+    StepInput { images, dropout_seed: 0, features: None }
 }
 
 /// Images, and labels that take turns.
@@ -160,7 +160,7 @@ fn threads_change_nothing() {
         train.set_dropout(0.3).unwrap();
         let mut state = State::from_weights(&weights(&net));
         let mut gradients = vec![0.0; state.parameters.len()];
-        let input = StepInput { images: &images, dropout_seed: 5 };
+        let input = StepInput { images: &images, dropout_seed: 5, features: None };
         let loss = train.step(&mut state, input, cross_entropy(&labels), &mut gradients).unwrap();
         (loss, gradients, state)
     };

@@ -5,15 +5,16 @@ use seesaw_arch::Net;
 use super::{Recipe, RecipeError};
 
 /// Names of the built-in recipes.
-pub const NAMES: [&str; 5] =
-    ["paper-cifar", "paper-imagenet", "cifar-modern", "photos-modern", "fine-tune"];
+pub const NAMES: [&str; 6] =
+    ["paper-cifar", "paper-imagenet", "cifar-modern", "photos-modern", "fine-tune", "distill"];
 
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 6] = [
     include_str!("../../recipes/paper-cifar.toml"),
     include_str!("../../recipes/paper-imagenet.toml"),
     include_str!("../../recipes/cifar-modern.toml"),
     include_str!("../../recipes/photos-modern.toml"),
     include_str!("../../recipes/fine-tune.toml"),
+    include_str!("../../recipes/distill.toml"),
 ];
 
 impl Recipe {

@@ -38,6 +38,13 @@ impl Recipe {
         number("loss.temperature", loss.temperature, positive, "above 0")?;
         let size = loss.teacher_size.unwrap_or(MAX_SIZE);
         count("loss.teacher_size", size, 8, MAX_SIZE, "8 to 4096")?;
+        let features = loss.features.unwrap_or_default();
+        let weight = |x| (0.0..=1e6).contains(&x);
+        number("loss.features.weight", features.weight, weight, "from 0 to 1000000")?;
+        if i64::try_from(features.isolated_steps).is_err() {
+            let (field, value) = ("loss.features.isolated_steps", features.isolated_steps);
+            return Err(range(field, value.to_string(), "at most 9223372036854775807"));
+        }
         number("ema.decay", self.ema.decay, |x| (0.0..1.0).contains(&x), "from 0 to below 1")?;
         self.check_sizes()?;
         Ok(self.augment.validate()?)

@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{net::Precision, optim::OptimizerSpec, schedule::Schedule};
 
+pub use crate::counterparts::FeatureMaps;
+
 pub use built_in::NAMES;
 pub use old_names::OldName;
 
@@ -104,11 +106,43 @@ pub struct LossSpec {
     /// without it, the size of those.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teacher_size: Option<usize>,
+    /// With a teacher: how its feature maps are learned; without it, they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureSpec>,
+}
+
+/// The table `[loss.features]` of a recipe: the net's feature maps are compared with those of its
+/// teacher, where they have the same shape.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeatureSpec {
+    /// Weight in the loss of the mean, over all maps that are compared, of the squared distance
+    /// divided by the variance of the teacher's map.
+    pub weight: f64,
+    /// The outputs that are compared.
+    pub maps: FeatureMaps,
+    /// Whether the pooled features, which the linear layer reads, are compared too.
+    pub pooled: bool,
+    /// Steps at first in which each block learns its own map alone, from the output of the blocks
+    /// before it as it is.
+    pub isolated_steps: u64,
+}
+
+impl Default for FeatureSpec {
+    fn default() -> Self {
+        Self { weight: 1.0, maps: FeatureMaps::Blocks, pooled: true, isolated_steps: 0 }
+    }
 }
 
 impl Default for LossSpec {
     fn default() -> Self {
-        Self { smoothing: 0.0, teacher_share: 0.9, temperature: 2.0, teacher_size: None }
+        Self {
+            smoothing: 0.0,
+            teacher_share: 0.9,
+            temperature: 2.0,
+            teacher_size: None,
+            features: None,
+        }
     }
 }
 

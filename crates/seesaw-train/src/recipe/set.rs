@@ -56,7 +56,13 @@ fn put(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
         Some((first, rest)) => match table.get_mut(first) {
             Some(Value::Table(inner)) => put(inner, rest, value),
             Some(_) => Err(format!("`{first}` has no fields")),
-            None => Err(format!("there is no table `{first}`")),
+            // A table that a recipe may leave out. Serde refuses those that no recipe has.
+            None => {
+                let mut inner = Table::new();
+                put(&mut inner, rest, value)?;
+                table.insert(first.to_owned(), Value::Table(inner));
+                Ok(())
+            }
         },
     }
 }

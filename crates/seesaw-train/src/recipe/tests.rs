@@ -59,7 +59,8 @@ fn what_cannot_be_set_says_why_and_changes_nothing() {
     for (key, value, message) in [
         ("epoch", "3", "epochs"),
         ("optimizer.lr", "3", "rate"),
-        ("optimizers.rate", "3", "no table `optimizers`"),
+        ("optimizers.rate", "3", "unknown field `optimizers`"),
+        ("loss.features.wieght", "1", "weight"),
         ("epochs.x", "3", "no fields"),
         ("epochs", "many", "many"),
         ("epochs", "2.5", "2.5"),

@@ -37,9 +37,15 @@ pub struct RunFacts {
     /// The file of the first weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
+    /// The file of the model that was grafted on the net.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graft: Option<PathBuf>,
     /// The file of the teacher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<PathBuf>,
+    /// Whether labels are the teacher's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlabelled: bool,
 }
 
 /// The data set of a run.

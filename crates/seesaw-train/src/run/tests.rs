@@ -22,7 +22,9 @@ pub(crate) fn config() -> Config {
             isa: "portable".to_owned(),
             threads: 1,
             init: None,
+            graft: None,
             teacher: Some("teacher.safetensors".into()),
+            unlabelled: false,
         },
         data: DataFacts {
             path: "data".into(),

@@ -18,6 +18,8 @@ pub(super) struct Source<'a> {
     pub recipe: &'a Recipe,
     /// How many random images are drawn for training, and as many for validation.
     pub limit: Option<usize>,
+    /// Whether folders are no classes.
+    pub unlabelled: bool,
 }
 
 /// Images that can be decoded.
@@ -35,10 +37,11 @@ impl Source<'_> {
         options: &RunOptions,
         on: Listener<'_>,
     ) -> Result<Data, TrainError> {
-        let Self { path, recipe, limit } = *self;
+        let Self { path, recipe, limit, unlabelled } = *self;
         let options = OpenOptions::new()
             .val_split(recipe.val_split)
             .seed(recipe.seed)
+            .unlabelled(unlabelled)
             .cache_bytes(options.cache_bytes);
         let Splits { mut train, mut val, kind } = open(path, &options)?;
         if let Some(limit) = limit {

@@ -17,7 +17,7 @@ use crate::{
     error::Divergence,
     learner::StepStats,
     loss::Counts,
-    metrics::{Evaluation, evaluate},
+    metrics::{Evaluation, evaluate_on},
     run::{Best, Checkpoint, EpochRow, EpochTime},
 };
 
@@ -146,10 +146,14 @@ impl Trainer {
         let options = Options::new(net).input_size(size).batch(PLAN_BATCH);
         let weights = self.learner.weights();
         let plan = seesaw_engine::compile(net, &weights, &options, &self.machine)?;
-        let columns: Vec<u32> = (0..net.classes as u32).collect();
+        let teacher = self.learner.labelling_teacher(size)?;
+        let labels = |batch: &Batch| match &teacher {
+            Some(teacher) => teacher.labels(&batch.images),
+            None => Ok(batch.labels.clone()),
+        };
         let total = self.val.images();
         let progress = &mut |done| on(Event::Validating { done, total });
-        let evaluation = evaluate(&plan, &columns, &self.val, 0, progress)?;
+        let evaluation = evaluate_on(&plan, &self.val, &labels, 0, progress)?;
         if !evaluation.loss().is_finite() {
             let memory = self.learner.memory();
             let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());

@@ -21,8 +21,13 @@ pub struct Start {
     /// A file with weights to start from. If its classes differ from those of the data, the linear
     /// layer is reinitialized.
     pub init: Option<PathBuf>,
+    /// A model that is grafted on the net: see [`crate::graft`](mod@crate::graft). Not with `init`.
+    pub graft: Option<PathBuf>,
     /// A model whose logits are learned from as well as the labels.
     pub teacher: Option<PathBuf>,
+    /// Whether the images have no labels: then the net's classes are the teacher's, the loss compares
+    /// with the teacher alone, and top-1 is how often the two agree.
+    pub unlabelled: bool,
     /// For quick trials: draws this many images for training, and as many for validation.
     pub limit: Option<usize>,
 }
@@ -36,7 +41,17 @@ impl Start {
         out: impl Into<PathBuf>,
     ) -> Self {
         let (data, out) = (data.into(), out.into());
-        Self { data, net, recipe, out, init: None, teacher: None, limit: None }
+        Self {
+            data,
+            net,
+            recipe,
+            out,
+            init: None,
+            graft: None,
+            teacher: None,
+            unlabelled: false,
+            limit: None,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use seesaw_arch::Net;
+use seesaw_arch::{Net, Preprocess};
 use seesaw_data::{Loader, LoaderOptions};
 use seesaw_kernels::Machine;
 
@@ -32,6 +32,7 @@ struct Opened {
     config: Config,
     checkpoint: Checkpoint,
     data: Data,
+    teacher: Option<TeacherModel>,
 }
 
 impl Trainer {
@@ -46,20 +47,35 @@ impl Trainer {
         options: &RunOptions,
         on: Listener<'_>,
     ) -> Result<Self, TrainError> {
-        let Start { recipe, .. } = start;
-        recipe.validate()?;
+        let recipe = &resolve_recipe(start)?;
         let folder = RunFolder::new(&start.out);
         folder.create()?;
-        let source = Source { path: &start.data, recipe, limit: start.limit };
+        let source =
+            Source { path: &start.data, recipe, limit: start.limit, unlabelled: start.unlabelled };
         let data = source.open(machine, options, on)?;
-        let net = resolve_net(&start.net, recipe, data.train.classes().len())?;
-        let init = start.init.as_deref();
-        let (weights, note) = first_weights(&net, data.train.classes(), init, recipe.seed)?;
-        note.iter().for_each(|note| on(Event::Note(note)));
+        let preprocess = recipe.preprocess(start.net.input_size);
+        let labels = (!start.unlabelled).then(|| data.train.classes());
+        let teacher = start.teacher.as_deref();
+        let teacher = teacher.map(|path| load_teacher(path, labels, &preprocess)).transpose()?;
+        let classes = match (&teacher, labels) {
+            (Some(teacher), None) => teacher.classes(),
+            (_, labels) => labels.unwrap_or_default().to_vec(),
+        };
+        let net = resolve_net(&start.net, recipe, classes.len())?;
+        if let (Some(teacher), Some(spec)) = (&teacher, recipe.loss.features) {
+            let unmatched = teacher.unmatched(&net, spec.maps)?;
+            if !unmatched.is_empty() {
+                on(Event::Note(&unmatched_note(&unmatched)));
+            }
+        }
+        let (weights, notes) = first_weights(&net, &classes, start, recipe.seed)?;
+        notes.iter().for_each(|note| on(Event::Note(note)));
         let memory = Memory::new(&net, &weights, recipe)?;
-        let config = config(start, net, &data, machine)?;
+        let facts = Facts { recipe, net, classes, data: &data };
+        let config = config(start, facts, machine)?;
         let checkpoint = Checkpoint { memory, progress: Progress::default() };
-        let trainer = Self::new(Opened { folder, config, checkpoint, data }, machine, options)?;
+        let opened = Opened { folder, config, checkpoint, data, teacher };
+        let trainer = Self::new(opened, machine, options)?;
         // The configuration comes last: with it, the folder holds a run.
         trainer.save()?;
         trainer.config.write(&trainer.folder.config())?;
@@ -86,9 +102,14 @@ impl Trainer {
             &recipe.optimizer,
             recipe.ema.decay,
         )?;
-        let source = Source { path: &facts.path, recipe, limit: facts.limit };
+        let unlabelled = config.run.unlabelled;
+        let source = Source { path: &facts.path, recipe, limit: facts.limit, unlabelled };
         let data = source.open(machine, options, on)?;
-        check_unchanged(&data, facts)?;
+        check_unchanged(&data, facts, unlabelled)?;
+        let labels = (!unlabelled).then_some(&facts.classes[..]);
+        let teacher = config.run.teacher.as_deref();
+        let teacher =
+            teacher.map(|path| load_teacher(path, labels, &config.preprocess)).transpose()?;
         let isa = machine.isa().to_string();
         if isa != config.run.isa {
             let note = format!(
@@ -97,11 +118,12 @@ impl Trainer {
             );
             on(Event::Note(&note));
         }
-        Self::new(Opened { folder, config, checkpoint, data }, machine, options)
+        Self::new(Opened { folder, config, checkpoint, data, teacher }, machine, options)
     }
 
     fn new(opened: Opened, machine: &Machine, options: &RunOptions) -> Result<Self, TrainError> {
-        let Opened { folder, config, checkpoint: Checkpoint { memory, progress }, data } = opened;
+        let Opened { folder, config, checkpoint, data, teacher } = opened;
+        let Checkpoint { memory, progress } = checkpoint;
         let Config { recipe, net, .. } = &config;
         let loader_options = LoaderOptions::evaluate(&config.preprocess, VAL_BATCH)
             .workers(machine.threads())
@@ -109,9 +131,7 @@ impl Trainer {
         let val = Loader::new(Arc::new(data.val), loader_options)?;
         let phase = phase(&config, progress.epoch, data.train.len());
         let mut learner = Learner::resume(net, memory, recipe, phase, machine)?;
-        if let Some(path) = &config.run.teacher {
-            let classes = &config.data.classes;
-            let teacher = TeacherModel::load(path, classes, &config.preprocess)?;
+        if let Some(teacher) = teacher {
             learner = learner.with_teacher(teacher)?;
         }
         let (machine, save, train) = (machine.clone(), options.save, Arc::new(data.train));
@@ -139,6 +159,43 @@ fn phase(config: &Config, epoch: usize, images: usize) -> Phase {
     Phase { size, batch: batch.min(images) }
 }
 
+/// The caller's recipe; without labels, the loss compares with the teacher alone.
+fn resolve_recipe(start: &Start) -> Result<Recipe, TrainError> {
+    let mut recipe = start.recipe.clone();
+    recipe.validate()?;
+    if start.unlabelled {
+        recipe.loss.teacher_share = 1.0;
+    }
+    let needs = [
+        (start.unlabelled, "training without labels"),
+        (recipe.loss.features.is_some(), "`loss.features`"),
+    ];
+    if let Some((_, what)) = needs.into_iter().find(|(needed, _)| *needed)
+        && start.teacher.is_none()
+    {
+        return Err(TrainError::NoTeacher { what });
+    }
+    Ok(recipe)
+}
+
+/// The teacher for data with these labels, or without any.
+fn load_teacher(
+    path: &Path,
+    labels: Option<&[String]>,
+    preprocess: &Preprocess,
+) -> Result<TeacherModel, TrainError> {
+    match labels {
+        Some(labels) => TeacherModel::load(path, labels, preprocess),
+        None => TeacherModel::for_unlabelled(path, preprocess),
+    }
+}
+
+fn unmatched_note(blocks: &[usize]) -> String {
+    let numbers: Vec<String> = blocks.iter().map(usize::to_string).collect();
+    let blocks = numbers.join(", ");
+    format!("the teacher has no feature maps of the shapes of blocks {blocks}; they learn from later ones")
+}
+
 /// The net of a run: the caller's with the classes of the data, and with the recipe's dropout, size
 /// and preprocessing.
 fn resolve_net(net: &Net, recipe: &Recipe, classes: usize) -> Result<Net, TrainError> {
@@ -151,15 +208,26 @@ fn resolve_net(net: &Net, recipe: &Recipe, classes: usize) -> Result<Net, TrainE
     Ok(net)
 }
 
+/// What a new run came to.
+struct Facts<'a> {
+    recipe: &'a Recipe,
+    net: Net,
+    classes: Vec<String>,
+    data: &'a Data,
+}
+
 /// The configuration of a new run.
-fn config(start: &Start, net: Net, data: &Data, machine: &Machine) -> Result<Config, TrainError> {
+fn config(start: &Start, facts: Facts<'_>, machine: &Machine) -> Result<Config, TrainError> {
+    let Facts { recipe, net, classes, data } = facts;
     Ok(Config {
         run: RunFacts {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             isa: machine.isa().to_string(),
             threads: machine.threads(),
             init: start.init.as_deref().map(absolute).transpose()?,
+            graft: start.graft.as_deref().map(absolute).transpose()?,
             teacher: start.teacher.as_deref().map(absolute).transpose()?,
+            unlabelled: start.unlabelled,
         },
         data: DataFacts {
             path: absolute(&start.data)?,
@@ -167,10 +235,10 @@ fn config(start: &Start, net: Net, data: &Data, machine: &Machine) -> Result<Con
             train_images: data.train.len(),
             val_images: data.val.len(),
             limit: start.limit,
-            classes: data.train.classes().to_vec(),
+            classes,
         },
-        preprocess: start.recipe.preprocess(start.net.input_size),
-        recipe: start.recipe.clone(),
+        preprocess: recipe.preprocess(start.net.input_size),
+        recipe: recipe.clone(),
         net,
     })
 }
@@ -179,10 +247,11 @@ fn absolute(path: &Path) -> Result<PathBuf, TrainError> {
     std::path::absolute(path).map_err(TrainError::io(path))
 }
 
-fn check_unchanged(data: &Data, facts: &DataFacts) -> Result<(), TrainError> {
+fn check_unchanged(data: &Data, facts: &DataFacts, unlabelled: bool) -> Result<(), TrainError> {
     let (train, val) = (data.train.len(), data.val.len());
     let DataFacts { train_images: run_train, val_images: run_val, classes, .. } = facts;
-    if (train, val, data.train.classes()) == (*run_train, *run_val, classes) {
+    let same_classes = unlabelled || data.train.classes() == classes;
+    if (train, val) == (*run_train, *run_val) && same_classes {
         return Ok(());
     }
     let (run_train, run_val) = (*run_train, *run_val);

@@ -26,11 +26,12 @@ impl Defaults {
         let net = match (&args.net, &args.init) {
             (Some(net), _) => resolve::net(net)?,
             (None, Some(init)) => resolve::load(init, None)?.net,
-            (None, None) => net_for(data)?,
+            (None, None) => net_for(data, args.unlabelled)?,
         };
         let recipe = match (&args.recipe, &args.init) {
             (Some(recipe), _) => recipe,
             (None, Some(_)) => "fine-tune",
+            (None, None) if args.graft.is_some() || args.unlabelled => "distill",
             (None, None) => Recipe::default_name(&net),
         };
         Ok(Self { recipe: recipe.to_owned(), net })
@@ -39,8 +40,8 @@ impl Defaults {
 
 /// The net whose own image size is nearest to that of the data, by ratio; the first image that can
 /// be decoded counts.
-fn net_for(data: &Path) -> Result<Net, Failure> {
-    let options = OpenOptions::new().cache_bytes(0);
+fn net_for(data: &Path, unlabelled: bool) -> Result<Net, Failure> {
+    let options = OpenOptions::new().cache_bytes(0).unlabelled(unlabelled);
     let train = open(data, &options)?.train;
     let image = (0..train.len().min(TRIES)).find_map(|index| train.image(index).ok());
     let [photos, small] = NETS.map(zoo::net);

@@ -136,8 +136,10 @@ mod tests {
     #[test]
     fn no_permutation_is_better() {
         let mut state = 3;
-        let mut random = || (seesaw_arch::splitmix64::next(&mut state) >> 11) as f64 / (1u64 << 53) as f64;
-        for kinds in [vec![0, 0, 1, 1, 1, 2, 2], vec![0, 1, 2, 3, 0, 1, 2], vec![0; 5], vec![0, 1]] {
+        let mut random =
+            || (seesaw_arch::splitmix64::next(&mut state) >> 11) as f64 / (1u64 << 53) as f64;
+        for kinds in [vec![0, 0, 1, 1, 1, 2, 2], vec![0, 1, 2, 3, 0, 1, 2], vec![0; 5], vec![0, 1]]
+        {
             for _ in 0..30 {
                 let gains: Vec<Vec<f64>> =
                     kinds.iter().map(|_| (0..4).map(|_| random()).collect()).collect();

@@ -72,7 +72,8 @@ impl DenseBlock {
     pub fn energies(&self) -> Energies {
         let outputs = self.project.bn.gamma.len();
         let taps = self.depthwise.weight.len() / self.expanded;
-        let (before, inside) = (self.expand.as_ref().map(|c| scales(&c.bn)), scales(&self.depthwise.bn));
+        let (before, inside) =
+            (self.expand.as_ref().map(|c| scales(&c.bn)), scales(&self.depthwise.bn));
         let after = scales(&self.project.bn);
         let mut to = Vec::with_capacity(self.expanded * self.inputs);
         let mut from = Vec::with_capacity(self.expanded * outputs);
@@ -126,8 +127,7 @@ fn matrix(step: &Step, weights: &[f32]) -> Vec<f32> {
 
 /// The squares of what batch norms multiply with.
 fn scales(bn: &BatchNorm) -> Vec<f64> {
-    let scale = |(gamma, var): (&f32, &f32)| {
-        f64::from(*gamma).powi(2) / (f64::from(*var) + BATCH_NORM_EPS)
-    };
+    let scale =
+        |(gamma, var): (&f32, &f32)| f64::from(*gamma).powi(2) / (f64::from(*var) + BATCH_NORM_EPS);
     bn.gamma.iter().zip(&bn.var).map(scale).collect()
 }

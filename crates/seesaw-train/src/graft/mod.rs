@@ -210,10 +210,7 @@ fn pick(bn: &BatchNorm, order: &[usize]) -> BatchNorm {
 fn pick_filters(conv: &ConvBn, order: &[usize]) -> ConvBn {
     let taps = conv.weight.len() / order.len();
     let filter = |channel: &usize| &conv.weight[channel * taps..][..taps];
-    ConvBn {
-        weight: order.iter().flat_map(filter).copied().collect(),
-        bn: pick(&conv.bn, order),
-    }
+    ConvBn { weight: order.iter().flat_map(filter).copied().collect(), bn: pick(&conv.bn, order) }
 }
 
 /// A batch norm that changes nothing.

@@ -28,12 +28,14 @@ fn weights(net: &Net, seed: u64) -> NetWeights {
 
 #[test]
 fn a_net_that_is_grafted_on_itself_is_the_same_net() {
-    for name in ["mobilenetv2-1.0-imagenet", "seesaw-shuffle-0.5d-imagenet", "igcv3-0.5d-imagenet"] {
+    for name in ["mobilenetv2-1.0-imagenet", "seesaw-shuffle-0.5d-imagenet", "igcv3-0.5d-imagenet"]
+    {
         let net = net(name);
         let teacher = weights(&net, 3);
         let classes: Vec<u32> = (0..net.classes as u32).collect();
         let graft =
-            graft(&net, NetWeights::random(&net, 4).unwrap(), (&net, &teacher), Some(&classes)).unwrap();
+            graft(&net, NetWeights::random(&net, 4).unwrap(), (&net, &teacher), Some(&classes))
+                .unwrap();
         assert!(graft.stem && graft.head);
         let all = |kept: &Option<f64>| (kept.unwrap() - 1.0).abs() < 1e-9;
         assert!(graft.kept.iter().all(all), "{name}: {:?}", graft.kept);
@@ -58,7 +60,9 @@ fn a_net_that_is_grafted_on_itself_is_the_same_net() {
 fn groups_keep_more_than_their_share_of_a_dense_block() {
     let teacher = net("mobilenetv2-1.0-imagenet");
     let source = weights(&teacher, 3);
-    for name in ["seesaw-shuffle-0.5d-imagenet", "seesaw-share-v1-0.5d-imagenet", "igcv3-0.5d-imagenet"] {
+    for name in
+        ["seesaw-shuffle-0.5d-imagenet", "seesaw-share-v1-0.5d-imagenet", "igcv3-0.5d-imagenet"]
+    {
         let net = net(name);
         let fresh = NetWeights::random(&net, 4).unwrap();
         let graft = graft(&net, fresh.clone(), (&teacher, &source), None).unwrap();
@@ -69,7 +73,8 @@ fn groups_keep_more_than_their_share_of_a_dense_block() {
                 let own: usize = groups.shares(inputs, outputs).iter().map(Share::weights).sum();
                 own as f64 / (inputs * outputs) as f64
             };
-            let expand = block.expand.as_ref().map_or(1.0, |g| share(g, block.input, block.expanded));
+            let expand =
+                block.expand.as_ref().map_or(1.0, |g| share(g, block.input, block.expanded));
             let chance = expand * share(&block.project, block.expanded, block.output);
             assert!(kept > 1.02 * chance && kept < 1.0, "{name} {number}: {kept} of {chance}");
         }

@@ -49,8 +49,8 @@ use crate::{
 };
 
 pub use memory::Memory;
-pub use teacher::TeacherModel;
 use teacher::Lesson;
+pub use teacher::TeacherModel;
 pub(crate) use teacher::TeacherPlan;
 
 /// A loss beyond this has diverged: that of guessing is the logarithm of the number of classes.

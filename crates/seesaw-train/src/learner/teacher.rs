@@ -1,6 +1,9 @@
 //! Another model, whose logits and feature maps are learned from.
 
-use std::{borrow::Cow, path::{Path, PathBuf}};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use seesaw_arch::{Net, Preprocess};
 use seesaw_engine::{Options, Plan};
@@ -96,7 +99,11 @@ impl TeacherModel {
     /// The names of its classes; their numbers where it has no names.
     pub fn classes(&self) -> Vec<String> {
         let Model { labels, net, .. } = &self.model;
-        if labels.is_empty() { (0..net.classes).map(|c| c.to_string()).collect() } else { labels.clone() }
+        if labels.is_empty() {
+            (0..net.classes).map(|c| c.to_string()).collect()
+        } else {
+            labels.clone()
+        }
     }
 
     /// The teacher's net.
@@ -115,8 +122,7 @@ impl TeacherModel {
             let (path, net) = (self.path.clone(), net.name.clone());
             return Err(TrainError::NoCounterpart { path, net });
         }
-        let asked: Vec<bool> =
-            same_outputs(net, net, maps).iter().map(Option::is_some).collect();
+        let asked: Vec<bool> = same_outputs(net, net, maps).iter().map(Option::is_some).collect();
         let missing = units.iter().zip(asked).zip(1..);
         Ok(missing.filter(|((unit, asked), _)| *asked && unit.is_none()).map(|(_, i)| i).collect())
     }

@@ -23,9 +23,8 @@ pub fn evaluate(
     mistakes: usize,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, TrainError> {
-    let labels = |batch: &Batch| {
-        Ok(batch.labels.iter().map(|label| columns[*label as usize]).collect())
-    };
+    let labels =
+        |batch: &Batch| Ok(batch.labels.iter().map(|label| columns[*label as usize]).collect());
     evaluate_on(plan, loader, &labels, mistakes, progress)
 }
 

@@ -90,7 +90,8 @@ impl FeatureTargets {
         features: usize,
         images: usize,
     ) -> Result<(), TrainError> {
-        let shapes = outputs.map(|output| (output.pre_norm.channels(), output.pre_norm.size.pixels()));
+        let shapes =
+            outputs.map(|output| (output.pre_norm.channels(), output.pre_norm.size.pixels()));
         let (found, expected) = (self.blocks.len(), shapes.len());
         if found != expected {
             return Err(TrainError::OtherNet { what: "feature targets", found, expected });
@@ -136,7 +137,11 @@ impl FeatureTargets {
         let mut parts: Vec<Part<'_>> = runner
             .split(map, len)
             .zip(runner.split(&target.values, len))
-            .zip(runner.split(output.map, len).zip(runner.split_mut(&mut cx.workspace.trunk[0], len)))
+            .zip(
+                runner
+                    .split(output.map, len)
+                    .zip(runner.split_mut(&mut cx.workspace.trunk[0], len)),
+            )
             .map(|((map, target), (raw, gradient))| Part {
                 map,
                 target,

@@ -193,7 +193,9 @@ fn load_teacher(
 fn unmatched_note(blocks: &[usize]) -> String {
     let numbers: Vec<String> = blocks.iter().map(usize::to_string).collect();
     let blocks = numbers.join(", ");
-    format!("the teacher has no feature maps of the shapes of blocks {blocks}; they learn from later ones")
+    format!(
+        "the teacher has no feature maps of the shapes of blocks {blocks}; they learn from later ones"
+    )
 }
 
 /// The net of a run: the caller's with the classes of the data, and with the recipe's dropout, size

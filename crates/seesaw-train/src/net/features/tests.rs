@@ -23,8 +23,8 @@ struct Golden {
 
 impl Golden {
     fn new() -> Self {
-        let net =
-            Net::from_toml(include_str!("../../../../seesaw-engine/tests/golden/tiny.toml")).unwrap();
+        let net = Net::from_toml(include_str!("../../../../seesaw-engine/tests/golden/tiny.toml"))
+            .unwrap();
         let step = read(include_bytes!("../../../tests/golden/step.safetensors")).unwrap().0;
         let features =
             read(include_bytes!("../../../tests/golden/features.safetensors")).unwrap().0;
@@ -64,7 +64,12 @@ impl Golden {
     }
 
     /// The loss and the gradients of a step.
-    fn run(&self, targets: &FeatureTargets, options: &NetOptions, machine: &Machine) -> (f64, State) {
+    fn run(
+        &self,
+        targets: &FeatureTargets,
+        options: &NetOptions,
+        machine: &Machine,
+    ) -> (f64, State) {
         let mut train = TrainNet::new(&self.net, options, machine).unwrap();
         let mut state = State::from_weights(&self.weights());
         let mut gradients = vec![f32::NAN; state.parameters.len()];

@@ -2,10 +2,10 @@
 
 use crate::{Flow, Groups};
 
-/// One inverted residual: expand, depthwise 3x3, project.
+/// One inverted residual: expand, depthwise 3x3 or 5x5, project.
 ///
 /// ```text
-/// x ─ expand ─ BN ─ (ReLU6) ─ flow ─ depthwise 3x3 ─ BN ─ ReLU6 ─ project ─ BN ─ output flow ─ (+ x)
+/// x ─ expand ─ BN ─ (ReLU6) ─ flow ─ depthwise ─ BN ─ ReLU6 ─ project ─ BN ─ output flow ─ (+ x)
 /// ```
 ///
 /// Channel counts are absolute; a block of a validated [`crate::Net`] splits evenly by its groups.
@@ -19,6 +19,8 @@ pub struct Block {
     pub output: usize,
     /// Stride of the depthwise convolution, 1 or 2.
     pub stride: usize,
+    /// Rows and columns of the depthwise convolution's window, 3 or 5.
+    pub kernel: usize,
     /// Groups of the expand convolution; `None` when there is none and `expanded == input`.
     pub expand: Option<Groups>,
     /// Whether ReLU6 follows the expand convolution's batch norm.

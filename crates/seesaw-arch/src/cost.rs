@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::{ArchError, Block, Groups, LayerId, LayerKind, Net, Share, validate::SIDES};
+use crate::{
+    ArchError, Block, Groups, LayerId, LayerKind, Net, Share, steps::STEM_KERNEL, validate::SIDES,
+};
 
 /// One layer with its batch norm and activation, and what it costs for one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -14,7 +16,8 @@ pub struct Layer {
     pub input: [usize; 3],
     /// Output shape: channels, rows, columns.
     pub output: [usize; 3],
-    /// Relative group sizes of a pointwise convolution, and how channels move after it.
+    /// Relative group sizes of a pointwise convolution, and how channels move after it; the window of
+    /// a depthwise convolution that is not 3x3.
     pub structure: String,
     /// Stride.
     pub stride: usize,
@@ -71,8 +74,13 @@ impl Net {
 
     fn layer_list(&self, input_size: usize) -> Vec<Layer> {
         let image = [3, input_size, input_size];
-        let mut layers =
-            vec![convolution(LayerId::Stem, image, self.stem.channels, self.stem.stride)];
+        let mut layers = vec![convolution(
+            LayerId::Stem,
+            image,
+            self.stem.channels,
+            STEM_KERNEL,
+            self.stem.stride,
+        )];
         let mut shape = layers[0].output;
         for (number, block) in (1..).zip(self.blocks()) {
             push_block(&mut layers, number, &block, shape);
@@ -98,7 +106,13 @@ fn push_block(layers: &mut Vec<Layer>, number: usize, block: &Block, shape: [usi
         let structure = format!("{groups} {}", block.flow);
         layers.push(pointwise(LayerId::Expand(number), shape, wide, groups, structure));
     }
-    layers.push(convolution(LayerId::Depthwise(number), wide, block.expanded, block.stride));
+    let (kernel, stride) = (block.kernel, block.stride);
+    let mut depthwise =
+        convolution(LayerId::Depthwise(number), wide, block.expanded, kernel, stride);
+    if kernel != 3 {
+        depthwise.structure = format!("{kernel}x{kernel}");
+    }
+    layers.push(depthwise);
     let middle = layers[layers.len() - 1].output;
     let output = [block.output, middle[1], middle[2]];
     let structure = format!("{} {}", block.project, block.output_flow);
@@ -123,12 +137,19 @@ fn pointwise(
     Layer { structure, ..counted(layer(id, input, output), weights) }
 }
 
-/// A 3x3 convolution with batch norm: depthwise, or the dense stem.
-fn convolution(id: LayerId, input: [usize; 3], channels: usize, stride: usize) -> Layer {
+/// A convolution of windows with batch norm: depthwise, or the dense stem. The padding does not
+/// change its size.
+fn convolution(
+    id: LayerId,
+    input: [usize; 3],
+    channels: usize,
+    kernel: usize,
+    stride: usize,
+) -> Layer {
     let side = |n: usize| n.div_ceil(stride);
     let output = [channels, side(input[1]), side(input[2])];
     let fan_in = if id.kind() == LayerKind::Depthwise { 1 } else { input[0] };
-    Layer { stride, ..counted(layer(id, input, output), 9 * fan_in * channels) }
+    Layer { stride, ..counted(layer(id, input, output), kernel * kernel * fan_in * channels) }
 }
 
 /// Adds the costs of a convolution with `weights` weights and batch norm.

@@ -12,7 +12,7 @@ pub enum LayerKind {
     Stem,
     /// Pointwise convolution that opens a block.
     Expand,
-    /// Depthwise 3x3 convolution.
+    /// Depthwise convolution.
     Depthwise,
     /// Pointwise convolution that closes a block, with the residual addition.
     Project,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ArchError, Block, Flow, Groups, Preprocess, groups::lcm};
+use crate::{ArchError, BATCH_NORM_EPS, Block, Flow, Groups, Padding, Preprocess, groups::lcm};
 
 /// A net as data: its layers, without their weights.
 ///
@@ -36,6 +36,13 @@ pub struct Net {
     pub input_size: usize,
     /// Outputs of the linear layer.
     pub classes: usize,
+    /// How the stem and the depthwise convolutions pad their inputs; symmetric where it is not
+    /// given.
+    #[serde(default, skip_serializing_if = "Padding::is_symmetric")]
+    pub padding: Padding,
+    /// What every batch norm adds to the variance; [`BATCH_NORM_EPS`] where it is not given.
+    #[serde(default = "default_eps", skip_serializing_if = "is_default_eps")]
+    pub batch_norm_eps: f64,
     /// The first convolution.
     pub stem: Stem,
     /// The layers after the blocks.
@@ -48,7 +55,7 @@ pub struct Net {
     pub preprocess: Option<Preprocess>,
 }
 
-/// The first convolution: dense 3x3 with padding 1 on RGB, batch norm, ReLU6.
+/// The first convolution: dense 3x3 on RGB, batch norm, ReLU6.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stem {
@@ -81,6 +88,9 @@ pub struct Stage {
     pub repeat: usize,
     /// Stride of the first block, 1 or 2.
     pub stride: usize,
+    /// Rows and columns of the depthwise convolution's window, 3 or 5; 3 where it is not given.
+    #[serde(default = "default_kernel", skip_serializing_if = "is_default_kernel")]
+    pub kernel: usize,
     /// Groups of the expand convolution; without it there is no expand convolution, which needs
     /// `expansion = 1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,6 +106,25 @@ pub struct Stage {
     /// How channels move at the end of the block.
     #[serde(default)]
     pub output_flow: Flow,
+}
+
+/// The window of a depthwise convolution of which nothing is said.
+const fn default_kernel() -> usize {
+    3
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_default_kernel(kernel: &usize) -> bool {
+    *kernel == default_kernel()
+}
+
+const fn default_eps() -> f64 {
+    BATCH_NORM_EPS
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_default_eps(eps: &f64) -> bool {
+    *eps == BATCH_NORM_EPS
 }
 
 impl Net {
@@ -194,6 +223,7 @@ impl Stage {
             expanded: input.saturating_mul(self.expansion),
             output: self.channels,
             stride,
+            kernel: self.kernel,
             expand: self.expand.clone(),
             activate_expand: self.activate_expand,
             flow: self.flow,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ArchError, validate::SIDES};
 
-/// From a photo to the input of a net: torchvision's `Resize(resize)`, `CenterCrop(crop)`,
+/// From a photo to the input of a net: torchvision's `Resize(resize, filter)`, `CenterCrop(crop)`,
 /// `ToTensor()`, `Normalize(mean, std)`.
 ///
 /// It is plain data that travels with nets and weights; the crate `seesaw-image` applies it.
@@ -20,6 +20,28 @@ pub struct Preprocess {
     pub mean: [f32; 3],
     /// Standard deviation of red, green and blue, where 1 is full brightness.
     pub std: [f32; 3],
+    /// The filter of the scaling; bilinear where it is not given.
+    #[serde(default, skip_serializing_if = "Filter::is_bilinear")]
+    pub filter: Filter,
+}
+
+/// How pixels are weighted when a photo is scaled. Both widen by the scale where it shrinks, as
+/// Pillow's do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Filter {
+    /// A triangle two pixels wide.
+    #[default]
+    Bilinear,
+    /// Cubic convolution four pixels wide with a = -0.5 (Keys 1981).
+    Bicubic,
+}
+
+impl Filter {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    fn is_bilinear(&self) -> bool {
+        *self == Self::Bilinear
+    }
 }
 
 impl Preprocess {
@@ -30,13 +52,31 @@ impl Preprocess {
             crop: size,
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],
+            filter: Filter::Bilinear,
         }
     }
 
     /// CIFAR-10's evaluation at its own 32 pixels: the mean and standard deviation over all pixels
     /// of the training set.
     pub fn cifar() -> Self {
-        Self { resize: 32, crop: 32, mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] }
+        Self {
+            resize: 32,
+            crop: 32,
+            mean: [0.4914, 0.4822, 0.4465],
+            std: [0.2470, 0.2435, 0.2616],
+            filter: Filter::Bilinear,
+        }
+    }
+
+    /// EfficientNet-Lite0's evaluation: samples from -127/128 to 1, and a bicubic filter.
+    pub fn efficientnet_lite0() -> Self {
+        Self {
+            resize: 256,
+            crop: 224,
+            mean: [127.0 / 255.0; 3],
+            std: [128.0 / 255.0; 3],
+            filter: Filter::Bicubic,
+        }
     }
 
     /// The same view of a photo at another input size: the shorter side is scaled in proportion.
@@ -96,6 +136,17 @@ mod tests {
         let text = toml::to_string(&preprocess).unwrap();
         assert_eq!(toml::from_str::<Preprocess>(&text).unwrap(), preprocess);
         assert!(toml::from_str::<Preprocess>(&format!("mode = \"bicubic\"\n{text}")).is_err());
+    }
+
+    #[test]
+    fn a_filter_is_written_only_where_it_is_not_bilinear() {
+        let text = toml::to_string(&Preprocess::imagenet(224)).unwrap();
+        assert!(!text.contains("filter"), "{text}");
+        let bicubic: Preprocess = toml::from_str(&format!("filter = \"bicubic\"\n{text}")).unwrap();
+        assert_eq!(bicubic, Preprocess { filter: Filter::Bicubic, ..Preprocess::imagenet(224) });
+        assert!(toml::to_string(&bicubic).unwrap().contains("filter = \"bicubic\""));
+        let error = toml::from_str::<Preprocess>(&format!("filter = \"lanczos\"\n{text}"));
+        assert!(error.unwrap_err().to_string().contains("`bilinear` or `bicubic`"));
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! Groups, shuffles and concatenations are settled here, as the places of channels in memory.
 //! Inference adds folded weights to this list; training takes its index maps from it.
 
-use crate::{Block, ChannelOrder, Groups, LayerId, Net, Share};
+use crate::{Block, ChannelOrder, Groups, LayerId, Net, Padding, Share};
 
-/// What every batch norm adds to the variance, as in PyTorch.
+/// What a batch norm adds to the variance where its net does not say otherwise, as in PyTorch.
 pub const BATCH_NORM_EPS: f64 = 1e-5;
+
+/// Rows and columns of the stem's window.
+pub(crate) const STEM_KERNEL: usize = 3;
 
 /// One layer as it is executed.
 ///
@@ -24,6 +27,10 @@ pub struct Step {
     pub outputs: Vec<usize>,
     /// Stride, 1 or 2.
     pub stride: usize,
+    /// Rows and columns of a window: 3 for the stem, 3 or 5 for a depthwise convolution, else 1.
+    pub kernel: usize,
+    /// How the windows lie on the input.
+    pub padding: Padding,
     /// Whether ReLU6 follows.
     pub relu6: bool,
     /// Whether the block's input is added to the output.
@@ -33,14 +40,14 @@ pub struct Step {
 /// What a step computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    /// Dense 3x3 convolution with padding 1, and batch norm; weights `[out, in, 3, 3]`.
+    /// Dense 3x3 convolution, and batch norm; weights `[out, in, 3, 3]`.
     Convolution,
     /// 1x1 convolution in groups, and batch norm; for each group weights `[out, in]`.
     Pointwise {
         /// The channels of each group.
         shares: Vec<Share>,
     },
-    /// Depthwise 3x3 convolution with padding 1, and batch norm; weights `[channels, 3, 3]`.
+    /// Depthwise convolution, and batch norm; weights `[channels, kernel, kernel]`.
     Depthwise,
     /// Mean over all pixels.
     Pool,
@@ -49,12 +56,17 @@ pub enum Op {
 }
 
 impl Step {
+    /// Pixels of a window.
+    pub fn taps(&self) -> usize {
+        self.kernel * self.kernel
+    }
+
     /// Weights of the convolution or linear layer, without batch norm and bias.
     pub fn weights(&self) -> usize {
         match &self.op {
-            Op::Convolution => 9 * self.inputs.len() * self.outputs.len(),
+            Op::Convolution => self.taps() * self.inputs.len() * self.outputs.len(),
             Op::Pointwise { shares } => shares.iter().map(Share::weights).sum(),
-            Op::Depthwise => 9 * self.outputs.len(),
+            Op::Depthwise => self.taps() * self.outputs.len(),
             Op::Pool => 0,
             Op::Linear => self.inputs.len() * self.outputs.len(),
         }
@@ -70,11 +82,13 @@ impl Net {
         let (stem, trunk, head) = (self.stem.channels, self.trunk_channels(), self.head.channels);
         let mut steps = vec![Step {
             stride: self.stem.stride,
+            kernel: STEM_KERNEL,
+            padding: self.padding,
             relu6: true,
             ..plain(LayerId::Stem, Op::Convolution, 3, stem)
         }];
         for (number, block) in (1..).zip(self.blocks()) {
-            steps.extend(block.steps(number));
+            steps.extend(block.steps(number, self.padding));
         }
         let shares = Groups::dense().shares(trunk, head);
         steps.push(Step {
@@ -89,7 +103,7 @@ impl Net {
 
 impl Block {
     /// The two or three steps of the block with this number.
-    fn steps(&self, number: usize) -> Vec<Step> {
+    fn steps(&self, number: usize, padding: Padding) -> Vec<Step> {
         let order = ChannelOrder::new(self);
         let mut steps = Vec::with_capacity(3);
         if let Some(groups) = &self.expand {
@@ -105,6 +119,8 @@ impl Block {
             inputs: middle.clone(),
             outputs: middle.clone(),
             stride: self.stride,
+            kernel: self.kernel,
+            padding,
             relu6: true,
             ..plain(LayerId::Depthwise(number), Op::Depthwise, 0, 0)
         });
@@ -119,10 +135,11 @@ impl Block {
     }
 }
 
-/// A step at stride 1 without activation, whose channels lie in their own order.
+/// A step at stride 1 on single pixels, without activation, whose channels lie in their own order.
 fn plain(id: LayerId, op: Op, inputs: usize, outputs: usize) -> Step {
     let (inputs, outputs) = ((0..inputs).collect(), (0..outputs).collect());
-    Step { id, op, inputs, outputs, stride: 1, relu6: false, residual: false }
+    let (kernel, padding) = (1, Padding::Symmetric);
+    Step { id, op, inputs, outputs, stride: 1, kernel, padding, relu6: false, residual: false }
 }
 
 #[cfg(test)]

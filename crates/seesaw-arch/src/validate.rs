@@ -7,6 +7,9 @@ const MAX_CHANNELS: usize = 16_384;
 const MAX_BLOCKS: usize = 1_000;
 const MAX_CLASSES: usize = 1_000_000;
 const MAX_PARAMS: usize = 1 << 29;
+/// Smallest and largest number that batch norms add to the variance; the smallest keeps a channel
+/// that never varies finite.
+const EPS: std::ops::RangeInclusive<f64> = 1e-9..=1.0;
 /// Smallest and largest image side.
 pub(crate) const SIDES: std::ops::RangeInclusive<usize> = 1..=4_096;
 
@@ -49,6 +52,8 @@ impl Net {
             Some(format!("{} classes; there must be 1 to {MAX_CLASSES}", self.classes))
         } else if !(0.0..1.0).contains(&self.head.dropout) {
             Some(format!("dropout is {}; it must be at least 0 and below 1", self.head.dropout))
+        } else if !EPS.contains(&self.batch_norm_eps) {
+            Some(format!("batch_norm_eps is {}; it must be from 1e-9 to 1", self.batch_norm_eps))
         } else if let Some(n) = self.stages.iter().position(|s| s.repeat == 0) {
             Some(format!("stage {} repeats 0 times; leave it out instead", n + 1))
         } else {
@@ -71,6 +76,12 @@ fn validate_block(block: &Block) -> Result<(), String> {
     channels("the expanded map", block.expanded)?;
     channels("the output", block.output)?;
     stride("the depthwise convolution", block.stride)?;
+    if !matches!(block.kernel, 3 | 5) {
+        return Err(format!(
+            "the depthwise convolution has a kernel of {}; only 3 and 5 are known",
+            block.kernel
+        ));
+    }
     match &block.expand {
         Some(expand) => {
             whole("expand", expand, "input", block.input)?;

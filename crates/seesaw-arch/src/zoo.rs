@@ -1,15 +1,17 @@
 //! The nets by name.
 //!
 //! `{seesaw-shuffle, seesaw-share-v0, seesaw-share-v1, igcv3}-{0.5d, 1.0d}-{imagenet, cifar}` and
-//! `mobilenetv2-1.0-{imagenet, cifar}`; a trailing `-x0.75` is a width multiplier.
+//! `mobilenetv2-1.0-{imagenet, cifar}`, and `efficientnet-lite0`; a trailing `-x0.75` is a width
+//! multiplier.
 //!
-//! Sources: Seesaw-Net (arXiv 1905.03672), IGCV3 (arXiv 1806.00178), MobileNetV2 (arXiv 1801.04381).
+//! Sources: Seesaw-Net (arXiv 1905.03672), IGCV3 (arXiv 1806.00178), MobileNetV2 (arXiv 1801.04381),
+//! EfficientNet-Lite (TensorFlow's `tpu/models/official/efficientnet/lite`).
 //! No full description of Seesaw-share v0 is available: the layout here is the simplest one that
 //! matches all eight published figures.
 
 use strsim::levenshtein;
 
-use crate::{ArchError, Flow, Groups, Head, Net, Preprocess, Stage, Stem};
+use crate::{ArchError, BATCH_NORM_EPS, Flow, Groups, Head, Net, Padding, Preprocess, Stage, Stem};
 
 /// A row of the papers' table of layers.
 #[derive(Debug, Clone, Copy)]
@@ -102,26 +104,23 @@ pub fn names() -> Vec<String> {
 /// All nets, in the order of [`names`].
 pub fn all() -> Vec<Net> {
     let of_both = |design| Geometry::ALL.map(|geometry| build(design, geometry));
-    DESIGNS.iter().flat_map(of_both).collect()
+    DESIGNS.iter().flat_map(of_both).chain([efficientnet_lite0()]).collect()
 }
 
-/// The net of that name, with 1000 classes at 224 px (`imagenet`) or 10 at 32 px (`cifar`).
+/// The net of that name, with 1000 classes at 224 px, or 10 at 32 px (`cifar`).
 ///
 /// # Errors
 /// [`ArchError::UnknownNet`] with the nearest name, or what is wrong with its width.
 pub fn net(name: &str) -> Result<Net, ArchError> {
-    for design in &DESIGNS {
-        for geometry in Geometry::ALL {
-            let net = build(design, geometry);
-            match name.strip_prefix(&net.name) {
-                Some("") => return Ok(net),
-                Some(rest) => {
-                    if let Some(Ok(width)) = rest.strip_prefix("-x").map(str::parse) {
-                        return net.with_width(width);
-                    }
+    for net in all() {
+        match name.strip_prefix(&net.name) {
+            Some("") => return Ok(net),
+            Some(rest) => {
+                if let Some(Ok(width)) = rest.strip_prefix("-x").map(str::parse) {
+                    return net.with_width(width);
                 }
-                None => {}
             }
+            None => {}
         }
     }
     let name: String = name.chars().take(80).collect();
@@ -152,10 +151,50 @@ fn build(&Design { name, family, half_depth }: &Design, geometry: Geometry) -> N
         name: format!("{name}-{}", geometry.suffix()),
         input_size: if cifar { 32 } else { 224 },
         classes: if cifar { 10 } else { 1000 },
+        padding: Padding::Symmetric,
+        batch_norm_eps: BATCH_NORM_EPS,
         stem: Stem { channels: STEM_CHANNELS, stride: if cifar { 1 } else { 2 } },
         head: Head { channels: HEAD_CHANNELS, dropout: if cifar { 0.5 } else { 0.0 } },
         stages,
         preprocess: Some(if cifar { Preprocess::cifar() } else { Preprocess::imagenet(224) }),
+    }
+}
+
+/// Kernel, stride, expansion, channels and repeats of EfficientNet-Lite0's stages.
+const LITE0_STAGES: [[usize; 5]; 7] = [
+    [3, 1, 1, 16, 1],
+    [3, 2, 6, 24, 2],
+    [5, 2, 6, 40, 2],
+    [3, 2, 6, 80, 3],
+    [5, 1, 6, 112, 3],
+    [5, 2, 6, 192, 4],
+    [3, 1, 6, 320, 1],
+];
+
+/// EfficientNet-Lite0: MobileNetV2's blocks, some with 5x5 windows.
+fn efficientnet_lite0() -> Net {
+    let stage = |[kernel, stride, expansion, channels, repeat]: [usize; 5]| Stage {
+        expansion,
+        channels,
+        repeat,
+        stride,
+        kernel,
+        expand: (expansion > 1).then(Groups::dense),
+        activate_expand: expansion > 1,
+        flow: Flow::Keep,
+        project: Groups::dense(),
+        output_flow: Flow::Keep,
+    };
+    Net {
+        name: "efficientnet-lite0".to_owned(),
+        input_size: 224,
+        classes: 1000,
+        padding: Padding::Same,
+        batch_norm_eps: 1e-3,
+        stem: Stem { channels: STEM_CHANNELS, stride: 2 },
+        head: Head { channels: HEAD_CHANNELS, dropout: 0.2 },
+        stages: LITE0_STAGES.map(stage).into(),
+        preprocess: Some(Preprocess::efficientnet_lite0()),
     }
 }
 
@@ -192,6 +231,7 @@ fn stage(family: Family, row: Row, input: usize, stride: usize) -> Stage {
         channels,
         repeat: 1,
         stride,
+        kernel: 3,
         expand: (!mobile || expansion > 1).then_some(expand),
         activate_expand: mobile && expansion > 1,
         flow,
@@ -211,7 +251,7 @@ mod tests {
 
     #[test]
     fn every_name_builds_a_valid_net_of_that_name() {
-        assert_eq!(names().len(), 18);
+        assert_eq!(names().len(), 19);
         for (name, by_all) in names().into_iter().zip(all()) {
             let net = net(&name).unwrap();
             assert_eq!(net.name, name);
@@ -225,6 +265,38 @@ mod tests {
         for net in all() {
             assert_eq!(Net::from_toml(&net.to_toml().unwrap()).unwrap(), net);
         }
+    }
+
+    /// Every combination of what a description may leave out.
+    #[test]
+    fn windows_padding_and_eps_survive_toml() {
+        for net in all() {
+            for padding in [Padding::Symmetric, Padding::Same] {
+                for batch_norm_eps in [BATCH_NORM_EPS, 1e-3, 1e-9, 1.0, 0.1 + 0.2] {
+                    for kernels in 0..1 << net.stages.len().min(4) {
+                        let mut net = Net { padding, batch_norm_eps, ..net.clone() };
+                        for (bit, stage) in net.stages.iter_mut().enumerate() {
+                            stage.kernel = if kernels >> (bit % 4) & 1 == 1 { 5 } else { 3 };
+                        }
+                        let text = net.to_toml().unwrap();
+                        assert_eq!(Net::from_toml(&text).unwrap(), net);
+                        assert_eq!(text.contains("padding"), padding == Padding::Same);
+                        assert_eq!(text.contains("kernel"), kernels > 0);
+                        assert_eq!(text.contains("eps"), batch_norm_eps != BATCH_NORM_EPS);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn efficientnet_lite0_is_laid_out_as_published() {
+        let net = net("efficientnet-lite0").unwrap();
+        let kernels: String = net.blocks().iter().map(|block| block.kernel.to_string()).collect();
+        assert_eq!(kernels, "3335533355555553");
+        let residual = net.blocks().iter().filter(|block| block.is_residual()).count();
+        assert_eq!((net.blocks().len(), residual), (16, 9));
+        assert_eq!(net.preprocess.unwrap().mean[0], 127.0 / 255.0);
     }
 
     #[test]

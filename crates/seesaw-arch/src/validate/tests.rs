@@ -51,6 +51,15 @@ fn each_rule_names_its_block_and_what_to_do() {
         ("channels = 16 }", "channels = 0 }", "the head has 0 channels"),
         ("\"shuffle(2)\"", "\"mix\"", "`mix` is not a flow"),
         ("repeat", "repeats", "unknown field `repeats`"),
+        (
+            "stride = 1",
+            "stride = 1\nkernel = 4",
+            "block 1 (stage 1): the depthwise convolution has a kernel of 4; only 3 and 5 are known",
+        ),
+        ("stride = 1", "stride = 1\nkernel = 18446744073709551615", "only 3 and 5 are known"),
+        ("classes = 5", "classes = 5\nbatch_norm_eps = 0.0", "batch_norm_eps is 0; it must be"),
+        ("classes = 5", "classes = 5\nbatch_norm_eps = nan", "batch_norm_eps is NaN"),
+        ("classes = 5", "classes = 5\npadding = \"valid\"", "expected `symmetric` or `same`"),
     ] {
         let message = refusal(from, to);
         assert!(message.contains(expected), "{to}: {message}");

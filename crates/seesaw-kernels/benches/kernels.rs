@@ -12,7 +12,7 @@ use criterion::{
 };
 use seesaw_kernels::{
     Aligned, BlockMaps, Depthwise, GroupPlaces, InvertedResidual, Isa, IsaToken, Pointwise,
-    PointwiseShape, PointwiseWeights, Stem, Team, global_average_pool,
+    PointwiseShape, PointwiseWeights, Stem, Team, Window, global_average_pool,
     layout::{Plane, Size, cblocks},
 };
 
@@ -61,8 +61,9 @@ fn pointwise(
     (layer, madds)
 }
 
-fn depthwise(token: IsaToken, channels: usize, stride: usize) -> Depthwise {
-    Depthwise::new(token, &values(9 * channels), &values(channels), stride, true).expect("it fits")
+fn depthwise(token: IsaToken, channels: usize, window: Window) -> Depthwise {
+    let weights = values(window.taps() * channels);
+    Depthwise::new(token, &weights, &values(channels), window, true).expect("it fits")
 }
 
 /// Times `run` under the name of each instruction set.
@@ -95,7 +96,7 @@ fn whole_blocks(criterion: &mut Criterion) {
             let residual = stride == 1 && input == output;
             let block = InvertedResidual::new(
                 Some(expand),
-                depthwise(token, wide, stride),
+                depthwise(token, wide, Window::new(3, stride)),
                 project,
                 residual,
             )
@@ -133,20 +134,25 @@ fn layers(criterion: &mut Criterion) {
             Box::new(move || layer.run(&team, black_box(&x), pixels, None, &mut out))
         });
     }
-    for (name, channels, side, stride) in
-        [("depthwise 144, 56x56", 144, 56, 1), ("depthwise 576, 14x14 stride 2", 576, 14, 2)]
-    {
-        let after = side / stride;
-        each_isa(&mut group, name, 9 * channels * after * after, |token| {
-            let layer = depthwise(token, channels, stride);
-            let x = values(Plane::dense(side + 2, side + 2).len(channels));
+    for (name, channels, side, window) in [
+        ("depthwise 144, 56x56", 144, 56, Window::new(3, 1)),
+        ("depthwise 576, 14x14 stride 2", 576, 14, Window::new(3, 2)),
+        ("depthwise 5x5 672, 14x14", 672, 14, Window::new(5, 1)),
+        ("depthwise 5x5 672, 14x14 stride 2", 672, 14, Window::new(5, 2)),
+    ] {
+        let after = side / window.stride;
+        each_isa(&mut group, name, window.taps() * channels * after * after, |token| {
+            let layer = depthwise(token, channels, window);
+            let padded = window.bordered(Size::square(side));
+            let x = values(Plane::dense(padded.rows, padded.cols).len(channels));
             let mut out = Aligned::zeros(Plane::dense(after, after).len(channels));
             let team = Team::solo();
             Box::new(move || layer.run(&team, black_box(&x), Size::square(side), &mut out))
         });
     }
     each_isa(&mut group, "stem 3 to 32, 224x224", 27 * 32 * 112 * 112, |token| {
-        let stem = Stem::new(token, &values(27 * 32), &values(32), 2).expect("it fits");
+        let stem =
+            Stem::new(token, &values(27 * 32), &values(32), Window::new(3, 2)).expect("it fits");
         let (team, size) = (Team::solo(), Size::square(224));
         let (image, mut scratch) = (values(3 * 224 * 224), Aligned::zeros(stem.scratch_len(size)));
         let mut out = Aligned::zeros(Plane::dense(112, 112).len(32));

@@ -28,11 +28,6 @@ impl Size {
         self.rows * self.cols
     }
 
-    /// With a border of one pixel on each side.
-    pub(crate) fn padded(self) -> Self {
-        Self { rows: self.rows + 2, cols: self.cols + 2 }
-    }
-
     /// A plane of this size.
     pub(crate) fn dense(self) -> Plane {
         Plane::dense(self.rows, self.cols)

@@ -25,6 +25,7 @@ mod stem;
 #[cfg(test)]
 mod testing;
 pub mod train;
+mod window;
 
 pub use aligned::Aligned;
 pub use block::{BlockMaps, InvertedResidual, PartTimes};
@@ -37,3 +38,4 @@ pub use pointwise::{GroupPlaces, Pointwise, PointwiseShape, PointwiseWeights};
 pub use pool::global_average_pool;
 pub use simd::CBLOCK;
 pub use stem::Stem;
+pub use window::{Padding, Window};

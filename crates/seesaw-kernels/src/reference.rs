@@ -3,16 +3,35 @@
 //! Sums are taken in f64 and every output shape is computed independently, so that a mistake in a
 //! kernel cannot hide in its own reference.
 
-use crate::{layout::Size, pointwise::PointwiseShape};
+use crate::{
+    layout::Size,
+    pointwise::PointwiseShape,
+    window::{Padding, Window},
+};
 
 /// `x` clipped to 0..=6; NaN stays NaN.
 pub fn relu6(x: f32) -> f32 {
     x.clamp(0.0, 6.0)
 }
 
-/// Rows or columns that a 3x3 window with padding 1 leaves of `n` at `stride`.
-fn shrunk(n: usize, stride: usize) -> usize {
-    (n + 2 - 3) / stride + 1
+/// Rows or columns of zeros before an input of `n`, and all before and after it.
+///
+/// "same" is TensorFlow's rule, word by word.
+fn zeros(n: usize, window: Window) -> (usize, usize) {
+    let Window { kernel, stride, padding } = window;
+    match padding {
+        Padding::Symmetric => (kernel / 2, kernel / 2 * 2),
+        Padding::Same => {
+            let outputs = n.div_ceil(stride);
+            let all = ((outputs - 1) * stride + kernel).saturating_sub(n);
+            (all / 2, all)
+        }
+    }
+}
+
+/// Rows or columns that windows leave of `n`.
+fn shrunk(n: usize, window: Window) -> usize {
+    (n + zeros(n, window).1 - window.kernel) / window.stride + 1
 }
 
 /// Every weight of a convolution: its index, its input and its output.
@@ -44,16 +63,17 @@ pub fn pointwise(
     out.into_iter().map(|x| x as f32).collect()
 }
 
-/// Depthwise 3x3 convolution of `[channels][rows][cols]` with padding 1; weights `[channels][3][3]`.
-pub fn depthwise(weights: &[f32], bias: &[f32], x: &[f32], size: Size, stride: usize) -> Vec<f32> {
+/// Depthwise convolution of `[channels][rows][cols]`; weights `[channels][kernel][kernel]`.
+pub fn depthwise(weights: &[f32], bias: &[f32], x: &[f32], size: Size, window: Window) -> Vec<f32> {
     let (mut out, Size { rows, cols }) = (Vec::new(), size);
+    let taps = window.kernel * window.kernel;
     for (c, bias) in bias.iter().enumerate() {
         let plane = &x[c * rows * cols..][..rows * cols];
-        for oy in 0..shrunk(rows, stride) {
-            for ox in 0..shrunk(cols, stride) {
-                let window = window(plane, size, oy * stride, ox * stride);
-                let taps = &weights[c * 9..][..9];
-                let products = taps.iter().zip(window).map(|(w, x)| f64::from(*w) * f64::from(x));
+        for oy in 0..shrunk(rows, window) {
+            for ox in 0..shrunk(cols, window) {
+                let pixels = pixels(plane, size, window, [oy, ox]);
+                let taps = &weights[c * taps..][..taps];
+                let products = taps.iter().zip(pixels).map(|(w, x)| f64::from(*w) * f64::from(x));
                 out.push((f64::from(*bias) + products.sum::<f64>()) as f32);
             }
         }
@@ -61,18 +81,18 @@ pub fn depthwise(weights: &[f32], bias: &[f32], x: &[f32], size: Size, stride: u
     out
 }
 
-/// Dense 3x3 convolution of `[3][rows][cols]` with padding 1; weights `[outputs][3][3][3]`.
-pub fn stem(weights: &[f32], bias: &[f32], x: &[f32], size: Size, stride: usize) -> Vec<f32> {
+/// Dense 3x3 convolution of `[3][rows][cols]`; weights `[outputs][3][3][3]`.
+pub fn stem(weights: &[f32], bias: &[f32], x: &[f32], size: Size, window: Window) -> Vec<f32> {
     let (mut out, Size { rows, cols }) = (Vec::new(), size);
     for (o, bias) in bias.iter().enumerate() {
-        for oy in 0..shrunk(rows, stride) {
-            for ox in 0..shrunk(cols, stride) {
+        for oy in 0..shrunk(rows, window) {
+            for ox in 0..shrunk(cols, window) {
                 let mut sum = f64::from(*bias);
                 for c in 0..3 {
                     let plane = &x[c * rows * cols..][..rows * cols];
-                    let window = window(plane, size, oy * stride, ox * stride);
+                    let pixels = pixels(plane, size, window, [oy, ox]);
                     let taps = &weights[(o * 3 + c) * 9..][..9];
-                    let products = taps.iter().zip(window);
+                    let products = taps.iter().zip(pixels);
                     sum += products.map(|(w, x)| f64::from(*w) * f64::from(x)).sum::<f64>();
                 }
                 out.push(sum as f32);
@@ -82,12 +102,23 @@ pub fn stem(weights: &[f32], bias: &[f32], x: &[f32], size: Size, stride: usize)
     out
 }
 
-/// The 3x3 window centered at row `y` and column `x`, with zeros outside the plane.
-fn window(plane: &[f32], Size { rows, cols }: Size, y: usize, x: usize) -> [f32; 9] {
-    std::array::from_fn(|tap| {
-        let (row, col) = ((y + tap / 3).wrapping_sub(1), (x + tap % 3).wrapping_sub(1));
-        if row < rows && col < cols { plane[row * cols + col] } else { 0.0 }
-    })
+/// Where pixel `tap` of the window of an output lies in an input of `size`; `None` in the padding.
+fn place(
+    Size { rows, cols }: Size,
+    window: Window,
+    output: [usize; 2],
+    tap: usize,
+) -> Option<usize> {
+    let Window { kernel, stride, .. } = window;
+    let row = (output[0] * stride + tap / kernel).checked_sub(zeros(rows, window).0)?;
+    let col = (output[1] * stride + tap % kernel).checked_sub(zeros(cols, window).0)?;
+    (row < rows && col < cols).then_some(row * cols + col)
+}
+
+/// The pixels of the window of an output, with zeros outside the plane.
+fn pixels(plane: &[f32], size: Size, window: Window, output: [usize; 2]) -> Vec<f32> {
+    let taps = 0..window.kernel * window.kernel;
+    taps.map(|tap| place(size, window, output, tap).map_or(0.0, |at| plane[at])).collect()
 }
 
 /// Mean of each channel of `[channels][pixels]`.
@@ -124,21 +155,20 @@ pub fn depthwise_backward(
     x: &[f32],
     dy: &[f32],
     size: Size,
-    stride: usize,
+    window: Window,
 ) -> (Vec<f32>, Vec<f32>) {
     let Size { rows, cols } = size;
-    let (high, wide) = (shrunk(rows, stride), shrunk(cols, stride));
+    let (high, wide) = (shrunk(rows, window), shrunk(cols, window));
+    let taps = window.kernel * window.kernel;
     let mut dx = vec![0.0f64; x.len()];
     let mut dw = vec![0.0f64; weights.len()];
     for (at, dy) in dy.iter().enumerate() {
         let (c, oy, ox) = (at / (high * wide), at / wide % high, at % wide);
-        for tap in 0..9 {
-            let row = (oy * stride + tap / 3).wrapping_sub(1);
-            let col = (ox * stride + tap % 3).wrapping_sub(1);
-            if row < rows && col < cols {
-                let input = (c * rows + row) * cols + col;
-                dx[input] += f64::from(weights[c * 9 + tap]) * f64::from(*dy);
-                dw[c * 9 + tap] += f64::from(x[input]) * f64::from(*dy);
+        for tap in 0..taps {
+            if let Some(at) = place(size, window, [oy, ox], tap) {
+                let input = c * rows * cols + at;
+                dx[input] += f64::from(weights[c * taps + tap]) * f64::from(*dy);
+                dw[c * taps + tap] += f64::from(x[input]) * f64::from(*dy);
             }
         }
     }

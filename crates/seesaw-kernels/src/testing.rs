@@ -3,8 +3,9 @@
 use crate::{
     CBLOCK,
     isa::{Isa, IsaToken},
-    layout,
+    layout::{self, Size},
     parallel::Team,
+    window::{Padding, Window},
 };
 
 /// Calls `test` with every instruction set of this processor, at one and at three threads.
@@ -15,6 +16,36 @@ pub(crate) fn on_every_isa(test: impl Fn(IsaToken, &Team)) {
             test(IsaToken::new(isa).unwrap(), team);
         }
     }
+}
+
+/// Every kind of window of a depthwise convolution.
+pub(crate) fn windows() -> Vec<Window> {
+    let mut windows = Vec::new();
+    for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
+        let window = Window::new(kernel, stride);
+        windows.extend([window, window.padding(Padding::Same)]);
+    }
+    windows
+}
+
+/// `[c][rows][cols]` to blocks with a border of zeros, its pixels `step` apart from (`top`, `left`) on in a map
+/// of `to`.
+pub(crate) fn bordered(
+    x: &[f32],
+    from: Size,
+    to: Size,
+    border: usize,
+    [step, top, left]: [usize; 3],
+) -> Vec<f32> {
+    let (channels, width) = (x.len() / from.pixels(), to.cols + 2 * border);
+    let plane = (to.rows + 2 * border) * width;
+    let mut out = vec![0.0; layout::cblocks(channels) * plane * CBLOCK];
+    for (i, value) in x.iter().enumerate() {
+        let (c, y, x) = (i / from.pixels(), i / from.cols % from.rows, i % from.cols);
+        let (row, col) = (y * step + top + border, x * step + left + border);
+        out[(c / CBLOCK * plane + row * width + col) * CBLOCK + c % CBLOCK] = *value;
+    }
+    out
 }
 
 /// A small generator of test data: xorshift, seeded, the same everywhere.

@@ -87,7 +87,7 @@ impl InvertedResidual {
             return Err(error("the layers' channels differ"));
         }
         let block = Self { expand, depthwise, project, residual };
-        if residual && (block.depthwise.stride() != 1 || block.inputs() != block.outputs()) {
+        if residual && (block.depthwise.window().stride != 1 || block.inputs() != block.outputs()) {
             return Err(error("only input and output of one shape can be added"));
         }
         Ok(block)
@@ -105,7 +105,7 @@ impl InvertedResidual {
 
     /// Rows or columns of the output for `n` of the input.
     pub fn output_side(&self, n: usize) -> usize {
-        self.depthwise.output_side(n)
+        self.depthwise.window().output_side(n)
     }
 
     /// f32 of scratch that a run on a map of `size` with `threads` threads needs.
@@ -146,7 +146,7 @@ impl InvertedResidual {
         let wide = self.depthwise.channels() * size.pixels() * size_of::<f32>();
         Shape {
             input: size.dense(),
-            output: self.depthwise.output_size(size).dense(),
+            output: self.depthwise.window().output_size(size).dense(),
             banded: wide > BANDED_FROM,
         }
     }

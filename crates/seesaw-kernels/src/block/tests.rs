@@ -8,7 +8,8 @@ use crate::{
     parallel::Team,
     pointwise::{GroupPlaces, PointwiseShape, PointwiseWeights},
     reference,
-    testing::{Values, assert_exact, blocked, on_every_isa, planar},
+    testing::{Values, assert_exact, blocked, on_every_isa, planar, windows},
+    window::Window,
 };
 
 /// A dense block with small whole weights.
@@ -17,25 +18,25 @@ struct Problem {
     expand: Option<(Vec<f32>, Vec<f32>)>,
     depthwise: (Vec<f32>, Vec<f32>),
     project: (Vec<f32>, Vec<f32>),
-    stride: usize,
+    window: Window,
 }
 
 impl Problem {
-    fn new(channels: (usize, usize, usize), expands: bool, stride: usize) -> Self {
-        let mut values = Values::new((channels.1 + stride) as u64);
+    fn new(channels: (usize, usize, usize), expands: bool, window: Window) -> Self {
+        let mut values = Values::new((channels.1 + window.stride) as u64);
         let mut layer = |weights, outputs| (values.integers(weights), values.integers(outputs));
         let (input, wide, output) = channels;
         Self {
             channels,
             expand: expands.then(|| layer(input * wide, wide)),
-            depthwise: layer(9 * wide, wide),
+            depthwise: layer(window.taps() * wide, wide),
             project: layer(wide * output, output),
-            stride,
+            window,
         }
     }
 
     fn is_residual(&self) -> bool {
-        self.stride == 1 && self.channels.0 == self.channels.2
+        self.window.stride == 1 && self.channels.0 == self.channels.2
     }
 
     fn block(&self, token: IsaToken) -> InvertedResidual {
@@ -49,7 +50,7 @@ impl Problem {
         };
         let expand = self.expand.as_ref().map(|layer| dense(input, wide, layer));
         let (weights, bias) = &self.depthwise;
-        let depthwise = Depthwise::new(token, weights, bias, self.stride, true).unwrap();
+        let depthwise = Depthwise::new(token, weights, bias, self.window, true).unwrap();
         let project = dense(wide, output, &self.project);
         InvertedResidual::new(expand, depthwise, project, self.is_residual()).unwrap()
     }
@@ -67,7 +68,7 @@ impl Problem {
             map = dense(&map, input, wide, layer);
         }
         let (weights, bias) = &self.depthwise;
-        map = reference::depthwise(weights, bias, &map, size, self.stride);
+        map = reference::depthwise(weights, bias, &map, size, self.window);
         map.iter_mut().for_each(|x| *x = reference::relu6(*x));
         map = dense(&map, wide, output, &self.project);
         if self.is_residual() {
@@ -99,15 +100,15 @@ fn bands_and_whole_maps_agree_with_the_layers() {
         for (channels, expands) in
             [((8, 24, 8), true), ((3, 9, 5), true), ((12, 12, 12), false), ((1, 1, 1), false)]
         {
-            for stride in [1, 2] {
-                let problem = Problem::new(channels, expands, stride);
+            for window in windows() {
+                let problem = Problem::new(channels, expands, window);
                 let block = problem.block(token);
                 for size in [(1, 1), (2, 3), (7, 7), (9, 14), (12, 5), (17, 30)].map(Size::from) {
                     let x = Values::new(size.rows as u64).integers(channels.0 * size.pixels());
                     let expected = problem.expected(&x, size);
                     for bands in [false, true] {
                         let what = format!(
-                            "{} {channels:?} /{stride} {size:?} bands {bands} threads {}",
+                            "{} {channels:?} {window:?} {size:?} bands {bands} threads {}",
                             token.isa(),
                             team.threads()
                         );
@@ -121,7 +122,7 @@ fn bands_and_whole_maps_agree_with_the_layers() {
 
 #[test]
 fn a_large_map_runs_in_bands_and_a_small_one_whole() {
-    let block = Problem::new((16, 96, 24), true, 2).block(IsaToken::best());
+    let block = Problem::new((16, 96, 24), true, Window::new(3, 2)).block(IsaToken::best());
     assert!(block.shape(Size::square(112)).banded);
     assert!(!block.shape(Size::square(14)).banded);
     for size in [112, 14].map(Size::square) {
@@ -136,7 +137,8 @@ fn a_large_map_runs_in_bands_and_a_small_one_whole() {
 #[test]
 fn layers_that_do_not_fit_are_refused() {
     let token = IsaToken::best();
-    let block = |channels, stride| Problem::new(channels, true, stride).block(token);
+    let block =
+        |channels, stride| Problem::new(channels, true, Window::new(3, stride)).block(token);
     let (a, b) = (block((8, 16, 8), 1), block((8, 24, 8), 1));
     let joined = InvertedResidual::new(a.expand, b.depthwise, b.project, true);
     assert!(joined.unwrap_err().to_string().contains("channels differ"));

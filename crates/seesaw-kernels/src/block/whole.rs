@@ -11,24 +11,26 @@ use crate::{
     simd::CBLOCK,
 };
 
-/// Multiply-adds of a pointwise convolution that take about as long as the 9 of a depthwise one, by
+/// Multiply-adds of a pointwise convolution that take about as long as 9 of a depthwise one, by
 /// an estimate that only shares work among threads.
 const DEPTHWISE_COST: usize = 14;
 
 /// The expanded map with its padding.
-fn padded(shape: Shape) -> Plane {
-    Plane::dense(shape.input.rows + 2, shape.input.cols + 2)
+fn padded(block: &InvertedResidual, shape: Shape) -> Plane {
+    let border = 2 * block.depthwise.window().border();
+    Plane::dense(shape.input.rows + border, shape.input.cols + border)
 }
 
 /// f32 of the expanded map and the depthwise output.
 pub(super) fn scratch_len(block: &InvertedResidual, shape: Shape) -> usize {
-    block.wide_cblocks() * (padded(shape).block_stride + shape.output.block_stride)
+    block.wide_cblocks() * (padded(block, shape).block_stride + shape.output.block_stride)
 }
 
 /// Runs the block.
 pub(super) fn run(pass: Pass<'_>, team: &Team, scratch: &mut [f32], out: &mut [f32]) {
     let Pass { block, x, shape, times } = pass;
-    let (wide, middle) = scratch.split_at_mut(block.wide_cblocks() * padded(shape).block_stride);
+    let (wide, middle) =
+        scratch.split_at_mut(block.wide_cblocks() * padded(block, shape).block_stride);
     let (wide, middle_ptr) = (SendPtr(wide.as_mut_ptr()), SendPtr(middle.as_mut_ptr()));
     // Expand and depthwise share the channels among the threads in the same way, so that neither
     // waits for the other.
@@ -72,16 +74,17 @@ unsafe fn widen(pass: &Pass<'_>, threads: usize, index: usize, maps: WideMaps) {
     let Pass { block, x, shape, times } = *pass;
     let WideMaps { expanded, convolved } = maps;
     let mut stopwatch = Stopwatch::new(times);
-    let padded = padded(shape);
-    let inside = padded.row_stride + CBLOCK;
+    let (padded, window) = (padded(block, shape), block.depthwise.window());
+    let border = window.border();
+    let inside = border * (padded.row_stride + CBLOCK);
     // SAFETY: no other thread writes a share's blocks; `inside` is the first pixel within the
     // padding, from where rows of the input's width fit.
     unsafe {
         let blocks = match &block.expand {
             Some(expand) => {
-                let panels = expand.panel_share(threads, index, DEPTHWISE_COST);
+                let panels = expand.panel_share(threads, index, DEPTHWISE_COST * window.taps() / 9);
                 let blocks = expand.blocks_of(panels.clone());
-                clear_border(expanded, padded, blocks.clone());
+                clear_border(expanded, padded, border, blocks.clone());
                 let plane = Plane { rows: shape.input.rows, cols: shape.input.cols, ..padded };
                 let target = expand.target(expanded.add(inside), plane, None);
                 let block_stride = shape.input.block_stride;
@@ -91,7 +94,7 @@ unsafe fn widen(pass: &Pass<'_>, threads: usize, index: usize, maps: WideMaps) {
             }
             None => {
                 let blocks = share(block.wide_cblocks(), threads, index);
-                clear_border(expanded, padded, blocks.clone());
+                clear_border(expanded, padded, border, blocks.clone());
                 let (to, rows) = (expanded.add(inside), shape.input.rows);
                 pass.copy_rows(x.as_ptr(), to, blocks.clone(), rows, padded);
                 blocks
@@ -109,19 +112,25 @@ unsafe fn widen(pass: &Pass<'_>, threads: usize, index: usize, maps: WideMaps) {
 ///
 /// # Safety
 /// The blocks must be writable.
-unsafe fn clear_border(wide: *mut f32, padded: Plane, blocks: std::ops::Range<usize>) {
+unsafe fn clear_border(
+    wide: *mut f32,
+    padded: Plane,
+    border: usize,
+    blocks: std::ops::Range<usize>,
+) {
+    let (row, side) = (padded.row_stride, border * CBLOCK);
+    let (first, last) = (border * row, (padded.rows - border) * row);
     for block in blocks {
         // SAFETY: the caller's contract; a block is as long as its stride.
         let block = unsafe {
             let first = wide.add(block * padded.block_stride);
             std::slice::from_raw_parts_mut(first, padded.block_stride)
         };
-        let (row, last) = (padded.row_stride, (padded.rows - 1) * padded.row_stride);
-        block[..row].fill(0.0);
+        block[..first].fill(0.0);
         block[last..].fill(0.0);
-        for line in block[row..last].chunks_exact_mut(row) {
-            line[..CBLOCK].fill(0.0);
-            line[row - CBLOCK..].fill(0.0);
+        for line in block[first..last].chunks_exact_mut(row) {
+            line[..side].fill(0.0);
+            line[row - side..].fill(0.0);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Depthwise 3x3 convolution with padding 1, stride 1 or 2.
+//! Depthwise convolution, 3x3 or 5x5, stride 1 or 2.
 
 mod kernel;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use kernel::DepthwiseKernels;
-use kernel::{TAPS, Task};
+use kernel::{MAX_ROWS, Task, WindowKernels, taps_len};
 
 use crate::{
     Aligned,
@@ -14,27 +14,28 @@ use crate::{
     layout::{Plane, Size, cblocks},
     parallel::{SendPtr, Team, share},
     simd::CBLOCK,
+    window::Window,
 };
 
-/// A depthwise 3x3 convolution with bias and optional ReLU6.
+/// A depthwise convolution, 3x3 or 5x5, with bias and optional ReLU6.
 #[derive(Debug, Clone)]
 pub struct Depthwise {
     channels: usize,
-    stride: usize,
+    window: Window,
     relu6: bool,
     taps: Aligned,
-    kernels: DepthwiseKernels,
+    kernels: WindowKernels,
 }
 
 /// Rows of a padded input that an output row or two need, and where the output goes.
 #[derive(Clone, Copy)]
 pub(crate) struct Band {
-    /// First block of the padded input.
+    /// First block of the padded input, at the first column of the first window.
     pub input: *const f32,
     /// f32 from block to block.
     pub input_stride: usize,
-    /// Offsets of the rows in a block, starting with the one above the first output row's center.
-    pub rows: [usize; 4],
+    /// Offsets of the rows in a block, starting with the first one of the first output row's windows.
+    pub rows: [usize; MAX_ROWS],
     /// First pixel of the first output row in the first block.
     pub output: *mut f32,
     /// f32 from block to block.
@@ -44,34 +45,43 @@ pub(crate) struct Band {
 }
 
 impl Depthwise {
-    /// Packs weights `[channels][3][3]` and a bias for each channel.
+    /// Packs weights `[channels][kernel][kernel]` and a bias for each channel.
     ///
     /// # Errors
-    /// [`KernelError::Shape`] when they do not fit together or `stride` is not 1 or 2.
+    /// [`KernelError::Shape`] when they do not fit together, the window is neither 3x3 nor 5x5, or its
+    /// stride is not 1 or 2.
     pub fn new(
         token: IsaToken,
         weights: &[f32],
         bias: &[f32],
-        stride: usize,
+        window: Window,
         relu6: bool,
     ) -> Result<Self, KernelError> {
         let channels = bias.len();
-        if weights.len() != 9 * channels || !(1..=2).contains(&stride) {
-            let what = format!(
-                "{} weights for {channels} channels at stride {stride}; each needs 9, and the stride must be 1 or 2",
+        let Window { kernel, stride, .. } = window;
+        let error = |what| KernelError::Shape { kernel: "depthwise convolution", what };
+        let kernels = match kernel {
+            3 => token.kernels().depthwise.three,
+            5 => token.kernels().depthwise.five,
+            _ => return Err(error(format!("a {kernel}x{kernel} window; it must be 3x3 or 5x5"))),
+        };
+        let count = window.taps();
+        if weights.len() != count * channels || !(1..=2).contains(&stride) {
+            return Err(error(format!(
+                "{} weights for {channels} channels at stride {stride}; each needs {count}, and the stride must be 1 or 2",
                 weights.len()
-            );
-            return Err(KernelError::Shape { kernel: "depthwise convolution", what });
+            )));
         }
-        let mut taps = Aligned::zeros(cblocks(channels) * TAPS);
-        for (c, bias) in bias.iter().enumerate() {
-            let lanes = &mut taps[c / CBLOCK * TAPS + c % CBLOCK..];
+        let len = taps_len(kernel);
+        let mut taps = Aligned::zeros(cblocks(channels) * len);
+        for (c, (bias, weights)) in bias.iter().zip(weights.chunks_exact(count)).enumerate() {
+            let lanes = &mut taps[c / CBLOCK * len + c % CBLOCK..];
             lanes[0] = *bias;
-            for tap in 0..9 {
-                lanes[(tap + 1) * CBLOCK] = weights[c * 9 + tap];
+            for (tap, weight) in weights.iter().enumerate() {
+                lanes[(tap + 1) * CBLOCK] = *weight;
             }
         }
-        Ok(Self { channels, stride, relu6, taps, kernels: token.kernels().depthwise })
+        Ok(Self { channels, window, relu6, taps, kernels })
     }
 
     /// Channels.
@@ -79,35 +89,27 @@ impl Depthwise {
         self.channels
     }
 
-    /// Stride, 1 or 2.
-    pub fn stride(&self) -> usize {
-        self.stride
+    /// The windows.
+    pub fn window(&self) -> Window {
+        self.window
     }
 
     /// The most output rows that one call of [`Self::run_band`] computes.
     pub(crate) fn band_rows(&self) -> usize {
-        if self.stride == 1 { 2 } else { 1 }
+        if self.window.stride == 1 { 2 } else { 1 }
     }
 
-    /// Rows or columns of the output for `n` of the input.
-    pub fn output_side(&self, n: usize) -> usize {
-        n.div_ceil(self.stride)
-    }
-
-    /// Size of the output for an input of `size`.
-    pub(crate) fn output_size(&self, size: Size) -> Size {
-        Size { rows: self.output_side(size.rows), cols: self.output_side(size.cols) }
-    }
-
-    /// Convolves a map of `size` whose borders of one pixel hold the padding.
+    /// Convolves a map of `size` whose [border](Window::border) holds the padding.
     ///
-    /// `x` is blocked, `[blocks][rows + 2][cols + 2][8]`; `out` is `[blocks][out rows][out cols][8]`.
+    /// `x` is blocked, with a border of 1 or 2 pixels: `[blocks][rows + 2 * border][cols + 2 * border]
+    /// [8]`; `out` is `[blocks][out rows][out cols][8]`.
     /// Each thread takes a share of the blocks.
     ///
     /// # Panics
     /// When a map has another length than its shape.
     pub fn run(&self, team: &Team, x: &[f32], size: Size, out: &mut [f32]) {
-        let (padded, plane) = (size.padded().dense(), self.output_size(size).dense());
+        let (padded, plane) =
+            (self.window.bordered(size).dense(), self.window.output_size(size).dense());
         assert_eq!(x.len(), padded.len(self.channels), "padded input");
         assert_eq!(out.len(), plane.len(self.channels), "output");
         let out = SendPtr(out.as_mut_ptr());
@@ -135,15 +137,18 @@ impl Depthwise {
         out: *mut f32,
         plane: Plane,
     ) {
+        let border = 2 * self.window.border();
+        let top = self.window.offset(padded.rows - border);
+        let left = self.window.offset(padded.cols - border);
         let mut row = 0;
         while row < plane.rows {
             let count = self.band_rows().min(plane.rows - row);
-            let first = row * self.stride;
-            // SAFETY: rows up to `(plane.rows - 1) * stride + 2` are in the padded map; offsets of
-            // further rows are used only where two rows are computed.
+            let first = row * self.window.stride + top;
+            // SAFETY: the rows and columns of all windows are in the padded map; offsets of further
+            // rows are used only where two rows are computed.
             unsafe {
                 let band = Band {
-                    input: x,
+                    input: x.add(left * CBLOCK),
                     input_stride: padded.block_stride,
                     rows: std::array::from_fn(|y| (first + y) * padded.row_stride),
                     output: out.add(row * plane.row_stride),
@@ -161,8 +166,9 @@ impl Depthwise {
     /// # Panics
     /// When there is no such place or tap.
     pub(crate) fn set_tap(&mut self, place: usize, tap: usize, weight: f32) {
-        assert!(place < self.channels && tap < 9, "tap {tap} of channel {place}");
-        self.taps[place / CBLOCK * TAPS + (tap + 1) * CBLOCK + place % CBLOCK] = weight;
+        let (len, taps) = (taps_len(self.window.kernel), self.window.taps());
+        assert!(place < self.channels && tap < taps, "tap {tap} of channel {place}");
+        self.taps[place / CBLOCK * len + (tap + 1) * CBLOCK + place % CBLOCK] = weight;
     }
 
     /// Computes `count` output rows of some blocks; `band` begins at the first of them.
@@ -171,16 +177,17 @@ impl Depthwise {
     /// The band's rows must be readable, its output writable, for all the blocks, and `count` from
     /// 1 to [`Self::band_rows`].
     pub(crate) unsafe fn run_band(&self, blocks: std::ops::Range<usize>, band: Band, count: usize) {
-        let kernel = match (self.stride, count) {
+        let kernel = match (self.window.stride, count) {
             (1, 2) => self.kernels.two,
             (1, _) => self.kernels.one,
             _ => self.kernels.stride_2,
         };
+        let len = taps_len(self.window.kernel);
         let task = Task {
             input: band.input,
             input_stride: band.input_stride,
             rows: band.rows,
-            taps: &self.taps[blocks.start * TAPS..blocks.end * TAPS],
+            taps: &self.taps[blocks.start * len..blocks.end * len],
             output: band.output,
             output_stride: band.output_stride,
             output_row: band.cols * CBLOCK,

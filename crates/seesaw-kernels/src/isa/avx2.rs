@@ -11,7 +11,7 @@ use crate::{
     depthwise::DepthwiseKernels,
     peak::BurnKernel,
     simd::{InstructionSet, Vector},
-    train::{NormFns, Plain, Product, Taps},
+    train::{NormFns, Plain, Product, TapsFns},
 };
 
 features! {
@@ -30,8 +30,8 @@ pub(super) static KERNELS: KernelTable = KernelTable {
         PlanarKernels::new::<Avx2Features, Avx2, 2, 6>(),
         PlanarKernels::new::<Avx2Features, Avx2, 1, 12>(),
     ],
-    depthwise: DepthwiseKernels::new::<Avx2Features, Avx2, 4, 4>(),
-    taps: Avx2Features::run::<Taps<Avx2>>,
+    depthwise: DepthwiseKernels::new::<Avx2Features, Avx2, 4, 4, 8>(),
+    taps: TapsFns::new::<Avx2Features, Avx2>(),
     norm: NormFns::new::<Avx2Features, Plain<Avx2>>(),
     product: Avx2Features::run::<Product<Avx2, 4>>,
     burn: BurnKernel::new::<Avx2Features, Avx2>(),

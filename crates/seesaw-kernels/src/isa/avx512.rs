@@ -19,7 +19,7 @@ use crate::{
     depthwise::DepthwiseKernels,
     peak::BurnKernel,
     simd::{CBLOCK, InstructionSet, Vector},
-    train::{NormFns, Plain, Product, Taps},
+    train::{NormFns, Plain, Product, TapsFns},
 };
 
 features! {
@@ -39,8 +39,8 @@ pub(super) static KERNELS: KernelTable = KernelTable {
         PlanarKernels::new::<Avx512Features, Avx512, 2, 14>(),
         PlanarKernels::new::<Avx512Features, Avx2, 1, 14>(),
     ],
-    depthwise: DepthwiseKernels::new::<Avx512Features, Avx2, 7, 4>(),
-    taps: Avx512Features::run::<Taps<Avx2>>,
+    depthwise: DepthwiseKernels::new::<Avx512Features, Avx2, 7, 4, 14>(),
+    taps: TapsFns::new::<Avx512Features, Avx2>(),
     norm: NormFns::new::<Avx512Features, Plain<Avx2>>(),
     product: Avx512Features::run::<Product<Avx512, 8>>,
     burn: BurnKernel::new::<Avx512Features, Avx512>(),

@@ -10,7 +10,7 @@ use crate::{
     depthwise::DepthwiseKernels,
     peak::BurnKernel,
     simd::{InstructionSet, Vector},
-    train::{NormFns, Plain, Product, Taps},
+    train::{NormFns, Plain, Product, TapsFns},
 };
 
 features! {
@@ -29,8 +29,8 @@ pub(super) static KERNELS: KernelTable = KernelTable {
         PlanarKernels::new::<NeonFeatures, Neon, 2, 6>(),
         PlanarKernels::new::<NeonFeatures, Neon, 1, 12>(),
     ],
-    depthwise: DepthwiseKernels::new::<NeonFeatures, Neon, 4, 4>(),
-    taps: NeonFeatures::run::<Taps<Neon>>,
+    depthwise: DepthwiseKernels::new::<NeonFeatures, Neon, 4, 4, 8>(),
+    taps: TapsFns::new::<NeonFeatures, Neon>(),
     norm: NormFns::new::<NeonFeatures, Plain<Neon>>(),
     product: NeonFeatures::run::<Product<Neon, 8>>,
     burn: BurnKernel::new::<NeonFeatures, Neon>(),

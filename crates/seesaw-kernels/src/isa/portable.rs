@@ -9,7 +9,7 @@ use crate::{
     peak::BurnKernel,
     reference,
     simd::{Bf16Conversion, CBLOCK, Factors, InstructionSet, Kernel, Vector},
-    train::{Bf16Fns, NormFns, Plain, Product, Rounded, Taps},
+    train::{Bf16Fns, NormFns, Plain, Product, Rounded, TapsFns},
 };
 
 /// No features.
@@ -27,8 +27,8 @@ pub(super) static KERNELS: KernelTable = KernelTable {
     is_present: || true,
     panels: &[PanelKernels::new::<AnyProcessor, Portable, 1, 4, 4>()],
     planar: &[PlanarKernels::new::<AnyProcessor, Portable, 1, 4>()],
-    depthwise: DepthwiseKernels::new::<AnyProcessor, Portable, 4, 4>(),
-    taps: AnyProcessor::run::<Taps<Portable>>,
+    depthwise: DepthwiseKernels::new::<AnyProcessor, Portable, 4, 4, 4>(),
+    taps: TapsFns::new::<AnyProcessor, Portable>(),
     norm: NormFns::new::<AnyProcessor, Plain<Portable>>(),
     product: AnyProcessor::run::<Product<Portable, 4>>,
     burn: BurnKernel::new::<AnyProcessor, Portable>(),

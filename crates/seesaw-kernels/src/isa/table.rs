@@ -7,7 +7,7 @@ use crate::{
     peak::BurnKernel,
     pointwise::kernel::{BLOCKED, Panel, PanelFn},
     simd::{Factors, InstructionSet},
-    train::{Bf16Fns, GradientFn, NormFns, PanelGradient, ProductFn, TapsFn},
+    train::{Bf16Fns, GradientFn, NormFns, PanelGradient, ProductFn, TapsFns},
 };
 
 /// All kernels of an instruction set.
@@ -20,7 +20,7 @@ pub(crate) struct KernelTable {
     /// For planar inputs, likewise.
     pub planar: &'static [PlanarKernels],
     pub depthwise: DepthwiseKernels,
-    pub taps: TapsFn,
+    pub taps: TapsFns,
     pub norm: NormFns,
     pub product: ProductFn,
     pub burn: BurnKernel,

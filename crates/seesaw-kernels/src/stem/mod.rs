@@ -1,4 +1,4 @@
-//! The first convolution: dense 3x3 on RGB, stride 1 or 2, with padding 1.
+//! The first convolution: dense 3x3 on RGB, stride 1 or 2.
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +13,7 @@ use crate::{
         GroupPlaces, PackPlan, Packed, PointwiseShape,
         kernel::{Run, Source, Target},
     },
+    window::Window,
 };
 
 /// Inputs of one output pixel: 3 channels of 3x3.
@@ -24,7 +25,7 @@ const TAPS: usize = 27;
 #[derive(Debug, Clone)]
 pub struct Stem {
     outputs: usize,
-    stride: usize,
+    window: Window,
     packed: Packed<f32>,
 }
 
@@ -32,17 +33,19 @@ impl Stem {
     /// Packs weights `[outputs][3][3][3]` (output, channel, row, column) and a bias each.
     ///
     /// # Errors
-    /// [`KernelError::Shape`] when they do not fit together or `stride` is not 1 or 2.
+    /// [`KernelError::Shape`] when they do not fit together, the window is not 3x3, or its stride is not
+    /// 1 or 2.
     pub fn new(
         token: IsaToken,
         weights: &[f32],
         bias: &[f32],
-        stride: usize,
+        window: Window,
     ) -> Result<Self, KernelError> {
         let outputs = bias.len();
-        if weights.len() != outputs * TAPS || !(1..=2).contains(&stride) {
+        let Window { kernel, stride, .. } = window;
+        if weights.len() != outputs * TAPS || kernel != 3 || !(1..=2).contains(&stride) {
             let what = format!(
-                "{} weights for {outputs} outputs at stride {stride}; each needs 27, and the stride must be 1 or 2",
+                "{} weights for {outputs} outputs of {kernel}x{kernel} windows at stride {stride}; each needs 27, the window must be 3x3, and the stride 1 or 2",
                 weights.len()
             );
             return Err(KernelError::Shape { kernel: "stem convolution", what });
@@ -61,21 +64,21 @@ impl Stem {
             if stride == 1 { kernels.stride_1 } else { kernels.stride_2 }
         });
         packed.set_biases(bias);
-        Ok(Self { outputs, stride, packed })
+        Ok(Self { outputs, window, packed })
     }
 
     /// Rows or columns of the output for `n` of the image.
     pub fn output_side(&self, n: usize) -> usize {
-        n.div_ceil(self.stride)
+        self.window.output_side(n)
     }
 
     fn output_plane(&self, size: Size) -> Plane {
-        Plane::dense(self.output_side(size.rows), self.output_side(size.cols))
+        self.window.output_size(size).dense()
     }
 
     /// f32 of scratch that an image needs: the image with its padding.
     pub fn scratch_len(&self, size: Size) -> usize {
-        3 * size.padded().pixels()
+        3 * self.window.bordered(size).pixels()
     }
 
     /// Convolves a planar image `[3][rows][cols]` of `size` to a blocked map; each thread takes a share of
@@ -113,9 +116,10 @@ impl Stem {
     /// `padded` must be a padded image of `size`, `out` writable as the map that belongs to it, whose
     /// row `row` no other thread writes.
     unsafe fn run_row(&self, padded: &[f32], size: Size, row: usize, out: *mut f32) {
-        let (plane, padded_size) = (self.output_plane(size), size.padded());
+        let (plane, padded_size) = (self.output_plane(size), self.window.bordered(size));
         let width = padded_size.cols;
-        let start = row * self.stride * width;
+        let (top, left) = (self.window.offset(size.rows), self.window.offset(size.cols));
+        let start = (row * self.window.stride + top) * width + left;
         // The microkernel counts rows of the padded image as blocks; a run is three neighbors.
         let runs: [Run; 9] = std::array::from_fn(|i| Run {
             block: (i / 3 * padded_size.rows + i % 3) as u32,

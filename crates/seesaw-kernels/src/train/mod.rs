@@ -21,7 +21,7 @@ mod tests;
 pub use bf16::{Bf16Kernels, Combined, Normalized, channel_pairs, pixel_pairs};
 pub(crate) use bf16_kernel::Bf16Fns;
 pub use depthwise::DepthwiseTraining;
-pub(crate) use depthwise::{Taps, TapsFn};
+pub(crate) use depthwise::TapsFns;
 pub use gemm::{Matrix, MatrixProduct};
 pub(crate) use gemm::{Product, ProductFn};
 pub(crate) use gradient_kernel::{GradientFn, PanelGradient};

@@ -7,7 +7,8 @@ use crate::{
     Bf16Token, CBLOCK, IsaToken,
     layout::Size,
     reference,
-    testing::{Values, assert_exact, assert_rounded, on_every_isa, planar},
+    testing::{Values, assert_exact, assert_rounded, bordered, on_every_isa, planar, windows},
+    window::Window,
 };
 
 /// The bf16 kernels that go with an instruction set: its own, or the portable ones.
@@ -160,46 +161,40 @@ fn of_pixels(slots: &[Slot], pixels: usize) -> Vec<f32> {
     (0..pixels).flat_map(pixel).collect()
 }
 
-/// One block of 8 channels with a border of zeros, pixels `step` apart on a map of `size`.
-fn padded(x: &[f32], from: Size, size: Size, step: usize) -> Vec<f32> {
-    let mut out = vec![0.0; (size.rows + 2) * (size.cols + 2) * CBLOCK];
-    for (i, value) in x.iter().enumerate() {
-        let (c, y, x) = (i / from.pixels(), i / from.cols % from.rows, i % from.cols);
-        out[((y * step + 1) * (size.cols + 2) + x * step + 1) * CBLOCK + c] = *value;
-    }
-    out
-}
-
 #[test]
 fn depthwise_forward_and_backward() {
     on_every_isa(|token, _| {
-        for (rows, cols) in [(1, 1), (2, 3), (7, 7), (5, 12), (16, 9)] {
-            for stride in [1, 2] {
+        for (rows, cols) in [(1, 1), (2, 3), (7, 7), (5, 12), (16, 9), (4, 18)] {
+            for window in windows() {
+                let (stride, taps) = (window.stride, window.taps());
                 let mut values = Values::new((rows * cols + stride) as u64);
                 let places: Vec<usize> = (0..16).map(|c| c * 3 % 16).collect();
-                let weights = values.integers(9 * 16);
-                let mut conv = DepthwiseTraining::new(token, 16, stride).unwrap();
+                let weights = values.integers(taps * 16);
+                let mut conv = DepthwiseTraining::new(token, 16, window).unwrap();
                 conv.set(&weights, &places);
                 // The weights of the second block, in the order of its places.
                 let ours: Vec<f32> = (8..16)
                     .map(|place| places.iter().position(|p| *p == place).unwrap())
-                    .flat_map(|c| weights[c * 9..][..9].to_vec())
+                    .flat_map(|c| weights[c * taps..][..taps].to_vec())
                     .collect();
                 let size = Size { rows, cols };
                 let small = Size { rows: rows.div_ceil(stride), cols: cols.div_ceil(stride) };
                 let x = values.integers(CBLOCK * rows * cols);
                 let dy = values.integers(CBLOCK * small.pixels());
-                let out = reference::depthwise(&ours, &[0.0; CBLOCK], &x, size, stride);
-                let (dx, dw) = reference::depthwise_backward(&ours, &x, &dy, size, stride);
+                let out = reference::depthwise(&ours, &[0.0; CBLOCK], &x, size, window);
+                let (dx, dw) = reference::depthwise_backward(&ours, &x, &dy, size, window);
 
-                let (x, dy) = (padded(&x, size, size, 1), padded(&dy, small, size, stride));
+                let border = window.border();
+                let x = bordered(&x, size, size, border, [1, 0, 0]);
+                let offsets = [stride, window.offset(rows), window.offset(cols)];
+                let dy = bordered(&dy, small, size, border, offsets);
                 let mut got = vec![0.0; small.pixels() * CBLOCK];
                 conv.forward(1, &x, size, &mut got);
                 assert_exact(&planar(&got, CBLOCK), &out, "outputs");
                 let mut got = vec![0.0; rows * cols * CBLOCK];
                 conv.backward(1, &dy, size, &mut got);
                 assert_exact(&planar(&got, CBLOCK), &dx, "inputs' gradient");
-                let mut taps = vec![0.0; 9 * CBLOCK];
+                let mut taps = vec![0.0; taps * CBLOCK];
                 conv.accumulate(&x, &dy, size, &mut taps);
                 assert_exact(&planar(&taps, CBLOCK), &dw, "weights' gradient");
             }
@@ -319,5 +314,5 @@ fn assert_sums(got: &Sums, expected: &Sums, pixels: usize) {
 
 #[test]
 fn a_stride_of_3_is_refused() {
-    assert!(DepthwiseTraining::new(IsaToken::best(), 8, 3).is_err());
+    assert!(DepthwiseTraining::new(IsaToken::best(), 8, Window::new(3, 3)).is_err());
 }

@@ -11,7 +11,9 @@
 //!
 //! The stem is `features.0`; a net of N blocks has its head at `features.N+1`, but nets whose blocks
 //! are all dense follow MobileNetV2 and have it at `conv`. The linear layer is `classifier.1` after a
-//! dropout, else `classifier.0`, and `classifier` in MobileNetV2. torchvision has names of its own.
+//! dropout, else `classifier.0`, and `classifier` in MobileNetV2. torchvision has names of its own, and
+//! so has EfficientNet-Lite: `_conv_stem`, `_bn0`; in block N from 0 `_blocks.N._expand_conv`, `_bn0`,
+//! `_depthwise_conv`, `_bn1`, `_project_conv`, `_bn2`; `_conv_head`, `_bn1`; `_fc`.
 
 use seesaw_arch::{Block, Groups, LayerId, Net};
 
@@ -24,14 +26,20 @@ pub(crate) enum Scheme {
     Reference,
     /// torchvision's MobileNetV2.
     Torchvision,
+    /// The package `efficientnet-lite-pytorch`.
+    EfficientNetLite,
 }
 
 impl Scheme {
     /// The scheme that these tensors are named by.
     pub fn detect(tensors: &Tensors) -> Self {
-        match tensors.get("features.1.conv.0.0.weight") {
-            Some(_) => Self::Torchvision,
-            None => Self::Reference,
+        let has = |name| tensors.get(name).is_some();
+        if has("features.1.conv.0.0.weight") {
+            Self::Torchvision
+        } else if has("_conv_stem.weight") {
+            Self::EfficientNetLite
+        } else {
+            Self::Reference
         }
     }
 }
@@ -60,17 +68,22 @@ pub(crate) struct Entry {
 pub(crate) fn entries(net: &Net, scheme: Scheme) -> Vec<Entry> {
     let blocks = net.blocks();
     let mut entries = Entries(Vec::new());
-    entries.conv("features.0.0", "features.0.1", &[net.stem.channels, 3, 3, 3], LayerId::Stem);
+    let lite = scheme == Scheme::EfficientNetLite;
+    let [conv, norm] = if lite { ["_conv_stem", "_bn0"] } else { ["features.0.0", "features.0.1"] };
+    entries.conv(conv, norm, &[net.stem.channels, 3, 3, 3], LayerId::Stem);
     for (number, block) in (1..).zip(&blocks) {
-        entries.block(&NamedBlock { block, number, prefix: format!("features.{number}") }, scheme);
+        let prefix =
+            if lite { format!("_blocks.{}", number - 1) } else { format!("features.{number}") };
+        entries.block(&NamedBlock { block, number, prefix }, scheme);
     }
     let mobile = is_mobile(&blocks);
-    let head = match scheme {
-        Scheme::Reference if mobile => "conv".to_owned(),
-        _ => format!("features.{}", blocks.len() + 1),
+    let [conv, norm] = match scheme {
+        Scheme::EfficientNetLite => ["_conv_head", "_bn1"].map(str::to_owned),
+        Scheme::Reference if mobile => ["conv.0", "conv.1"].map(str::to_owned),
+        _ => ["0", "1"].map(|part| format!("features.{}.{part}", blocks.len() + 1)),
     };
     let shape = [net.head.channels, net.trunk_channels(), 1, 1];
-    entries.conv(&format!("{head}.0"), &format!("{head}.1"), &shape, LayerId::Head);
+    entries.conv(&conv, &norm, &shape, LayerId::Head);
     let linear = classifier(net, mobile, scheme);
     let shape = [net.classes, net.head.channels];
     entries.push(format!("{linear}.weight"), &shape, LayerId::Linear, Field::Weight);
@@ -79,11 +92,12 @@ pub(crate) fn entries(net: &Net, scheme: Scheme) -> Vec<Entry> {
 }
 
 /// The names that the linear layer has in one scheme or another.
-pub(crate) const CLASSIFIERS: [&str; 3] = ["classifier.1", "classifier.0", "classifier"];
+pub(crate) const CLASSIFIERS: [&str; 4] = ["classifier.1", "classifier.0", "classifier", "_fc"];
 
 fn classifier(net: &Net, mobile: bool, scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Torchvision => "classifier.1",
+        Scheme::EfficientNetLite => "_fc",
         Scheme::Reference if mobile => "classifier",
         Scheme::Reference if net.head.dropout > 0.0 => "classifier.1",
         Scheme::Reference => "classifier.0",
@@ -121,6 +135,10 @@ impl NamedBlock<'_> {
             outputs: expanded,
             layer,
         })
+    }
+
+    fn depthwise_shape(&self) -> [usize; 4] {
+        [self.block.expanded, 1, self.block.kernel, self.block.kernel]
     }
 
     fn project(&self) -> GroupedConv<'_> {
@@ -185,13 +203,17 @@ impl Entries {
             (Scheme::Reference, false) => &["", "", "0", "1", "3", "4"],
             (Scheme::Torchvision, true) => &["0.0", "0.1", "1.0", "1.1", "2", "3"],
             (Scheme::Torchvision, false) => &["", "", "0.0", "0.1", "1", "2"],
+            (Scheme::EfficientNetLite, _) => {
+                &["_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"]
+            }
         };
-        let name = |part: usize| format!("{prefix}.conv.{}", names[part]);
+        let folder = if scheme == Scheme::EfficientNetLite { "" } else { "conv." };
+        let name = |part: usize| format!("{prefix}.{folder}{}", names[part]);
         if let Some(groups) = &block.expand {
             let shape = [block.expanded, block.input / groups.count(), 1, 1];
             self.conv(&name(0), &name(1), &shape, LayerId::Expand(number));
         }
-        let shape = [block.expanded, 1, 3, 3];
+        let shape = named.depthwise_shape();
         self.conv(&name(2), &name(3), &shape, LayerId::Depthwise(number));
         let shape = [block.output, block.expanded / block.project.count(), 1, 1];
         self.conv(&name(4), &name(5), &shape, LayerId::Project(number));
@@ -205,8 +227,7 @@ impl Entries {
             self.grouped(&expand, &names(["10", "20"]), &format!("{prefix}.Permu2.0"));
         }
         let [conv, norm] = ["0", "1"].map(|part| format!("{prefix}.dwconv.{part}"));
-        let layer = LayerId::Depthwise(named.number);
-        self.conv(&conv, &norm, &[named.block.expanded, 1, 3, 3], layer);
+        self.conv(&conv, &norm, &named.depthwise_shape(), LayerId::Depthwise(named.number));
         self.grouped(&named.project(), &names(project), &format!("{prefix}.Permu4.0"));
     }
 
@@ -221,7 +242,7 @@ impl Entries {
             self.grouped(&expand, &names(&expand, "expand"), &norm("expand"));
         }
         let (conv, layer) = (format!("{prefix}.depthwise"), LayerId::Depthwise(named.number));
-        self.conv(&conv, &norm("depthwise"), &[named.block.expanded, 1, 3, 3], layer);
+        self.conv(&conv, &norm("depthwise"), &named.depthwise_shape(), layer);
         let project = named.project();
         self.grouped(&project, &names(&project, "project"), &norm("project"));
     }

@@ -23,7 +23,7 @@ pub struct BlockWeights {
     /// The expand convolution, where the block has one: for each group `[out, in]`, row-major, one
     /// after another.
     pub expand: Option<ConvBn>,
-    /// The depthwise convolution, `[channels, 3, 3]`.
+    /// The depthwise convolution, `[channels, kernel, kernel]`.
     pub depthwise: ConvBn,
     /// The project convolution, laid out as `expand`.
     pub project: ConvBn,
@@ -120,6 +120,7 @@ impl ConvBn {
 impl BlockWeights {
     fn fill(values: &mut dyn FnMut(usize, f64) -> Vec<f32>, block: &Block) -> Self {
         let (input, wide, output) = (block.input, block.expanded, block.output);
+        let taps = block.kernel * block.kernel;
         let weights = |groups: &Groups, inputs, outputs| {
             groups.shares(inputs, outputs).iter().map(Share::weights).sum()
         };
@@ -127,7 +128,7 @@ impl BlockWeights {
         Self {
             expand: expand.map(|len| ConvBn::fill(values, len, wide, wide)),
             // PyTorch counts all channels, although each reads one.
-            depthwise: ConvBn::fill(values, 9 * wide, wide, 9 * wide),
+            depthwise: ConvBn::fill(values, taps * wide, wide, taps * wide),
             project: ConvBn::fill(values, weights(&block.project, wide, output), output, output),
         }
     }

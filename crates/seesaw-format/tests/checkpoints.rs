@@ -41,7 +41,7 @@ fn names_and_shapes_are_those_of_the_published_code_and_of_torchvision() {
     let text = std::fs::read_to_string(golden("names.txt")).unwrap();
     let nets: Vec<(&str, &str)> =
         text.split("# ").skip(1).map(|list| list.split_once('\n').unwrap()).collect();
-    assert_eq!(nets.len(), 5);
+    assert_eq!(nets.len(), 6);
     for (name, lines) in nets {
         let tensors = listed(lines);
         let candidates = recognize(&tensors).unwrap();
@@ -50,8 +50,8 @@ fn names_and_shapes_are_those_of_the_published_code_and_of_torchvision() {
         assert!(candidates.contains(&net), "{name}: {candidates:?}");
         let weights = NetWeights::from_tensors(&net, &tensors).unwrap();
         let again = weights.to_tensors(&net).unwrap();
-        if lines.contains("features.1.conv.0.0.weight") {
-            // torchvision's names: what is written has the published ones, and the same weights.
+        if lines.contains("features.1.conv.0.0.weight") || lines.contains("_conv_stem") {
+            // Names of another package: what is written has the published ones, and the same weights.
             assert_eq!(candidates.len(), 1);
             assert_eq!(again.len(), tensors.len());
             assert_eq!(NetWeights::from_tensors(&net, &again).unwrap(), weights);

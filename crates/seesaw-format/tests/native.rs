@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seesaw_arch::{Net, Preprocess, zoo};
+use seesaw_arch::{Filter, Net, Preprocess, zoo};
 use seesaw_format::{
     FormatError, Metadata, NetWeights, StoredPrecision, load, load_model, recognize,
     safetensors::{self, HeaderText},
@@ -48,7 +48,13 @@ fn write(folder: &Path, metadata: Option<&Metadata>, precision: StoredPrecision)
 fn metadata() -> Metadata {
     Metadata::new(tiny().0)
         .labels(["cat", "dog", "owl"].map(String::from).to_vec())
-        .preprocess(Preprocess { resize: 18, crop: 16, mean: [0.5; 3], std: [0.25; 3] })
+        .preprocess(Preprocess {
+            resize: 18,
+            crop: 16,
+            mean: [0.5; 3],
+            std: [0.25; 3],
+            filter: Filter::Bicubic,
+        })
         .origin("made by a test")
 }
 

@@ -73,6 +73,55 @@ fn names_are_not_copied_again_and_again() {
     assert!(matches!(soon(&file), Err(FormatError::Pickle(_))));
 }
 
+/// A file of one storage of two numbers whose length says that it has `len`.
+fn with_length(len: u64) -> Vec<u8> {
+    let mut file = view("a", 0, &[2], &[1]);
+    let at = file.len() - 2 * 4 - 8;
+    file[at..at + 8].copy_from_slice(&len.to_le_bytes());
+    file
+}
+
+/// Lengths are compared with what is left of the file before anything is allocated.
+#[test]
+fn old_storages_are_no_longer_than_their_file() {
+    assert_eq!(soon(&with_length(2)).unwrap(), 1);
+    for len in [3, 1 << 30, 1 << 61, 1 << 62, (1 << 62) + 2, u64::MAX] {
+        assert!(matches!(soon(&with_length(len)), Err(FormatError::Pickle(_))), "{len}");
+    }
+    // A storage that is shorter than its tensor.
+    assert!(matches!(soon(&with_length(1)), Err(FormatError::Pickle(_))));
+}
+
+/// An old file whose list of storages is `list`, a pickle, with the bytes of one storage.
+fn with_list(list: &[u8]) -> Vec<u8> {
+    let file = view("a", 0, &[2], &[1]);
+    let own = [b"\x80\x02]".to_vec(), text("0"), b"a.".to_vec()].concat();
+    let at = file.windows(own.len()).rposition(|bytes| bytes == own).unwrap();
+    [&file[..at], list, &file[at + own.len()..]].concat()
+}
+
+#[test]
+fn old_lists_of_storages_are_lists_of_the_tensors_storages() {
+    let list = |keys: &[&str]| {
+        let keys: Vec<u8> =
+            keys.iter().flat_map(|key| [text(key), b"a".to_vec()].concat()).collect();
+        [b"\x80\x02]".to_vec(), keys, b".".to_vec()].concat()
+    };
+    assert_eq!(soon(&with_list(&list(&["0"]))).unwrap(), 1);
+    for wrong in [
+        list(&[]),
+        list(&["1"]),
+        list(&["0", "0"]),
+        list(&["0", "1"]),
+        b"\x80\x02}.".to_vec(),
+        b"\x80\x02N.".to_vec(),
+        b"\x80\x02]K\x00a.".to_vec(),
+        b"\x80\x02]Na.".to_vec(),
+    ] {
+        assert!(matches!(soon(&with_list(&wrong)), Err(FormatError::Pickle(_))), "{wrong:?}");
+    }
+}
+
 #[test]
 fn errors_do_not_carry_what_a_terminal_would_obey() {
     let error = pytorch::read(&hostile(b"\x80\x02cos\x1b[2J\nsystem\x07\n.")).unwrap_err();

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import torchvision
+from efficientnet_lite_pytorch import EfficientNet
 
 sys.path.insert(0, sys.argv[1])
 import seesaw_ref
@@ -18,6 +19,7 @@ NETS = {
     "igcv3-0.5d-cifar": seesaw_ref.build("igcv3", 0.5, 10, True),
     "mobilenetv2-1.0-cifar": seesaw_ref.build("mobilenetv2", classes=10, small_images=True),
     "mobilenetv2-1.0-imagenet": torchvision.models.mobilenet_v2(),
+    "efficientnet-lite0": EfficientNet.from_name("efficientnet-lite0"),
 }
 
 with open(Path(__file__).parent / "names.txt", "w") as file:

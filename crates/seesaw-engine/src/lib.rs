@@ -28,6 +28,7 @@ pub mod measure;
 mod pack;
 mod plan;
 mod trunk;
+mod window;
 
 pub use error::EngineError;
 pub use inspect::{Feature, PartTime, UnitOutput, UnitTime};
@@ -35,3 +36,4 @@ pub use lower::{Lowered, LoweredStep, lower};
 pub use pack::{Options, compile, pack};
 pub use plan::Plan;
 pub use seesaw_kernels::{Isa, Machine};
+pub use window::window;

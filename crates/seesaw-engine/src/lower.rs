@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use seesaw_arch::{BATCH_NORM_EPS, LayerId, Net, Op, Step};
+use seesaw_arch::{LayerId, Net, Op, Step};
 use seesaw_format::{BlockWeights, ConvBn, Linear, NetWeights};
 
 use crate::EngineError;
@@ -56,7 +56,10 @@ pub fn lower<'a>(
             bias: Vec::new(),
         }),
         Op::Linear => with_linear(step, linear.take().expect("a net has one linear layer")),
-        _ => fold(step, convolutions.next().expect("the blocks' convolutions were checked")),
+        _ => {
+            let conv = convolutions.next().expect("the blocks' convolutions were checked");
+            fold(step, conv, net.batch_norm_eps)
+        }
     });
     Ok(Lowered { net: net.clone(), steps: steps.collect::<Result<_, _>>()? })
 }
@@ -124,8 +127,8 @@ fn with_linear<'a>(step: Step, linear: Cow<'a, Linear>) -> Result<LoweredStep<'a
     Ok(LoweredStep { step, weights, scale, bias })
 }
 
-/// Folds a convolution's batch norm.
-fn fold<'a>(step: Step, conv: Cow<'a, ConvBn>) -> Result<LoweredStep<'a>, EngineError> {
+/// Folds a convolution's batch norm, which adds `eps` to the variances.
+fn fold<'a>(step: Step, conv: Cow<'a, ConvBn>, eps: f64) -> Result<LoweredStep<'a>, EngineError> {
     let bn = &conv.bn;
     check(&step, "weight", conv.weight.len(), step.weights())?;
     for (what, values) in
@@ -134,9 +137,8 @@ fn fold<'a>(step: Step, conv: Cow<'a, ConvBn>) -> Result<LoweredStep<'a>, Engine
         check(&step, what, values.len(), step.outputs.len())?;
     }
     let scale = bn.gamma.iter().zip(&bn.var);
-    let scale: Vec<f64> = scale
-        .map(|(gamma, var)| f64::from(*gamma) / (f64::from(*var) + BATCH_NORM_EPS).sqrt())
-        .collect();
+    let scale: Vec<f64> =
+        scale.map(|(gamma, var)| f64::from(*gamma) / (f64::from(*var) + eps).sqrt()).collect();
     let bias = bn.beta.iter().zip(&bn.mean).zip(&scale);
     let bias = bias
         .map(|((beta, mean), scale)| (f64::from(*beta) - f64::from(*mean) * scale) as f32)

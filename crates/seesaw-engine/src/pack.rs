@@ -9,7 +9,7 @@ use seesaw_kernels::{
     PointwiseWeights, Stem, Team,
 };
 
-use crate::{EngineError, Lowered, LoweredStep, lower, plan::Plan, trunk::Trunk};
+use crate::{EngineError, Lowered, LoweredStep, lower, plan::Plan, trunk::Trunk, window};
 
 /// What a plan is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,7 @@ fn pack_step(lowered: &LoweredStep<'_>, token: IsaToken) -> Result<Packed, Engin
     let kernel = match &step.op {
         Op::Convolution => {
             let weights = lowered.scaled_weights();
-            Kernel::Stem(Stem::new(token, &weights, &lowered.bias, step.stride)?)
+            Kernel::Stem(Stem::new(token, &weights, &lowered.bias, window(step))?)
         }
         Op::Pointwise { shares } => Kernel::Pointwise(pointwise(lowered, shares, token)?),
         // The linear layer is a dense pointwise convolution whose pixels are images.
@@ -152,11 +152,11 @@ fn depthwise(lowered: &LoweredStep<'_>, token: IsaToken) -> Result<Depthwise, En
     let step = &lowered.step;
     let scaled = lowered.scaled_weights();
     let mut weights = vec![0.0; scaled.len()];
-    for (taps, place) in scaled.chunks_exact(9).zip(&step.outputs) {
-        weights[place * 9..][..9].copy_from_slice(taps);
+    for (taps, place) in scaled.chunks_exact(step.taps()).zip(&step.outputs) {
+        weights[place * taps.len()..][..taps.len()].copy_from_slice(taps);
     }
     let bias = by_place(&lowered.bias, &step.outputs);
-    Ok(Depthwise::new(token, &weights, &bias, step.stride, step.relu6)?)
+    Ok(Depthwise::new(token, &weights, &bias, window(step), step.relu6)?)
 }
 
 /// Values of channels in the order of their places.

@@ -32,7 +32,7 @@ fn wiring(step: &LoweredStep<'_>) -> Vec<(Vec<usize>, usize)> {
     match &step.step.op {
         Op::Convolution => (0..outputs).map(|c| ((0..inputs).collect(), c * 9 * inputs)).collect(),
         Op::Linear => (0..outputs).map(|c| ((0..inputs).collect(), c * inputs)).collect(),
-        Op::Depthwise => (0..outputs).map(|c| (vec![c], c * 9)).collect(),
+        Op::Depthwise => (0..outputs).map(|c| (vec![c], c * step.step.taps())).collect(),
         Op::Pool => (0..outputs).map(|c| (vec![c], 0)).collect(),
         Op::Pointwise { shares } => {
             let mut first = 0;
@@ -63,10 +63,12 @@ fn run(step: &LoweredStep<'_>, input: &Map, block: &Map) -> Map {
                     let values = &input.values[s.inputs[channel] * plane..][..plane];
                     values.iter().sum::<f64>() / plane as f64
                 }
-                Op::Convolution | Op::Depthwise => (0..9 * inputs.len())
+                Op::Convolution | Op::Depthwise => (0..s.taps() * inputs.len())
                     .map(|i| {
-                        let (tap, from) = (i % 9, s.inputs[inputs[i / 9]]);
-                        let (dy, dx) = ((tap / 3) as isize - 1, (tap % 3) as isize - 1);
+                        let (tap, from) = (i % s.taps(), s.inputs[inputs[i / s.taps()]]);
+                        let before = common::before(input.side, s.kernel, s.stride, s.padding);
+                        let dy = (tap / s.kernel) as isize - before as isize;
+                        let dx = (tap % s.kernel) as isize - before as isize;
                         f64::from(step.weights[first + i]) * input.at(from, y + dy, x + dx)
                     })
                     .sum(),
@@ -99,6 +101,7 @@ fn plain_loops_over_the_steps_give_the_nets_logits() {
         "seesaw-share-v1-0.5d-cifar",
         "igcv3-0.5d-cifar",
         "mobilenetv2-1.0-cifar",
+        "efficientnet-lite0",
     ] {
         let net = Net { input_size: 8, ..zoo::net(name).unwrap() };
         let weights = NetWeights::random(&net, 7).unwrap();

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use seesaw_arch::{LayerId, Net, Unit, zoo};
+use seesaw_arch::{LayerId, Net, Padding, Unit, zoo};
 use seesaw_engine::{EngineError, Isa, Machine, Options, Plan, compile};
 use seesaw_format::NetWeights;
 use seesaw_kernels::KernelError;
@@ -41,6 +41,25 @@ fn net(size: usize, stem: usize, stage: &str) -> Net {
     Net::from_toml(&ends).unwrap()
 }
 
+/// A net with either padding and with 3x3 and 5x5 windows, with epsilons that matter.
+fn variants(net: &Net) -> Vec<Net> {
+    let mut variants = Vec::new();
+    for (kernel, padding, batch_norm_eps) in [
+        (3, Padding::Symmetric, 1e-5),
+        (3, Padding::Same, 1e-3),
+        (5, Padding::Symmetric, 0.1),
+        (5, Padding::Same, 1e-3),
+    ] {
+        for stride in [1, 2] {
+            let mut net = Net { padding, batch_norm_eps, ..net.clone() };
+            net.stem.stride = stride;
+            net.stages.iter_mut().for_each(|stage| stage.kernel = kernel);
+            variants.push(net);
+        }
+    }
+    variants
+}
+
 #[test]
 fn nets_of_a_users_own_agree_with_plain_loops() {
     let stages = [
@@ -75,8 +94,9 @@ fn nets_of_a_users_own_agree_with_plain_loops() {
             "expansion = 1\nchannels = 1\nrepeat = 1\nstride = 1\nexpand = \"1\"\nproject = \"1\"",
         ),
     ];
-    for (size, stem, stage) in stages {
-        let net = net(size, stem, stage);
+    let three = stages.map(|(size, stem, stage)| net(size, stem, stage));
+    for net in three.iter().flat_map(variants) {
+        let size = net.input_size;
         let image = images(1, size);
         let expected = common::logits(&net, &weights(&net), &image, size);
         for isa in Isa::present() {
@@ -85,7 +105,7 @@ fn nets_of_a_users_own_agree_with_plain_loops() {
                 for (got, expected) in logits.iter().zip(&expected) {
                     let bound = 1e-5 * (1.0 + expected.abs());
                     let error = (f64::from(*got) - expected).abs();
-                    assert!(error < bound, "{isa}, {threads} threads: {got} {expected}\n{stage}");
+                    assert!(error < bound, "{isa}, {threads} threads: {got} {expected}\n{net:?}");
                 }
             }
         }

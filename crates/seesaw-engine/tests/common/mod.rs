@@ -1,7 +1,7 @@
 //! A net run in plain loops: groups are cut out and put together, channels are moved, and batch
 //! norms are applied where they stand.
 
-use seesaw_arch::{Block, Flow, Groups, Net};
+use seesaw_arch::{Block, Flow, Groups, Net, Padding};
 use seesaw_format::{ConvBn, NetWeights};
 
 /// A map `[c][h][w]` in f64.
@@ -15,25 +15,28 @@ struct Map {
 pub fn logits(net: &Net, weights: &NetWeights, image: &[f32], size: usize) -> Vec<f64> {
     let data = image.iter().map(|x| f64::from(*x)).collect();
     let image = Map { data, channels: 3, side: size };
-    let mut map = relu6(conv3x3(&image, &weights.stem, net.stem.channels, net.stem.stride, false));
+    let stem = Windows { kernel: 3, stride: net.stem.stride, padding: net.padding };
+    let stem = convolve(&image, &weights.stem, net.stem.channels, stem, false);
+    let mut map = relu6(norm(stem, &weights.stem, net.batch_norm_eps));
     for (block, weights) in net.blocks().iter().zip(&weights.blocks) {
         let mut y = Map { data: map.data.clone(), ..map };
         if let (Some(groups), Some(conv)) = (&block.expand, &weights.expand) {
-            y = pointwise(&y, conv, groups, block.expanded);
+            y = norm(pointwise(&y, conv, groups, block.expanded), conv, net.batch_norm_eps);
             if block.activate_expand {
                 y = relu6(y);
             }
         }
         y = permute(y, block.flow);
-        y = relu6(conv3x3(&y, &weights.depthwise, block.expanded, block.stride, true));
-        y = permute(
-            pointwise(&y, &weights.project, &block.project, block.output),
-            block.output_flow,
-        );
+        let windows = Windows { kernel: block.kernel, stride: block.stride, padding: net.padding };
+        y = convolve(&y, &weights.depthwise, block.expanded, windows, true);
+        y = relu6(norm(y, &weights.depthwise, net.batch_norm_eps));
+        y = pointwise(&y, &weights.project, &block.project, block.output);
+        y = permute(norm(y, &weights.project, net.batch_norm_eps), block.output_flow);
         add_residual(&mut y, &map, block);
         map = y;
     }
-    let head = relu6(pointwise(&map, &weights.head, &Groups::dense(), net.head.channels));
+    let head = pointwise(&map, &weights.head, &Groups::dense(), net.head.channels);
+    let head = relu6(norm(head, &weights.head, net.batch_norm_eps));
     let pixels = head.side * head.side;
     let pooled: Vec<f64> =
         head.data.chunks(pixels).map(|p| p.iter().sum::<f64>() / pixels as f64).collect();
@@ -66,11 +69,11 @@ fn permute(mut map: Map, flow: Flow) -> Map {
     map
 }
 
-fn norm(map: Map, conv: &ConvBn) -> Map {
+fn norm(map: Map, conv: &ConvBn, eps: f64) -> Map {
     let pixels = map.side * map.side;
     let mut map = map;
     for (c, plane) in map.data.chunks_mut(pixels).enumerate() {
-        let scale = f64::from(conv.bn.gamma[c]) / (f64::from(conv.bn.var[c]) + 1e-5).sqrt();
+        let scale = f64::from(conv.bn.gamma[c]) / (f64::from(conv.bn.var[c]) + eps).sqrt();
         for x in plane {
             *x = (*x - f64::from(conv.bn.mean[c])) * scale + f64::from(conv.bn.beta[c]);
         }
@@ -95,26 +98,45 @@ fn pointwise(x: &Map, conv: &ConvBn, groups: &Groups, outputs: usize) -> Map {
         }
     }
     assert!(weights.next().is_none());
-    norm(Map { data, channels: outputs, side: x.side }, conv)
+    Map { data, channels: outputs, side: x.side }
 }
 
-fn conv3x3(x: &Map, conv: &ConvBn, outputs: usize, stride: usize, depthwise: bool) -> Map {
-    let side = (x.side - 1) / stride + 1;
+/// The windows of a convolution.
+#[derive(Clone, Copy)]
+struct Windows {
+    kernel: usize,
+    stride: usize,
+    padding: Padding,
+}
+
+/// Zeros before a side of `n` pixels: PyTorch's `kernel // 2`, or TensorFlow's rule.
+pub fn before(n: usize, kernel: usize, stride: usize, padding: Padding) -> usize {
+    match padding {
+        Padding::Symmetric => kernel / 2,
+        Padding::Same => ((n.div_ceil(stride) - 1) * stride + kernel).saturating_sub(n) / 2,
+    }
+}
+
+fn convolve(x: &Map, conv: &ConvBn, outputs: usize, windows: Windows, depthwise: bool) -> Map {
+    let Windows { kernel, stride, padding } = windows;
+    let (side, taps) = ((x.side - 1) / stride + 1, kernel * kernel);
+    let before = before(x.side, kernel, stride, padding);
     let fan_in = if depthwise { 1 } else { x.channels };
     let mut data = Vec::new();
     for o in 0..outputs {
         for (oy, ox) in (0..side).flat_map(|y| (0..side).map(move |x| (y, x))) {
             let mut sum = 0.0;
-            for tap in 0..fan_in * 9 {
-                let channel = if depthwise { o } else { tap / 9 };
-                let (y, z) = (oy * stride + tap % 9 / 3, ox * stride + tap % 3);
-                if (1..=x.side).contains(&y) && (1..=x.side).contains(&z) {
-                    let value = x.data[(channel * x.side + y - 1) * x.side + z - 1];
-                    sum += f64::from(conv.weight[o * fan_in * 9 + tap]) * value;
+            for tap in 0..fan_in * taps {
+                let channel = if depthwise { o } else { tap / taps };
+                let y = (oy * stride + tap % taps / kernel).wrapping_sub(before);
+                let z = (ox * stride + tap % kernel).wrapping_sub(before);
+                if y < x.side && z < x.side {
+                    let value = x.data[(channel * x.side + y) * x.side + z];
+                    sum += f64::from(conv.weight[o * fan_in * taps + tap]) * value;
                 }
             }
             data.push(sum);
         }
     }
-    norm(Map { data, channels: outputs, side }, conv)
+    Map { data, channels: outputs, side }
 }

@@ -38,7 +38,8 @@ pub fn preprocess(
     if found != expected {
         return Err(PreprocessError::OutputLen { expected, found });
     }
-    let cropped = resize::resize_and_crop(image, preprocess.resize, preprocess.crop)
+    let Preprocess { resize, crop, filter, .. } = *preprocess;
+    let cropped = resize::resize_and_crop(image, resize, crop, filter)
         .expect("validated sizes are within resize::MAX_SIDE");
     Normalizer::new(preprocess.mean, preprocess.std).write(&cropped, output);
     Ok(())
@@ -105,7 +106,8 @@ mod tests {
         let (mean, std) = ([0.5, 0.0, 0.25], [0.5, 2.0, 0.25]);
         let image = RgbImage::new(1, 1, vec![255, 255, 0]).unwrap();
         let mut output = [0.0; 3];
-        preprocess(&Preprocess { resize: 1, crop: 1, mean, std }, &image, &mut output).unwrap();
+        let one = Preprocess { resize: 1, crop: 1, mean, std, ..Preprocess::cifar() };
+        preprocess(&one, &image, &mut output).unwrap();
         assert_eq!(output, [1.0, 0.5, -1.0]);
     }
 }

@@ -1,7 +1,7 @@
 //! The geometry of torchvision's evaluation: `Resize` of the shorter side, then `CenterCrop`.
 //!
-//! The filter is that of PIL images there: bilinear, its support widened by the scale when the
-//! image shrinks (antialiased). Samples differ from Pillow's by at most 1 of 255, because the
+//! The filters are those of PIL images there: bilinear or bicubic, the support widened by the scale
+//! when the image shrinks (antialiased). Samples differ from Pillow's by at most 1 of 255, because the
 //! two passes run in the other order and with shorter fixed-point weights.
 
 use fast_image_resize::{
@@ -10,19 +10,26 @@ use fast_image_resize::{
     pixels::{F32, U8x3},
 };
 
+use seesaw_arch::Filter;
+
 use crate::RgbImage;
 
 /// The largest side that [`resize_and_crop`] takes for its `resize` and `crop`.
 pub const MAX_SIDE: u32 = 4096;
 
 /// Scales the shorter side of an image to `resize` pixels, and cuts `crop` by `crop` pixels from the
-/// center.
+/// center, with this filter.
 ///
 /// The longer side becomes `long * resize / short`, rounded down. Where the scaled image is smaller
 /// than the crop, the rest is black. Only the pixels in the crop are computed.
 ///
 /// Returns `None` where `resize` or `crop` is 0 or more than [`MAX_SIDE`].
-pub fn resize_and_crop(image: &RgbImage, resize: u32, crop: u32) -> Option<RgbImage> {
+pub fn resize_and_crop(
+    image: &RgbImage,
+    resize: u32,
+    crop: u32,
+    filter: Filter,
+) -> Option<RgbImage> {
     if !(1..=MAX_SIDE).contains(&resize) || !(1..=MAX_SIDE).contains(&crop) {
         return None;
     }
@@ -38,7 +45,7 @@ pub fn resize_and_crop(image: &RgbImage, resize: u32, crop: u32) -> Option<RgbIm
     };
     let target =
         Rect { left: across.target, top: down.target, width: across.len, height: down.len };
-    scale(image, &source, crop, &target)
+    scale(image, &source, crop, &target, filter)
 }
 
 /// A rectangle of pixels.
@@ -54,7 +61,8 @@ pub struct Rect<T = u32> {
     pub height: T,
 }
 
-/// Scales a part of an image to a square of `size` pixels, with the filter of [`resize_and_crop`].
+/// Scales a part of an image to a square of `size` pixels, with the bilinear filter of
+/// [`resize_and_crop`].
 /// Pixels around the part have no influence.
 ///
 /// Returns `None` where the part is empty or reaches beyond the image, or `size` is 0 or more than
@@ -69,10 +77,11 @@ pub fn resize_region(image: &RgbImage, region: &Rect, size: u32) -> Option<RgbIm
         width: region.width.into(),
         height: region.height.into(),
     };
-    scale(image, &source, size, &Rect { left: 0, top: 0, width: size, height: size })
+    let target = Rect { left: 0, top: 0, width: size, height: size };
+    scale(image, &source, size, &target, Filter::Bilinear)
 }
 
-/// Scales square planes `[n, from, from]` to `[n, to, to]`, each on its own, with the filter of
+/// Scales square planes `[n, from, from]` to `[n, to, to]`, each on its own, with the bilinear filter of
 /// [`resize_and_crop`].
 ///
 /// Returns `None` where `planes` does not hold whole planes, or a side is 0 or more than
@@ -98,16 +107,30 @@ pub fn resize_planes(planes: &[f32], from: usize, to: usize) -> Option<Vec<f32>>
 
 /// Scales a part of an image to a part of a black square of `size` pixels. The pixel types are written
 /// out, because the library's general functions are compiled for every type of pixel.
-fn scale(image: &RgbImage, from: &Rect<f64>, size: u32, to: &Rect) -> Option<RgbImage> {
+fn scale(
+    image: &RgbImage,
+    from: &Rect<f64>,
+    size: u32,
+    to: &Rect,
+    filter: Filter,
+) -> Option<RgbImage> {
     let source =
         TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels()).ok()?;
     let mut pixels = vec![0; 3 * (size as usize).pow(2)];
     let target = TypedImage::<U8x3>::from_buffer(size, size, &mut pixels).ok()?;
     let mut target =
         TypedCroppedImageMut::new(target, to.left, to.top, to.width, to.height).ok()?;
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(from.left, from.top, from.width, from.height);
+    let filter = match filter {
+        Filter::Bilinear => FilterType::Bilinear,
+        // Cubic convolution with a = -0.5 is the spline of that name.
+        Filter::Bicubic => FilterType::CatmullRom,
+    };
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(
+        from.left,
+        from.top,
+        from.width,
+        from.height,
+    );
     Resizer::new().resize_typed(&source, &mut target, &options).ok()?;
     RgbImage::new(size, size, pixels)
 }
@@ -166,7 +189,7 @@ mod tests {
     #[test]
     fn a_picture_of_the_right_size_is_left_alone() {
         let image = RgbImage::new(3, 2, (0..18).collect()).unwrap();
-        let cut = resize_and_crop(&image, 2, 2).unwrap();
+        let cut = resize_and_crop(&image, 2, 2, Filter::Bilinear).unwrap();
         // round(0.5) is 0.
         assert_eq!(cut.pixels(), [0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14]);
     }
@@ -196,7 +219,7 @@ mod tests {
     fn extreme_shapes_cost_no_more_than_the_crop() {
         for (width, height) in [(1, 65_535), (65_535, 1), (1, 1)] {
             let image = RgbImage::new(width, height, vec![77; 3 * (width * height) as usize]);
-            let cut = resize_and_crop(&image.unwrap(), 256, 224).unwrap();
+            let cut = resize_and_crop(&image.unwrap(), 256, 224, Filter::Bicubic).unwrap();
             assert!(cut.pixels().iter().all(|&sample| sample == 77), "{width}x{height}");
         }
     }
@@ -205,7 +228,10 @@ mod tests {
     fn sizes_out_of_range_give_nothing() {
         let image = RgbImage::new(1, 1, vec![0; 3]).unwrap();
         for (resize, crop) in [(0, 1), (1, 0), (MAX_SIDE + 1, 1), (1, u32::MAX)] {
-            assert!(resize_and_crop(&image, resize, crop).is_none(), "{resize}, {crop}");
+            assert!(
+                resize_and_crop(&image, resize, crop, Filter::Bilinear).is_none(),
+                "{resize}, {crop}"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use seesaw_arch::Filter;
 use seesaw_image::{Limits, RgbImage, decode, resize};
 use serde_json::Value;
 
@@ -59,9 +60,11 @@ fn resized_and_cropped_pictures_are_within_one_of_pillows() {
     for case in &cases {
         let [width, height, side, crop] =
             ["width", "height", "resize", "crop"].map(|field| number(case, field));
-        let found = resize::resize_and_crop(&formula(width, height), side, crop).unwrap();
+        let filter: Filter = serde_json::from_value(case["filter"].clone()).unwrap();
+        let found = resize::resize_and_crop(&formula(width, height), side, crop, filter).unwrap();
         let difference = difference(found.pixels(), &samples(case));
-        assert!(difference <= 1, "{width}x{height} to {side}, {crop}: differs by {difference}");
+        let what = format!("{width}x{height} to {side}, {crop}, {filter:?}");
+        assert!(difference <= 1, "{what}: differs by {difference}");
     }
 }
 

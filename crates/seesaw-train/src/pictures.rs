@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use seesaw_arch::Filter;
 use seesaw_data::Dataset;
 use seesaw_image::{RgbImage, resize::resize_and_crop};
 use seesaw_plot::{Curves, Format, Line, Picture, TILE_SIDE, Tile};
@@ -55,7 +56,7 @@ pub fn mistake_tiles(
 /// The center of a photo at the size of a tile; `None` if it cannot be scaled.
 fn thumbnail(photo: &RgbImage) -> Option<Vec<u8>> {
     let side = TILE_SIDE as u32;
-    resize_and_crop(photo, side, side).map(|photo| photo.pixels().to_vec())
+    resize_and_crop(photo, side, side, Filter::Bilinear).map(|photo| photo.pixels().to_vec())
 }
 
 /// The curves of a run: the names of files, without extension, and what they show.

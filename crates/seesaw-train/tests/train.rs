@@ -54,8 +54,7 @@ fn learns_two_colors() {
     );
     let val = datasets::open(place.path("data"), &Default::default()).unwrap().val;
     let classes = match_classes(val.classes(), &model.labels, 2).unwrap();
-    let p = model.preprocess.unwrap();
-    let preprocess = Preprocess { resize: p.resize, crop: p.crop, mean: p.mean, std: p.std };
+    let preprocess = model.preprocess.unwrap();
     let loader = Loader::new(val.into(), LoaderOptions::evaluate(&preprocess, 5)).unwrap();
     let options = Options::new(&model.net).input_size(16).batch(16);
     let plan = compile(&model.net, &model.weights, &options, &machine(1)).unwrap();

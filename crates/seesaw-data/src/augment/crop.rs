@@ -1,5 +1,6 @@
 //! Random crops.
 
+use seesaw_arch::Filter;
 use seesaw_image::{
     RgbImage,
     resize::{self, Rect},
@@ -61,7 +62,7 @@ pub(super) fn padded(
     let square = if (image.width(), image.height()) == (size, size) {
         image
     } else {
-        scaled = resize::resize_and_crop(image, size, size)?;
+        scaled = resize::resize_and_crop(image, size, size, Filter::Bilinear)?;
         &scaled
     };
     let mut shift = || rng.below(2 * u64::from(padding) + 1) as i64 - i64::from(padding);

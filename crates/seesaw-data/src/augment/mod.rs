@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use mix::Mixed;
 pub(crate) use mix::mix;
 
+use seesaw_arch::Preprocess;
 use seesaw_image::{RgbImage, resize};
 
 use crate::rng::Rng;
@@ -173,19 +174,20 @@ impl Augment {
         self.mix_probability > 0.0 && (self.mixup > 0.0 || self.cutmix > 0.0)
     }
 
-    /// The square of `size` pixels that is cut from an image and changed, before it is normalized.
-    /// `resize` is the shorter side before a [`Crop::Center`].
+    /// The square of `preprocess.crop` pixels that is cut from an image and changed, before it is
+    /// normalized. Shorter side and filter of `preprocess` apply to a [`Crop::Center`]; the random crops
+    /// are bilinear.
     ///
     /// Returns `None` where a size is 0 or more than [`resize::MAX_SIDE`].
     pub fn apply(
         &self,
         image: &RgbImage,
-        resize: u32,
-        size: u32,
+        preprocess: &Preprocess,
         rng: &mut Rng,
     ) -> Option<RgbImage> {
+        let Preprocess { resize, crop: size, filter, .. } = *preprocess;
         let mut image = match self.crop {
-            Crop::Center => resize::resize_and_crop(image, resize, size)?,
+            Crop::Center => resize::resize_and_crop(image, resize, size, filter)?,
             Crop::Resized => crop::resized(image, self.scale, self.ratio, size, rng)?,
             Crop::Padded => crop::padded(image, self.padding, self.padding_mode, size, rng)?,
         };

@@ -1,10 +1,17 @@
 //! The effects of augmentation, and its serialized form.
 
+use seesaw_arch::Filter;
+
 use super::*;
 use crate::rng::Purpose;
 
 fn rng(index: u64) -> Rng {
     Rng::new(11, Purpose::Augment, [0, index])
+}
+
+/// A view of an image: its shorter side scaled to `resize`, and a square of `crop`.
+fn view(resize: u32, crop: u32) -> Preprocess {
+    Preprocess { resize, crop, ..Preprocess::cifar() }
 }
 
 fn gradient(width: u32, height: u32) -> RgbImage {
@@ -15,8 +22,8 @@ fn gradient(width: u32, height: u32) -> RgbImage {
 #[test]
 fn the_default_is_the_crop_of_evaluation() {
     let image = gradient(50, 40);
-    let found = Augment::default().apply(&image, 24, 20, &mut rng(0)).unwrap();
-    assert_eq!(found, resize::resize_and_crop(&image, 24, 20).unwrap());
+    let found = Augment::default().apply(&image, &view(24, 20), &mut rng(0)).unwrap();
+    assert_eq!(found, resize::resize_and_crop(&image, 24, 20, Filter::Bilinear).unwrap());
     let mut planes = [1.0; 3 * 4];
     Augment::default().erase(&mut planes, 2, &mut rng(0));
     assert_eq!(planes, [1.0; 12]);
@@ -30,7 +37,7 @@ fn half_of_the_images_are_mirrored() {
     mirrored.flip_horizontal();
     let augment = Augment { flip: true, ..Augment::default() };
     let flips = (0..400).filter(|&index| {
-        let found = augment.apply(&image, 8, 8, &mut rng(index)).unwrap();
+        let found = augment.apply(&image, &view(8, 8), &mut rng(index)).unwrap();
         assert!(found == image || found == mirrored);
         found == mirrored
     });
@@ -43,11 +50,11 @@ fn a_resized_crop_of_everything_is_the_whole_picture() {
     let image = gradient(30, 30);
     let whole =
         Augment { crop: Crop::Resized, scale: [1.0, 1.0], ratio: [1.0, 1.0], ..Augment::default() };
-    let found = whole.apply(&image, 9, 12, &mut rng(0)).unwrap();
-    assert_eq!(found, resize::resize_and_crop(&image, 12, 12).unwrap());
+    let found = whole.apply(&image, &view(9, 12), &mut rng(0)).unwrap();
+    assert_eq!(found, resize::resize_and_crop(&image, 12, 12, Filter::Bilinear).unwrap());
     let part = Augment { scale: [0.1, 0.5], ..whole };
     let seen: std::collections::BTreeSet<_> = (0..50)
-        .map(|index| part.apply(&image, 9, 12, &mut rng(index)).unwrap().into_pixels())
+        .map(|index| part.apply(&image, &view(9, 12), &mut rng(index)).unwrap().into_pixels())
         .collect();
     assert!(seen.len() > 45);
 }
@@ -58,14 +65,16 @@ fn every_crop_fits_every_picture() {
         for (width, height) in [(1, 1), (1, 700), (700, 1), (31, 32), (33, 90)] {
             for index in 0..20 {
                 let augment = Augment { crop, padding: 40, ..Augment::default() };
-                let found = augment.apply(&gradient(width, height), 36, 32, &mut rng(index));
+                let found = augment.apply(&gradient(width, height), &view(36, 32), &mut rng(index));
                 let found = found.unwrap_or_else(|| panic!("{crop:?} of {width}x{height}"));
                 assert_eq!((found.width(), found.height()), (32, 32));
             }
         }
         let augment = Augment { crop, ..Augment::default() };
-        assert!(augment.apply(&gradient(3, 3), 8, 0, &mut rng(0)).is_none());
-        assert!(augment.apply(&gradient(3, 3), 8, resize::MAX_SIDE + 1, &mut rng(0)).is_none());
+        assert!(augment.apply(&gradient(3, 3), &view(8, 0), &mut rng(0)).is_none());
+        assert!(
+            augment.apply(&gradient(3, 3), &view(8, resize::MAX_SIDE + 1), &mut rng(0)).is_none()
+        );
     }
 }
 

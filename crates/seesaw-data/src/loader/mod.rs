@@ -220,7 +220,7 @@ impl Shared {
         let LoaderOptions { preprocess, augment, .. } = &self.options;
         let mut rng = self.rng(Purpose::Augment, epoch, index);
         let image = self.dataset.image(index as usize)?;
-        let image = augment.apply(&image, preprocess.resize, preprocess.crop, &mut rng);
+        let image = augment.apply(&image, preprocess, &mut rng);
         // The sizes are valid, so it is the image that has an extreme shape.
         let image = image.ok_or(LoadError::Size(preprocess.crop))?;
         self.normalizer.write(&image, planes);

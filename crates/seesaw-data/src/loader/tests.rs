@@ -24,7 +24,13 @@ fn dataset(folder: &Path, each: usize) -> Arc<Dataset> {
 }
 
 /// Samples come out as they are in the files.
-const PLAIN: Preprocess = Preprocess { resize: 8, crop: 8, mean: [0.0; 3], std: [1.0 / 255.0; 3] };
+const PLAIN: Preprocess = Preprocess {
+    resize: 8,
+    crop: 8,
+    mean: [0.0; 3],
+    std: [1.0 / 255.0; 3],
+    filter: seesaw_arch::Filter::Bilinear,
+};
 
 fn batches(
     dataset: &Arc<Dataset>,

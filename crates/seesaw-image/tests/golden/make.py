@@ -3,7 +3,7 @@
 
 decode/       small files of every supported kind
 decode.json   each file as decoded by Pillow: exif_transpose, then convert("RGB")
-resize.json   images computed by a formula, after torchvision's Resize and CenterCrop
+resize.json   images computed by a formula, after torchvision's Resize with either filter and CenterCrop
 """
 
 import io
@@ -192,11 +192,13 @@ def resized():
         (500, 2, 9, 15),
     ]
     out = []
-    for width, height, resize, crop in cases:
-        evaluation = transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop)])
-        rgb = evaluation(Image.fromarray(formula(width, height)))
-        case = {"width": width, "height": height, "resize": resize, "crop": crop}
-        out.append({**case, "rgb": rgb.tobytes().hex()})
+    for name in ("bilinear", "bicubic"):
+        mode = transforms.InterpolationMode(name)
+        for width, height, resize, crop in cases:
+            evaluation = transforms.Compose([transforms.Resize(resize, mode), transforms.CenterCrop(crop)])
+            rgb = evaluation(Image.fromarray(formula(width, height)))
+            case = {"width": width, "height": height, "resize": resize, "crop": crop, "filter": name}
+            out.append({**case, "rgb": rgb.tobytes().hex()})
     return out
 
 

@@ -281,6 +281,8 @@ impl Recipe {
             crop: size as u32,
             mean: self.mean,
             std: self.std,
+            // As random crops are scaled.
+            filter: seesaw_arch::Filter::Bilinear,
         }
     }
 }

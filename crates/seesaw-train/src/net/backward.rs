@@ -12,7 +12,7 @@ use seesaw_kernels::{
 use super::{
     batch::{BatchRunner, MapKernels, Scratch, total},
     conv::{ConvKernel, DepthwiseConv},
-    forward::{pad, padded_len},
+    forward::{BorderedPlane, pad, padded_len},
     map::{ConvInput, OutputGrad, PreNorm, map_len, zero_sums},
     pointwise::{PointwiseConv, StripBuffers},
     strip::Strip,
@@ -169,24 +169,26 @@ fn depthwise_part(
     let (pre_norm, size) = (input.pre_norm, input.pre_norm.size);
     let (plane, small_plane) = (pre_norm.plane_len(), output.pre_norm.plane_len());
     let images = pre_norm.map.len() / pre_norm.image_len();
-    let padded = padded_len(*input);
+    let (window, padded) = (conv.kernel.window(), padded_len(conv, *input));
     let (both, grad) = scratch.pair(2 * padded, size.pixels() * CBLOCK);
     let (x, dy) = both.split_at_mut(padded);
     x.fill(0.0);
     dy.fill(0.0);
     weight_grad.fill(0.0);
     // The outputs' gradient lies as far apart as the windows that it belongs to.
-    let (stride, width) = (conv.kernel.stride(), size.cols + 2);
+    let (stride, width) = (window.stride, window.bordered(size).cols);
     let grid = Grid { cols: output.pre_norm.size.cols, step: stride, row: stride * width };
+    let top = window.border() + window.offset(size.rows);
+    let first = (top * width + window.border() + window.offset(size.cols)) * CBLOCK;
     let planes = input.map().chunks_exact(plane).zip(grad_input.chunks_exact_mut(plane));
     for (i, (map, grad_input)) in planes.enumerate() {
         let block = i / images;
-        pad(kernels, *input, block, map, x);
+        pad(kernels, *input, block, map, BorderedPlane { plane: &mut *x, border: window.border() });
         let small = i * small_plane..(i + 1) * small_plane;
         let (grad_output, raw) = (&output.grad[small.clone()], &output.pre_norm.map[small]);
-        let (by, inner) = (&output.pre_norm.norm.grad[block], &mut dy[(width + 1) * CBLOCK..]);
+        let (by, inner) = (&output.pre_norm.norm.grad[block], &mut dy[first..]);
         kernels.norm(output.pre_norm.storage).combine(grad_output, raw, by, inner, grid);
-        let taps = &mut weight_grad[block * DepthwiseConv::TAPS..][..DepthwiseConv::TAPS];
+        let taps = &mut weight_grad[block * conv.taps_len()..][..conv.taps_len()];
         conv.kernel.accumulate(x, dy, size, taps);
         conv.kernel.backward(block, dy, size, grad);
         let masked = Masked {

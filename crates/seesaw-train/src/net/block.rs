@@ -1,6 +1,7 @@
 //! The layer of an inverted residual.
 
 use seesaw_arch::Step;
+use seesaw_engine::window;
 use seesaw_kernels::{
     KernelError,
     layout::Size,
@@ -13,7 +14,7 @@ use super::{
     context::{StepContext, Workspace, WorkspaceLen},
     conv::{ConvKernel, ConvNorm, DepthwiseConv, LayerBuilder},
     forward,
-    map::{ConvInput, LayerOutput, PreNorm, map_len, output_size},
+    map::{ConvInput, LayerOutput, PreNorm, map_len},
     pointwise::PointwiseConv,
 };
 
@@ -41,24 +42,23 @@ impl Block {
         let [expand @ .., depthwise, project] = steps else {
             unreachable!("a block has a depthwise and a project convolution")
         };
-        let LayerBuilder { token, precision, layout } = builder;
-        let (wide, size) = (precision.storage(), output_size(input_size, depthwise.stride));
+        let (wide, size) = (builder.precision.storage(), window(depthwise).output_size(input_size));
         let expand = match expand {
             [] => None,
             [step] => {
                 let conv = PointwiseConv::new(builder, step)?;
-                Some(ConvNorm::new(step, conv, layout, wide, input_size))
+                Some(ConvNorm::new(step, conv, builder, wide, input_size))
             }
             _ => unreachable!("a block has at most one expand convolution"),
         };
-        let conv = DepthwiseConv::new(token, depthwise)?;
-        let depthwise = ConvNorm::new(depthwise, conv, layout, wide, size);
+        let conv = DepthwiseConv::new(builder.token, depthwise)?;
+        let depthwise = ConvNorm::new(depthwise, conv, builder, wide, size);
         let conv = PointwiseConv::new(builder, project)?;
         Ok(Self {
             expand,
             depthwise,
             residual: project.residual,
-            project: ConvNorm::new(project, conv, layout, Storage::F32, size),
+            project: ConvNorm::new(project, conv, builder, Storage::F32, size),
             inputs: steps[0].inputs.len(),
             input_size,
             saved_input: MapBuffer::default(),

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use seesaw_arch::{LayerId, Step};
+use seesaw_engine::window;
 use seesaw_kernels::{
     CBLOCK, IsaToken, KernelError,
     layout::{Size, cblocks},
@@ -18,6 +19,8 @@ pub(super) struct LayerBuilder<'a> {
     pub token: IsaToken,
     pub precision: Precision,
     pub layout: &'a Layout,
+    /// What batch norms add to the variance.
+    pub eps: f64,
 }
 
 /// The kernels of a convolution.
@@ -44,8 +47,15 @@ pub(super) struct ConvNorm<K> {
 
 impl<K: ConvKernel> ConvNorm<K> {
     /// The layer of `step`, with outputs of `size` in `storage`.
-    pub fn new(step: &Step, kernel: K, layout: &Layout, storage: Storage, size: Size) -> Self {
-        let norm = Norm::new(&step.outputs, layout.norm(step.id), step.relu6);
+    pub fn new(
+        step: &Step,
+        kernel: K,
+        builder: LayerBuilder<'_>,
+        storage: Storage,
+        size: Size,
+    ) -> Self {
+        let LayerBuilder { layout, eps, .. } = builder;
+        let norm = Norm::new(&step.outputs, layout.norm(step.id), step.relu6, eps);
         let output = Activation::new(norm, storage, size);
         Self { id: step.id, kernel, weights: layout.weights(step.id), output }
     }
@@ -84,12 +94,14 @@ pub(super) struct DepthwiseConv {
 }
 
 impl DepthwiseConv {
-    /// f32 of the gradient of a channel block's weights: 9 taps of 8 channels.
-    pub const TAPS: usize = 9 * CBLOCK;
-
     pub fn new(token: IsaToken, step: &Step) -> Result<Self, KernelError> {
         let places = step.outputs.clone();
-        Ok(Self { kernel: DepthwiseTraining::new(token, places.len(), step.stride)?, places })
+        Ok(Self { kernel: DepthwiseTraining::new(token, places.len(), window(step))?, places })
+    }
+
+    /// f32 of the gradient of a channel block's weights: 8 channels for each tap.
+    pub fn taps_len(&self) -> usize {
+        self.kernel.window().taps() * CBLOCK
     }
 }
 
@@ -99,13 +111,14 @@ impl ConvKernel for DepthwiseConv {
     }
 
     fn packed_len(&self) -> usize {
-        cblocks(self.places.len()) * Self::TAPS
+        cblocks(self.places.len()) * self.taps_len()
     }
 
     fn unpack(&self, packed: &[f32], gradient: &mut [f32]) {
-        for (weights, place) in gradient.chunks_exact_mut(9).zip(&self.places) {
+        let taps = self.kernel.window().taps();
+        for (weights, place) in gradient.chunks_exact_mut(taps).zip(&self.places) {
             for (tap, weight) in weights.iter_mut().enumerate() {
-                *weight = packed[(place / CBLOCK * 9 + tap) * CBLOCK + place % CBLOCK];
+                *weight = packed[(place / CBLOCK * taps + tap) * CBLOCK + place % CBLOCK];
             }
         }
     }

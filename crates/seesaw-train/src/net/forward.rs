@@ -110,12 +110,13 @@ pub(super) fn depthwise(
         .collect();
     runner.run(&mut parts, |(map, output, sums), scratch| {
         let images = map.len() / in_len;
-        let (padded, y) = scratch.pair(padded_len(input), small.pixels() * CBLOCK);
+        let (padded, y) = scratch.pair(padded_len(conv, input), small.pixels() * CBLOCK);
         padded.fill(0.0);
         let planes = map.chunks_exact(plane).zip(output.chunks_exact_mut(small_plane));
         for (i, (map, output)) in planes.enumerate() {
             let block = i / images;
-            pad(&kernels, input, block, map, padded);
+            let to = BorderedPlane { plane: &mut *padded, border: conv.kernel.window().border() };
+            pad(&kernels, input, block, map, to);
             conv.kernel.forward(block, padded, size, y);
             kernels.norm(storage).moments(y, output, &mut sums[block]);
         }
@@ -123,24 +124,29 @@ pub(super) fn depthwise(
     total(parts.iter().map(|(.., sums)| sums))
 }
 
-/// f32 of a plane of `input` with a border of one pixel.
-pub(super) fn padded_len(input: ConvInput<'_>) -> usize {
-    let size = input.pre_norm.size;
-    (size.rows + 2) * (size.cols + 2) * CBLOCK
+/// f32 of a plane of `input` with the border of the windows of `conv`.
+pub(super) fn padded_len(conv: &DepthwiseConv, input: ConvInput<'_>) -> usize {
+    conv.kernel.window().bordered(input.pre_norm.size).pixels() * CBLOCK
+}
+
+/// A plane of one channel block with a border of so many pixels.
+pub(super) struct BorderedPlane<'a> {
+    pub plane: &'a mut [f32],
+    pub border: usize,
 }
 
 /// Writes `plane`, which is one image of channel block `block` of `input`, normalized into a plane
-/// with a border of one pixel, which is left as it is.
+/// whose border is left as it is.
 pub(super) fn pad(
     kernels: &MapKernels,
     input: ConvInput<'_>,
     block: usize,
     plane: &[f32],
-    padded: &mut [f32],
+    to: BorderedPlane<'_>,
 ) {
     let (pre_norm, cols) = (input.pre_norm, input.pre_norm.size.cols);
-    let width = cols + 2;
-    let inner = &mut padded[(width + 1) * CBLOCK..];
+    let width = cols + 2 * to.border;
+    let inner = &mut to.plane[to.border * (width + 1) * CBLOCK..];
     if input.saved.is_some() {
         let rows = plane.chunks_exact(cols * CBLOCK).zip(inner.chunks_mut(width * CBLOCK));
         rows.for_each(|(row, padded)| padded[..row.len()].copy_from_slice(row));

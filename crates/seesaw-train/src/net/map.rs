@@ -9,11 +9,6 @@ use seesaw_kernels::{
 use super::norm::Norm;
 use crate::layout::State;
 
-/// Size of the output of a 3x3 convolution with padding 1.
-pub(super) fn output_size(input: Size, stride: usize) -> Size {
-    Size { rows: input.rows.div_ceil(stride), cols: input.cols.div_ceil(stride) }
-}
-
 /// f32 of `pixels` pixels of a map in f32.
 pub(super) fn map_len(channels: usize, pixels: usize) -> usize {
     stored_len(Storage::F32, channels, pixels)

@@ -133,7 +133,7 @@ impl TrainNet {
         }
         let (layout, steps) = (Layout::new(net)?, net.steps());
         let (token, precision) = (machine.token(), options.precision);
-        let builder = LayerBuilder { token, precision, layout: &layout };
+        let builder = LayerBuilder { token, precision, layout: &layout, eps: net.batch_norm_eps };
         let [stem, blocks @ .., head, _pool, linear] = &steps[..] else {
             unreachable!("a net has a stem, a head, a pool and a linear layer")
         };

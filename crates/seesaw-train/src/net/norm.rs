@@ -4,7 +4,6 @@
 //! each channel, which the next layer applies where it reads; in the backward pass it is two factors
 //! and a summand.
 
-use seesaw_arch::BATCH_NORM_EPS;
 use seesaw_kernels::{
     CBLOCK,
     layout::cblocks,
@@ -22,6 +21,8 @@ pub(super) struct Norm {
     /// The place in memory of each channel.
     places: Vec<usize>,
     ranges: NormRanges,
+    /// What is added to the variance.
+    eps: f64,
     /// What normalizes the map, for each channel block.
     pub affine: Vec<Affine>,
     /// The batch's means, for each channel block.
@@ -33,13 +34,15 @@ pub(super) struct Norm {
 }
 
 impl Norm {
-    /// The batch norm of channels at `places`, with ReLU6 after it where `relu6` says so.
-    pub fn new(places: &[usize], ranges: NormRanges, relu6: bool) -> Self {
+    /// The batch norm of channels at `places`, with ReLU6 after it where `relu6` says so,
+    /// that adds `eps` to the variances.
+    pub fn new(places: &[usize], ranges: NormRanges, relu6: bool, eps: f64) -> Self {
         let (channels, cblocks) = (places.len(), cblocks(places.len()));
         let zero = [0.0; CBLOCK];
         Self {
             places: places.to_vec(),
             ranges,
+            eps,
             affine: vec![Affine { scale: zero, shift: zero, relu6 }; cblocks],
             mean: vec![zero; cblocks],
             inverse_std: vec![0.0; channels],
@@ -60,7 +63,7 @@ impl Norm {
             let (block, lane) = (place / CBLOCK, place % CBLOCK);
             let mean = sums[block][0][lane] / n;
             let variance = (sums[block][1][lane] / n - mean * mean).max(0.0);
-            let scale = 1.0 / (variance + BATCH_NORM_EPS).sqrt();
+            let scale = 1.0 / (variance + self.eps).sqrt();
             let gamma = f64::from(state.parameters[gamma.start + channel]);
             let beta = f64::from(state.parameters[beta.start + channel]);
             self.inverse_std[channel] = scale;

@@ -4,8 +4,9 @@
 //! is a convolution like the others. It is about a hundredth of a net's work.
 
 use seesaw_arch::Step;
+use seesaw_engine::window;
 use seesaw_kernels::{
-    CBLOCK, KernelError,
+    CBLOCK, KernelError, Window,
     layout::Size,
     train::{Grid, GroupPlaces, PointwiseShape, PointwiseTraining, Prefetch, Storage, Sums},
 };
@@ -15,7 +16,7 @@ use super::{
     batch::{BatchRunner, total},
     context::{StepContext, Workspace, WorkspaceLen},
     conv::{ConvKernel, ConvNorm, LayerBuilder},
-    map::{Activation, LayerOutput, OutputGrad, map_len, output_size, zero_sums},
+    map::{Activation, LayerOutput, OutputGrad, map_len, zero_sums},
     pointwise::{whole, whole_mut},
     strip::Strip,
 };
@@ -36,9 +37,10 @@ impl Stem {
         let groups = &[GroupPlaces { inputs: &window, outputs: &step.outputs }];
         let shape = PointwiseShape { inputs: WINDOW, outputs: step.outputs.len(), groups };
         let kernel = PointwiseTraining::new(builder.token, &shape, false)?;
-        let windows = output_size(size, step.stride);
-        let conv = StemConv { kernel, size, windows, stride: step.stride };
-        Ok(Self { conv: ConvNorm::new(step, conv, builder.layout, Storage::F32, windows) })
+        let window = window(step);
+        let windows = window.output_size(size);
+        let conv = StemConv { kernel, size, window, windows };
+        Ok(Self { conv: ConvNorm::new(step, conv, builder, Storage::F32, windows) })
     }
 
     /// Size of the images.
@@ -84,15 +86,15 @@ impl Layer for Stem {
     }
 }
 
-/// The stem's convolution: 3x3 windows with padding 1.
+/// The stem's convolution of 3x3 windows.
 #[derive(Debug)]
 pub(super) struct StemConv {
     kernel: PointwiseTraining,
     /// Of the images.
     size: Size,
+    window: Window,
     /// How many windows there are in either direction.
     windows: Size,
-    stride: usize,
 }
 
 impl StemConv {
@@ -103,7 +105,10 @@ impl StemConv {
     /// Lays the windows of `count` output pixels from `first` on next to each other, as
     /// `[cblocks][count][8]`.
     fn gather(&self, image: &[f32], first: usize, count: usize, out: &mut [f32]) {
-        let (Size { rows, cols }, width, stride) = (self.size, self.windows.cols, self.stride);
+        let (Size { rows, cols }, width) = (self.size, self.windows.cols);
+        let stride = self.window.stride;
+        // Where the first window begins in the image with its border of one pixel.
+        let (top, left) = (self.window.offset(rows), self.window.offset(cols));
         out.fill(0.0);
         let mut pixel = 0;
         while pixel < count {
@@ -112,13 +117,13 @@ impl StemConv {
             let len = (width - ox).min(count - pixel);
             for input in 0..WINDOW {
                 let (color, ky, kx) = (input / 9, input % 9 / 3, input % 3);
-                let row = (oy * stride + ky).wrapping_sub(1);
+                let row = (oy * stride + top + ky).wrapping_sub(1);
                 if row >= rows {
                     continue;
                 }
                 // Only at the left edge of the image does a window lack its first column.
-                let skip = usize::from(ox == 0 && kx == 0);
-                let from = (ox + skip) * stride + kx - 1;
+                let skip = usize::from(ox == 0 && left + kx == 0);
+                let from = (ox + skip) * stride + left + kx - 1;
                 let row = &image[(color * rows + row) * cols..][..cols];
                 let to = &mut out[(input / CBLOCK * count + pixel + skip) * CBLOCK..];
                 let lanes = to.chunks_exact_mut(CBLOCK).take(len - skip);

@@ -1,5 +1,8 @@
 //! A whole step compared with PyTorch and with the inference engine.
 
+mod lite;
+
+use lite::lite;
 use seesaw_arch::{Net, zoo};
 use seesaw_format::{NetWeights, Tensors};
 use seesaw_kernels::Isa;
@@ -176,6 +179,7 @@ fn threads_change_nothing() {
 fn bf16_gradients_point_where_f32_gradients_do() {
     for (net, nearest) in [
         (tiny(), 0.995),
+        (lite(), 0.99),
         (small("seesaw-shuffle-0.5d-cifar", 16), 0.93),
         (small("seesaw-share-v1-0.5d-cifar", 16), 0.93),
     ] {
@@ -223,6 +227,9 @@ fn the_engine_agrees() {
         small("seesaw-share-v1-0.5d-imagenet", 64),
         small("igcv3-0.5d-cifar", 16),
         small("mobilenetv2-1.0-imagenet", 64),
+        lite(),
+        small("efficientnet-lite0", 64),
+        small("efficientnet-lite0", 57),
     ] {
         let (images, labels) = batch(&net, 6);
         let mut weights = weights(&net);

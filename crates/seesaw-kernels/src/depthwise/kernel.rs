@@ -64,13 +64,14 @@ pub(crate) struct WindowKernels {
 }
 
 impl DepthwiseKernels {
-    /// Tiles of up to `COLS` columns at stride 1 and `COLS_2` at stride 2 for 3x3 windows, and of up to
-    /// `COLS_5` for 5x5 windows.
+    /// Tiles of up to `COLS_2` columns at stride 2; at stride 1 of up to `COLS` for 3x3 windows, and of
+    /// up to `COLS_5` for 5x5 windows.
     ///
     /// With 32 registers a tile of two rows of 7 columns keeps its sums and the 9 taps in registers,
     /// and 7 divides the widths 112, 56, 28, 14 and 7. With 16 registers the taps come from the cache.
     /// At stride 2 a tile shares few inputs, and 4 columns measured faster than 7. A tile of 5x5
-    /// windows is a single row: its sums, a row of 5 taps and an input are in registers.
+    /// windows is a single row: its sums, a row of 5 taps and an input are in registers. The compiler
+    /// unrolls loops over no more than about a hundred products, which a tile must not exceed.
     pub const fn new<I, V, const COLS: usize, const COLS_2: usize, const COLS_5: usize>() -> Self
     where
         I: InstructionSet,
@@ -85,7 +86,7 @@ impl DepthwiseKernels {
             five: WindowKernels {
                 one: I::run::<Rows5<V, 1, 1, COLS_5>>,
                 two: I::run::<Rows5<V, 1, 2, COLS_5>>,
-                stride_2: I::run::<Rows5<V, 2, 1, COLS_5>>,
+                stride_2: I::run::<Rows5<V, 2, 1, COLS_2>>,
             },
         }
     }

@@ -39,7 +39,7 @@ pub(super) static KERNELS: KernelTable = KernelTable {
         PlanarKernels::new::<Avx512Features, Avx512, 2, 14>(),
         PlanarKernels::new::<Avx512Features, Avx2, 1, 14>(),
     ],
-    depthwise: DepthwiseKernels::new::<Avx512Features, Avx2, 7, 4, 14>(),
+    depthwise: DepthwiseKernels::new::<Avx512Features, Avx2, 7, 4, 7>(),
     taps: TapsFns::new::<Avx512Features, Avx2>(),
     norm: NormFns::new::<Avx512Features, Plain<Avx2>>(),
     product: Avx512Features::run::<Product<Avx512, 8>>,

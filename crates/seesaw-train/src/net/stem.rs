@@ -33,8 +33,8 @@ pub(super) struct Stem {
 impl Stem {
     /// The stem of `step`, on images of `size`. It is small, and always in f32.
     pub fn new(builder: LayerBuilder<'_>, step: &Step, size: Size) -> Result<Self, KernelError> {
-        let window: Vec<usize> = (0..WINDOW).collect();
-        let groups = &[GroupPlaces { inputs: &window, outputs: &step.outputs }];
+        let inputs: Vec<usize> = (0..WINDOW).collect();
+        let groups = &[GroupPlaces { inputs: &inputs, outputs: &step.outputs }];
         let shape = PointwiseShape { inputs: WINDOW, outputs: step.outputs.len(), groups };
         let kernel = PointwiseTraining::new(builder.token, &shape, false)?;
         let window = window(step);

@@ -1,11 +1,11 @@
 //! The geometry of torchvision's evaluation: `Resize` of the shorter side, then `CenterCrop`.
 //!
 //! The filters are those of PIL images there: bilinear or bicubic, the support widened by the scale
-//! when the image shrinks (antialiased). Samples differ from Pillow's by at most 1 of 255, because the
-//! two passes run in the other order and with shorter fixed-point weights.
+//! when the image shrinks (antialiased). Samples differ from Pillow's by at most 1 of 255, because of
+//! shorter fixed-point weights and, where the filter is bilinear, the other order of the two passes.
 
 use fast_image_resize::{
-    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    FilterType, ImageViewMut, ResizeAlg, ResizeOptions, Resizer,
     images::{TypedCroppedImageMut, TypedImage, TypedImageRef},
     pixels::{F32, U8x3},
 };
@@ -105,8 +105,7 @@ pub fn resize_planes(planes: &[f32], from: usize, to: usize) -> Option<Vec<f32>>
     Some(scaled)
 }
 
-/// Scales a part of an image to a part of a black square of `size` pixels. The pixel types are written
-/// out, because the library's general functions are compiled for every type of pixel.
+/// Scales a part of an image to a part of a black square of `size` pixels.
 fn scale(
     image: &RgbImage,
     from: &Rect<f64>,
@@ -114,25 +113,73 @@ fn scale(
     to: &Rect,
     filter: Filter,
 ) -> Option<RgbImage> {
-    let source =
-        TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels()).ok()?;
+    match filter {
+        Filter::Bilinear => convolve(image, from, size, to, FilterType::Bilinear),
+        Filter::Bicubic => {
+            // Its samples overshoot and are clipped after each pass, so the order of the passes shows:
+            // Pillow's is across, then down. Cubic convolution with a = -0.5 is this spline.
+            let (rows, from) = across(image, from, to, FilterType::CatmullRom)?;
+            convolve(&rows, &from, size, to, FilterType::CatmullRom)
+        }
+    }
+}
+
+/// Scales a part of an image across alone, to the width of `to`. Returns the rows that scaling it down
+/// will read, and where the part is among them.
+fn across(
+    image: &RgbImage,
+    from: &Rect<f64>,
+    to: &Rect,
+    filter: FilterType,
+) -> Option<(RgbImage, Rect<f64>)> {
+    let width = to.width;
+    // The filter reaches two pixels of the result in either direction, and never less than two of the
+    // source.
+    let reach = 2.0 * (from.height / f64::from(to.height)).max(1.0) + 1.0;
+    let first = (from.top - reach).floor().max(0.0);
+    let end = (from.top + from.height + reach).ceil().min(f64::from(image.height()));
+    let rows = Rect { left: from.left, top: first, width: from.width, height: end - first };
+    let height = (end - first) as u32;
+    let mut pixels = vec![0; 3 * width as usize * height as usize];
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels).ok()?;
+    run(image, &rows, &mut target, filter)?;
+    let part = Rect { left: 0.0, top: from.top - first, width: width.into(), height: from.height };
+    Some((RgbImage::new(width, height, pixels)?, part))
+}
+
+/// Both passes at once.
+fn convolve(
+    image: &RgbImage,
+    from: &Rect<f64>,
+    size: u32,
+    to: &Rect,
+    filter: FilterType,
+) -> Option<RgbImage> {
     let mut pixels = vec![0; 3 * (size as usize).pow(2)];
     let target = TypedImage::<U8x3>::from_buffer(size, size, &mut pixels).ok()?;
     let mut target =
         TypedCroppedImageMut::new(target, to.left, to.top, to.width, to.height).ok()?;
-    let filter = match filter {
-        Filter::Bilinear => FilterType::Bilinear,
-        // Cubic convolution with a = -0.5 is the spline of that name.
-        Filter::Bicubic => FilterType::CatmullRom,
-    };
+    run(image, from, &mut target, filter)?;
+    RgbImage::new(size, size, pixels)
+}
+
+/// Scales a part of an image to all of `target`. The pixel types are written out, because the library's
+/// general functions are compiled for every type of pixel.
+fn run(
+    image: &RgbImage,
+    from: &Rect<f64>,
+    target: &mut impl ImageViewMut<Pixel = U8x3>,
+    filter: FilterType,
+) -> Option<()> {
+    let source =
+        TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels()).ok()?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(
         from.left,
         from.top,
         from.width,
         from.height,
     );
-    Resizer::new().resize_typed(&source, &mut target, &options).ok()?;
-    RgbImage::new(size, size, pixels)
+    Resizer::new().resize_typed(&source, target, &options).ok()
 }
 
 /// The part of one side of the image that the crop shows.

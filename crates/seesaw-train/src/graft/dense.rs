@@ -1,6 +1,6 @@
 //! A teacher's block in the order of places in memory, and the energy of its paths.
 
-use seesaw_arch::{BATCH_NORM_EPS, Share, Step};
+use seesaw_arch::{Share, Step};
 use seesaw_format::{BatchNorm, BlockWeights, ConvBn};
 
 use super::{pick, pick_filters, shares};
@@ -15,6 +15,8 @@ pub(super) struct DenseBlock {
     pub project: ConvBn,
     inputs: usize,
     expanded: usize,
+    /// What its batch norms add to the variances.
+    eps: f64,
 }
 
 /// What passes through a block's channels.
@@ -28,8 +30,8 @@ pub(super) struct Energies {
 }
 
 impl DenseBlock {
-    /// The block of these steps and weights.
-    pub fn new(steps: &[Step], weights: &BlockWeights) -> Self {
+    /// The block of these steps and weights, whose batch norms add `eps` to the variances.
+    pub fn new(steps: &[Step], weights: &BlockWeights, eps: f64) -> Self {
         let [expand @ .., depthwise, project] = steps else {
             unreachable!("a block has a depthwise and a project convolution")
         };
@@ -51,6 +53,7 @@ impl DenseBlock {
             project: pointwise(project, &weights.project),
             inputs,
             expanded,
+            eps,
         }
     }
 
@@ -72,9 +75,11 @@ impl DenseBlock {
     pub fn energies(&self) -> Energies {
         let outputs = self.project.bn.gamma.len();
         let taps = self.depthwise.weight.len() / self.expanded;
-        let (before, inside) =
-            (self.expand.as_ref().map(|c| scales(&c.bn)), scales(&self.depthwise.bn));
-        let after = scales(&self.project.bn);
+        let (before, inside) = (
+            self.expand.as_ref().map(|c| scales(&c.bn, self.eps)),
+            scales(&self.depthwise.bn, self.eps),
+        );
+        let after = scales(&self.project.bn, self.eps);
         let mut to = Vec::with_capacity(self.expanded * self.inputs);
         let mut from = Vec::with_capacity(self.expanded * outputs);
         for channel in 0..self.expanded {
@@ -126,8 +131,7 @@ fn matrix(step: &Step, weights: &[f32]) -> Vec<f32> {
 }
 
 /// The squares of what batch norms multiply with.
-fn scales(bn: &BatchNorm) -> Vec<f64> {
-    let scale =
-        |(gamma, var): (&f32, &f32)| f64::from(*gamma).powi(2) / (f64::from(*var) + BATCH_NORM_EPS);
+fn scales(bn: &BatchNorm, eps: f64) -> Vec<f64> {
+    let scale = |(gamma, var): (&f32, &f32)| f64::from(*gamma).powi(2) / (f64::from(*var) + eps);
     bn.gamma.iter().zip(&bn.var).map(scale).collect()
 }

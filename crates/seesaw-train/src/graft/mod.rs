@@ -46,13 +46,15 @@ pub fn graft(
     columns: Option<&[u32]>,
 ) -> Result<Graft, TrainError> {
     let (other, source) = teacher;
+    let eps = net.batch_norm_eps;
+    let source = &with_shifted_variances(source, (other.batch_norm_eps - eps) as f32);
     let (steps, other_steps) = (block_steps(net), block_steps(other));
     let pairs = same_blocks(net, other);
     let mut graft =
         Graft { weights: fresh, kept: Vec::with_capacity(pairs.len()), stem: false, head: false };
     for (number, pair) in pairs.iter().enumerate() {
         let block = &mut graft.weights.blocks[number];
-        let dense = pair.map(|pair| DenseBlock::new(&other_steps[pair], &source.blocks[pair]));
+        let dense = pair.map(|pair| DenseBlock::new(&other_steps[pair], &source.blocks[pair], eps));
         let kept = dense.and_then(|dense| graft_block(&steps[number], &dense, block));
         if kept.is_none() && steps[number].last().is_some_and(|project| project.residual) {
             block.project.bn.gamma.fill(0.0);
@@ -76,6 +78,20 @@ pub fn graft(
         }
     }
     Ok(graft)
+}
+
+/// The weights with this added to all running variances: what a net that adds less to them itself
+/// needs to compute the same.
+fn with_shifted_variances(weights: &NetWeights, shift: f32) -> NetWeights {
+    let mut weights = weights.clone();
+    let NetWeights { stem, blocks, head, .. } = &mut weights;
+    let inside = blocks.iter_mut().flat_map(|block| {
+        block.expand.iter_mut().chain([&mut block.depthwise, &mut block.project])
+    });
+    for conv in inside.chain([stem, head]) {
+        conv.bn.var.iter_mut().for_each(|var| *var += shift);
+    }
+    weights
 }
 
 /// The steps of each block.

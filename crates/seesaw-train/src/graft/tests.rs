@@ -57,6 +57,22 @@ fn a_net_that_is_grafted_on_itself_is_the_same_net() {
 }
 
 #[test]
+fn a_teacher_with_another_epsilon_computes_the_same_in_the_end() {
+    let mut teacher = net("mobilenetv2-1.0-imagenet");
+    teacher.batch_norm_eps = 1e-3;
+    let net = net("mobilenetv2-1.0-imagenet");
+    let source = weights(&teacher, 3);
+    let fresh = NetWeights::random(&net, 4).unwrap();
+    let graft = graft(&net, fresh, (&teacher, &source), None).unwrap();
+    let norms = [(&graft.weights.stem, &source.stem), (&graft.weights.head, &source.head)];
+    for (own, other) in norms {
+        for (own, other) in own.bn.var.iter().zip(&other.bn.var) {
+            assert!((own + 1e-5 - (other + 1e-3)).abs() < 1e-6, "{own} and {other}");
+        }
+    }
+}
+
+#[test]
 fn groups_keep_more_than_their_share_of_a_dense_block() {
     let teacher = net("mobilenetv2-1.0-imagenet");
     let source = weights(&teacher, 3);

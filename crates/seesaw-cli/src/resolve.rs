@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use seesaw::bundled::Bundled;
 use seesaw_arch::{ArchError, Net, zoo};
-use seesaw_format::{Model, load_model};
+use seesaw_format::{Contents, Model, load_model};
 
 use crate::{
     args::{NetArgs, ShapeArgs},
@@ -29,7 +30,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The name of a built-in net, a TOML file, or any other file, which should then hold weights.
+    /// The name of a built-in net or of bundled weights, a TOML file, or any other file, which should then hold weights.
     pub fn parse(name: &str) -> Result<Self, Failure> {
         let path = Path::new(name);
         if is_toml(path) {
@@ -37,7 +38,9 @@ impl Source {
         }
         match zoo::net(name) {
             Ok(net) => Ok(Self::Net(net)),
-            Err(ArchError::UnknownNet { .. }) if path.exists() || is_path(path) => {
+            Err(ArchError::UnknownNet { .. })
+                if path.exists() || is_path(path) || bundled(path).is_some() =>
+            {
                 Ok(Self::Weights(path.to_owned()))
             }
             Err(error) => Err(error.into()),
@@ -67,9 +70,20 @@ pub fn weights(path: &Path, args: &NetArgs) -> Result<Model, Failure> {
     }
 }
 
-/// The weights in a file, for `net` if it is given.
+/// The bundled weights that `path` names. A file of that name takes precedence.
+pub fn bundled(path: &Path) -> Option<&'static Bundled> {
+    path.to_str().and_then(Bundled::named).filter(|_| !path.exists())
+}
+
+/// The weights in a file or the bundled ones of that name, for `net` if it is given.
 pub fn load(path: &Path, net: Option<Net>) -> Result<Model, Failure> {
-    let model = load_model(path, net).map_err(|error| Failure::format(path, &error))?;
+    let model = match bundled(path) {
+        Some(bundled) => {
+            Contents::from_bytes(bundled.bytes).and_then(|contents| contents.into_model(net, path))
+        }
+        None => load_model(path, net),
+    };
+    let model = model.map_err(|error| Failure::format(path, &error))?;
     if let Some(assumption) = &model.assumption {
         failure::warn(format_args!("{}: {assumption} (`--net` decides)", path.display()));
     }

@@ -185,9 +185,10 @@ fn mobilenet_names_most_of_eighty_photos() {
 }
 
 #[test]
-fn without_weights_the_programs_own_name_the_photos_of_the_docs() {
+fn weights_in_the_program_name_the_photos_of_the_docs() {
     let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/photos");
-    let seen = seesaw(args!["predict", photos, "--json", "--top", "1"]);
+    let weights = "seesaw-shuffle-0.5d-imagenette";
+    let seen = seesaw(args!["predict", "--weights", weights, photos, "--json", "--top", "1"]);
     let lines = lines(seen.ok());
     assert_eq!(lines.len(), 6);
     for line in lines {

@@ -173,7 +173,7 @@ fn other_classes_begin_from_the_weights_of_a_file() {
     ];
     let fine = seesaw(&arguments);
     fine.ok();
-    assert!(fine.stderr().contains("its last layer is reinitialized"), "{}", fine.stderr());
+    assert!(fine.stderr().contains("starts from the weights "), "{}", fine.stderr());
     let config: toml::Table =
         std::fs::read_to_string(album.path("fine/config.toml")).unwrap().parse().unwrap();
     assert_eq!(config["recipe"]["optimizer"]["frozen"].as_integer(), Some(2));

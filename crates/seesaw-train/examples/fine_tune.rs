@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     recipe.set_all(&[("epochs", "6"), ("batch", "4"), ("ema.decay", "0.9")])?;
     recipe.set_all(&[("optimizer.frozen", "2"), ("optimizer.layer_decay", "0.8")])?;
     let mut start = Start::new(folder("fruit"), net, recipe, folder("second"));
-    start.init = Some(trainer.folder().best());
+    start.init = Some(trainer.folder().best().into());
     let mut trainer = Trainer::start(&start, &machine, &options, &mut listen)?;
     trainer.run(&false.into(), &mut listen)?;
     println!("the best model is in {}", trainer.folder().best().display());

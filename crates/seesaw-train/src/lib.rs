@@ -40,6 +40,7 @@ mod error;
 pub mod graft;
 pub mod layout;
 pub mod learner;
+mod linear_fit;
 pub mod loss;
 pub mod metrics;
 pub mod net;

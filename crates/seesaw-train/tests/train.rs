@@ -2,8 +2,9 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Place, begin, machine, paint, recipe, resume, saving, silent, tiny, train};
-use seesaw_arch::Preprocess;
 use seesaw_data::{Loader, LoaderOptions, datasets};
 use seesaw_engine::{Options, compile};
 use seesaw_format::load_model;
@@ -13,7 +14,7 @@ use seesaw_train::{
     metrics::{evaluate, match_classes},
     pictures::{mistake_tiles, write_picture, write_sheet},
     run::Checkpoint,
-    trainer::{Event, Outcome, Start, Trainer},
+    trainer::{Event, Init, Outcome, Start, Trainer},
 };
 
 fn longer(place: &Place, run: &str) -> Start {
@@ -163,7 +164,7 @@ fn learns_from_a_teacher_and_from_first_weights() {
     let changes = [("epochs", "1"), ("optimizer.rate", "1e-9"), ("schedule.warmup", "0")];
     let mut start = place.start("again");
     start.recipe.set_all(&changes).unwrap();
-    start.init = Some(teacher.clone());
+    start.init = Some(teacher.clone().into());
     let best = train(&start, 2).unwrap().progress().best.unwrap();
     assert!(best.top1 >= 0.9, "{best:?}");
 
@@ -194,6 +195,79 @@ fn learns_from_a_teacher_and_from_first_weights() {
     assert_ne!(begun.parameters[trunk..], before.parameters[trunk..]);
 }
 
+/// Weights that a program carries, a fitted last layer, and running statistics.
+fn from_memory(place: &Place, run: &str) -> Start {
+    let teacher = place.path("teacher/best.safetensors");
+    if !teacher.exists() {
+        train(&place.start("teacher"), 2).unwrap();
+        paint::photos(&place.path("other"), ["owl", "ape"], 12, 6).unwrap();
+    }
+    let model = Arc::new(load_model(&teacher, None).unwrap());
+    let mut start = place.start(run);
+    start.data = place.path("other");
+    start.init = Some(Init::model("small", model));
+    let changes = [
+        ("statistics", "running"),
+        ("fit_classifier", "true"),
+        ("sizes", "[]"),
+        ("optimizer.rate", "0.01"),
+        ("epochs", "{ steps = 6, min = 2, max = 4 }"),
+    ];
+    start.recipe.set_all(&changes).unwrap();
+    start
+}
+
+#[test]
+fn a_fitted_last_layer_knows_the_classes_before_the_first_step() {
+    let place = Place::new();
+    let mut start = from_memory(&place, "run");
+    let changes = [("optimizer.rate", "1e-12"), ("epochs", "1"), ("ema.decay", "0")];
+    start.recipe.set_all(&changes).unwrap();
+    let mut fitted = 0;
+    let mut trainer =
+        Trainer::start(&start, &machine(2), &saving(None), &mut |event| match event {
+            Event::Fitting { done, total } => fitted = total - done + 1,
+            Event::Note(note) => panic!("nothing to note: {note}"),
+            _ => {}
+        })
+        .unwrap();
+    assert_eq!(fitted, 1, "all images");
+    trainer.run(&false.into(), &mut silent).unwrap();
+    let best = trainer.progress().best.unwrap();
+    assert!(best.top1 >= 0.9, "{best:?}");
+    // All but the last layer is that of the start weights, running statistics included.
+    let (first, last) = (load_model(&place.path("teacher/best.safetensors"), None), trainer);
+    let (first, last) = (first.unwrap().weights, last.learner().weights());
+    assert_eq!(first.head.bn, last.head.bn);
+    assert_ne!(first.classifier, last.classifier);
+    // The same on any number of threads.
+    start.out = place.path("alone");
+    let alone = train(&start, 1).unwrap();
+    assert_eq!(alone.learner().weights(), last);
+}
+
+#[test]
+fn a_run_from_weights_in_memory_resumes_without_them() {
+    let place = Place::new();
+    let whole = train(&from_memory(&place, "whole"), 2).unwrap();
+    let config = whole.config();
+    assert_eq!(config.run.bundled.as_deref(), Some("small"));
+    assert_eq!((config.recipe.epochs.count(), config.run.init.is_none()), (3, true));
+
+    let mut parts = begin(&from_memory(&place, "parts"), 1).unwrap();
+    // Stopped before its first step ends, and then after each step.
+    let mut outcome = parts.run(&true.into(), &mut silent).unwrap();
+    std::fs::remove_dir_all(place.path("teacher")).unwrap();
+    let mut threads = 1;
+    while outcome == Outcome::Stopped {
+        threads = 3 - threads;
+        parts = resume(place.path("parts"), threads).unwrap();
+        outcome = parts.run(&true.into(), &mut silent).unwrap();
+    }
+    assert_eq!(parts.learner().memory(), whole.learner().memory());
+    assert_eq!(parts.config().recipe, whole.config().recipe);
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let place = Place::new();
@@ -214,7 +288,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!((path, mean, std), (teacher.clone(), recipe().mean, recipe().std));
 
     let mut start = place.start("c");
-    start.init = Some(teacher);
+    start.init = Some(teacher.into());
     start.net.stages[0].channels = 16;
     let error = refusal(&start);
     assert!(matches!(&error, TrainError::OtherLayers { .. }), "{error}");

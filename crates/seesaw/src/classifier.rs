@@ -103,13 +103,14 @@ impl Builder {
 }
 
 impl Classifier {
-    /// The bundled model: ten classes of photos.
+    /// The default of the [bundled](crate::bundled) models: the 1000 classes of ImageNet.
+    /// [`Builder::build`] takes the others: `Bundled::named(name)?.model()?`.
     ///
     /// # Errors
     /// Only when this build's own weights are damaged.
     #[cfg(feature = "bundled")]
     pub fn bundled() -> Result<Self, Error> {
-        Self::from_bytes(crate::BUNDLED_WEIGHTS)
+        Builder::default().build(crate::bundled::Bundled::default().model()?)
     }
 
     /// Opens a model file: safetensors, or a PyTorch checkpoint of a net that is known.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use seesaw::bundled::{self, Bundled};
 use seesaw::{Builder, Classifier, Error, Machine, Model, PhotoError, Preprocess, RgbImage};
 
 fn photos() -> Vec<PathBuf> {
@@ -16,7 +17,8 @@ fn photos() -> Vec<PathBuf> {
 
 #[test]
 fn photos_are_named_as_their_files_are() {
-    let classifier = Classifier::bundled().unwrap();
+    // The default knows more than what the files are named after: a church is a bell cote to it.
+    let classifier = Builder::default().build(imagenette()).unwrap();
     assert_eq!(classifier.labels().len(), classifier.net().classes);
     for photo in photos() {
         let guesses = classifier.classify_file(&photo).unwrap();
@@ -29,21 +31,61 @@ fn photos_are_named_as_their_files_are() {
     }
 }
 
+fn imagenette() -> Model {
+    Bundled::named("seesaw-shuffle-0.5d-imagenette").unwrap().model().unwrap()
+}
+
 #[test]
-fn the_bundled_model_says_what_it_is() {
-    let model = Model::from_bytes(seesaw::BUNDLED_WEIGHTS).unwrap();
-    assert_eq!(model.labels.len(), model.net.classes);
-    assert!(model.preprocess.is_some() && model.origin.is_some() && model.assumption.is_none());
+fn bundled_weights_are_what_their_entries_say() {
+    for bundled in bundled::ALL {
+        let Bundled { name, net, classes, input_size, license, source, .. } = bundled;
+        let model = bundled.model().unwrap();
+        assert_eq!((model.net.name.as_str(), model.net.classes), (net, classes), "{name}");
+        assert_eq!(model.labels.len(), classes, "{name}");
+        let preprocess = model.preprocess.as_ref().unwrap();
+        assert_eq!(preprocess.crop as usize, input_size, "{name}");
+        assert!(model.origin.is_some() && model.assumption.is_none(), "{name}");
+        assert!(!license.is_empty() && !source.is_empty(), "{name}");
+        let cards = include_str!("../../../weights/README.md");
+        assert!(cards.contains(&format!("\n## {name}\n")), "no model card of {name}");
+        // f16: two bytes a weight, and the metadata.
+        let zoo = seesaw_arch::zoo::net(net).unwrap().with_classes(classes);
+        let weights = 2 * zoo.cost(input_size).unwrap().params;
+        let len = bundled.bytes.len();
+        assert!((weights..weights + weights / 8).contains(&len), "{name}: {len} bytes");
+        // Names are unique, and training finds the weights by the layers alone.
+        assert_eq!(Bundled::named(name), Some(&bundled));
+        let other = seesaw_arch::Net { name: "mine".into(), ..zoo.with_classes(3) };
+        assert_eq!(Bundled::for_net(&other).unwrap().net, net);
+    }
+    assert_eq!(Bundled::default().name, bundled::DEFAULT);
+    assert_eq!(Bundled::named("resnet50"), None);
+    let cifar = seesaw_arch::zoo::net("seesaw-shuffle-0.5d-cifar").unwrap();
+    assert_eq!(Bundled::for_net(&cifar), None);
+}
+
+#[test]
+fn the_default_knows_everyday_photos() {
+    let classifier = Classifier::bundled().unwrap();
+    assert_eq!(classifier.labels().len(), 1000);
+    let name = |photo: &PathBuf| photo.file_stem().unwrap().to_string_lossy().replace('-', " ");
+    let right = photos()
+        .iter()
+        .filter(|photo| {
+            let guesses = classifier.classify_file(photo).unwrap();
+            guesses[..5].iter().any(|guess| guess.label.to_lowercase() == name(photo))
+        })
+        .count();
+    assert!(right + 1 >= photos().len(), "{right} of {} among the first five", photos().len());
 }
 
 #[test]
 fn many_photos_give_what_each_gives_alone_in_order() {
-    let alone = Classifier::bundled().unwrap();
+    let alone = Builder::default().build(imagenette()).unwrap();
     let mut paths = photos();
     paths.insert(2, PathBuf::from("no such photo.jpg"));
     let machine = Machine::new(3, None).unwrap();
-    let model = Model::from_bytes(seesaw::BUNDLED_WEIGHTS).unwrap();
-    let together = Builder::new(&machine).batch(4).build(model).unwrap();
+    let together = Builder::new(&machine).batch(4).build(imagenette()).unwrap();
     let mut seen = Vec::new();
     together
         .classify_files(&paths, |path, guesses| {
@@ -73,8 +115,7 @@ fn features_tell_photos_apart_and_are_reproducible() {
 
 #[test]
 fn what_does_not_fit_the_model_is_an_error() {
-    let model = || Model::from_bytes(seesaw::BUNDLED_WEIGHTS).unwrap();
-    let build = |builder: Builder| builder.build(model()).unwrap_err();
+    let build = |builder: Builder| builder.build(imagenette()).unwrap_err();
     let error = build(Builder::default().labels(vec!["one".into()]));
     assert!(matches!(error, Error::LabelCount { found: 1, classes: 10 }));
     let crop = Preprocess { crop: 0, ..Preprocess::imagenet(224) };

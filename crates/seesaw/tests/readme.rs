@@ -24,7 +24,8 @@ fn the_readmes_code_is_built_and_run() {
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    fs::write(folder.join("model.safetensors"), seesaw::BUNDLED_WEIGHTS).unwrap();
+    let weights = seesaw::bundled::Bundled::default().bytes;
+    fs::write(folder.join("model.safetensors"), weights).unwrap();
     fs::copy(root.join("../../docs/photos/golf-ball.jpg"), folder.join("photo.jpg")).unwrap();
     env::set_current_dir(folder).unwrap();
     classify().unwrap();

@@ -22,7 +22,7 @@ Examples:
   seesaw eval net.safetensors --data photos --json
   seesaw eval old.pth --net igcv3-1.0d-cifar --data cifar10")]
 pub struct EvalArgs {
-    /// Run folder, or weights: a safetensors file or a PyTorch checkpoint
+    /// Run folder, or weights: a safetensors file, a PyTorch checkpoint or the name of bundled weights
     pub model: PathBuf,
     /// Data set: a folder or a .csv list [default: the run's]
     #[arg(long)]

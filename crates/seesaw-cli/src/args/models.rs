@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// List the built-in nets with their costs
+/// List the built-in nets with their costs, and the weights in the program
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -15,16 +15,18 @@ use super::{
 Reads JPEG, PNG, WebP and BMP. Folders are searched with all their subfolders, and quoted patterns are
 expanded. A photo that cannot be read is reported and skipped; the exit code is then 1.
 
-The bundled weights know ten classes: cassette player, chain saw, church, English springer, French horn,
-garbage truck, gas pump, golf ball, parachute, tench. Every other photo is assigned to one of them.
+The program carries weights that know the 1000 classes of ImageNet, and others (`seesaw models` lists
+them). A photo of anything else is assigned to one of the classes too.
 
 Examples:
   seesaw predict docs/photos
   seesaw predict --weights net.safetensors photo.jpg
+  seesaw predict --weights seesaw-shuffle-0.5d-imagenette docs/photos
   seesaw predict --weights net.safetensors photos/ --top 1
   seesaw predict --weights mobilenetv2.safetensors --labels classes.tsv 'photos/**/*.jpg' --json")]
 pub struct PredictArgs {
-    /// Weights: a safetensors file, or a PyTorch checkpoint [default: the bundled weights]
+    /// Weights: a safetensors file, a PyTorch checkpoint, or the name of bundled weights [default: those
+    /// that `seesaw models` names first]
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
     #[command(flatten)]

@@ -15,16 +15,20 @@ Data sets: a folder with `train` and `val`, each with one subfolder per class; a
 per class; a .csv list with the columns `path` and `label`; CIFAR-10 and CIFAR-100 in their binary
 layouts; the files of MNIST. The net gets as many classes as the data set has.
 
-The default net is seesaw-shuffle-0.5d-imagenet for photos, and seesaw-shuffle-0.5d-cifar for images
-closer to its 32 pixels than to 224. The default recipe is `photos-modern`, for nets made for smaller
-images `cifar-modern`. With `--init`, the defaults are the net of that file and the recipe `fine-tune`.
+Photos start from the weights in the program that know 1000 classes, and are trained with the recipe
+`fine-tune`. With `--net`, training starts from the bundled weights of that net, if there are some
+(`seesaw models` lists them); with `--init`, from other weights. With `--from-scratch`, or a recipe that is
+not made for trained weights, it starts from random ones: the default net is then
+seesaw-shuffle-0.5d-imagenet, and the default recipe `photos-modern`. Images closer to 32 pixels than to
+224 start from random weights too, with seesaw-shuffle-0.5d-cifar and `cifar-modern`.
 
 Ctrl-C finishes the current step, saves a checkpoint and exits with code 130; a second Ctrl-C exits at
 once. `seesaw resume` continues the run, which ends with the same weights as one without interruption.
 
 Examples:
-  seesaw train --data photos
+  seesaw train --data photos                               a few hundred photos are enough
   seesaw train --data photos --limit 500 --epochs 2        a quick trial
+  seesaw train --data photos --from-scratch
   seesaw train --data cifar10 --net igcv3-1.0d-cifar --recipe paper-cifar --out runs/igcv3
   seesaw train --data flowers --init runs/photos/best.safetensors --set optimizer.rate=0.01
   seesaw train --data any-photos --unlabelled --recipe distill \
@@ -58,9 +62,13 @@ pub struct StartArgs {
     /// Run folder [default: runs/<name of the data set>]
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
-    /// Start from these weights; if the classes differ, the last layer is reinitialized
+    /// Start from these weights: a file, or the name of bundled ones (`seesaw models` lists them); if the
+    /// classes differ, the last layer is made anew [default: see below]
     #[arg(long, value_name = "FILE", conflicts_with = "graft")]
     pub init: Option<PathBuf>,
+    /// Start from random weights
+    #[arg(long, conflicts_with_all = ["init", "graft"])]
+    pub from_scratch: bool,
     /// Graft this model on the net: its weights, as far as the net's groups can take them over
     #[arg(long, value_name = "FILE")]
     pub graft: Option<PathBuf>,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use seesaw::{Builder, Guess, Model};
+use seesaw::{Builder, Guess, Model, bundled::Bundled};
 use seesaw_data::{FoundPhotos, find_photos};
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ fn load(weights: Option<&Path>, net: &NetArgs) -> Result<Model, Failure> {
             let what = "`--net` and `--classes` describe weights, but no weights are given";
             return Err(Failure::new(what).hint("add `--weights FILE`"));
         }
-        return Ok(Model::from_bytes(seesaw::BUNDLED_WEIGHTS)?);
+        return Ok(Bundled::default().model()?);
     };
     resolve::weights(weights, net)
 }

@@ -48,7 +48,7 @@ fn purpose(name: &str) -> &'static str {
         "paper-imagenet" => "ImageNet, as in the paper",
         "cifar-modern" => "images of 32 pixels, in a fraction of the paper's time",
         "photos-modern" => "photos, from scratch",
-        "fine-tune" => "photos, starting from trained weights (`--init`)",
+        "fine-tune" => "photos, starting from trained weights",
         _ => "",
     }
 }
@@ -63,12 +63,23 @@ pub fn show(recipe: &Recipe) -> Result<(), Failure> {
 
 /// The recipe with this name or in this file, with changes.
 pub fn load(name: &str, changes: &RecipeChanges) -> Result<Recipe, Failure> {
-    let Loaded { mut recipe, old_names, .. } = Recipe::load(name)?;
+    let mut recipe = read(name)?;
+    change(&mut recipe, changes)?;
+    Ok(recipe)
+}
+
+/// The recipe with this name or in this file.
+pub fn read(name: &str) -> Result<Recipe, Failure> {
+    let Loaded { recipe, old_names, .. } = Recipe::load(name)?;
     old_names.iter().for_each(|old| failure::warn(format_args!("{name}: {old}")));
+    Ok(recipe)
+}
+
+/// Makes these changes to a recipe.
+pub fn change(recipe: &mut Recipe, changes: &RecipeChanges) -> Result<(), Failure> {
     let changes = settings(changes);
     let changes: Vec<_> = changes.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    recipe.set_all(&changes)?;
-    Ok(recipe)
+    Ok(recipe.set_all(&changes)?)
 }
 
 /// The changes as keys and values of the recipe's TOML form, so that there is one validator.

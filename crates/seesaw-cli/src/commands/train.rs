@@ -40,25 +40,21 @@ pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
 fn recipe(args: &TrainArgs) -> Result<Recipe, Failure> {
     match &args.start.recipe {
         Some(name) => recipes::load(name, &args.changes),
-        None => {
-            let defaults = Defaults::new(&args.start, data(&args.start)?)?;
-            recipes::load(&defaults.recipe, &args.changes)
-        }
+        None => Ok(Defaults::new(&args.start, &args.changes, data(&args.start)?)?.recipe),
     }
 }
 
 /// What a new run starts from.
 fn start(args: &TrainArgs) -> Result<Start, Failure> {
-    let StartArgs { out, init, graft, teacher, unlabelled, limit, .. } = &args.start;
+    let StartArgs { out, graft, teacher, unlabelled, limit, .. } = &args.start;
     let data = data(&args.start)?;
-    let defaults = Defaults::new(&args.start, data)?;
-    let recipe = recipes::load(&defaults.recipe, &args.changes)?;
+    let Defaults { net, init, recipe } = Defaults::new(&args.start, &args.changes, data)?;
     let out = match out {
         Some(folder) => unused(folder)?,
         None => next_free(data)?,
     };
-    let mut start = Start::new(data, defaults.net, recipe, out);
-    start.init.clone_from(init);
+    let mut start = Start::new(data, net, recipe, out);
+    start.init = init;
     start.graft.clone_from(graft);
     start.teacher.clone_from(teacher);
     start.unlabelled = *unlabelled;

@@ -121,12 +121,12 @@ fn read_run(folder: &Path) -> Result<(Config, Score), TrainError> {
     let run = RunFolder::new(folder);
     let config = Config::read(&run.config())?;
     let rows = read_log(&run.log())?;
-    let last = rows.last().filter(|last| last.epoch == config.recipe.epochs);
+    let last = rows.last().filter(|last| last.epoch == config.recipe.epochs.count());
     let Some((last, top1)) = last.and_then(|last| Some((last, last.val_top1?))) else {
         return Err(TrainError::Unfinished {
             folder: folder.to_owned(),
             done: rows.last().map_or(0, |row| row.epoch),
-            epochs: config.recipe.epochs,
+            epochs: config.recipe.epochs.count(),
         });
     };
     let score = Score {

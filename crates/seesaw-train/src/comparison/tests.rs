@@ -11,7 +11,7 @@ use crate::run::{
 fn run(folder: &Path, name: &str, top1: f64, change: impl FnOnce(&mut Config)) -> PathBuf {
     let folder = folder.join(name);
     let mut config = config();
-    config.recipe.epochs = 1;
+    config.recipe.epochs = 1.into();
     change(&mut config);
     let run = RunFolder::new(&folder);
     run.create().unwrap();
@@ -82,7 +82,7 @@ fn unfinished_and_equal_runs_are_refused() {
     let error = Comparison::read(&[a.clone(), a]).unwrap_err();
     assert!(matches!(error, TrainError::SameSeed { .. }), "{error}");
     assert!(error.to_string().contains("another run"), "{error}");
-    let short = run(folder.path(), "b", 0.9, |config| config.recipe.epochs = 3);
+    let short = run(folder.path(), "b", 0.9, |config| config.recipe.epochs = 3.into());
     let error = Comparison::read(&[short]).unwrap_err();
     assert!(matches!(error, TrainError::Unfinished { done: 1, epochs: 3, .. }), "{error}");
     assert!(error.to_string().contains("1 of 3 epochs"), "{error}");

@@ -97,8 +97,8 @@ impl StepStats {
 impl Learner {
     /// A learner that starts from `weights`, for images and batches of the recipe's first phase.
     ///
-    /// Of the recipe, it uses `accumulate`, `clip`, `ema`, `loss`, `optimizer`, `precision`, `seed`
-    /// and `sizes`.
+    /// Of the recipe, it uses `accumulate`, `clip`, `ema`, `loss`, `optimizer`, `precision`, `seed`,
+    /// `sizes` and `statistics`.
     ///
     /// # Errors
     /// When the net breaks a rule or cannot be trained at this size.
@@ -321,7 +321,11 @@ fn train_net(
     phase: Phase,
     machine: &Machine,
 ) -> Result<TrainNet, TrainError> {
-    let options =
-        NetOptions::new(net).input_size(phase.size).batch(phase.batch).precision(recipe.precision);
+    let options = NetOptions::new(net)
+        .input_size(phase.size)
+        .batch(phase.batch)
+        .precision(recipe.precision)
+        .statistics(recipe.statistics)
+        .frozen(recipe.optimizer.frozen);
     TrainNet::new(net, &options, machine)
 }

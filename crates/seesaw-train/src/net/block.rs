@@ -47,18 +47,18 @@ impl Block {
             [] => None,
             [step] => {
                 let conv = PointwiseConv::new(builder, step)?;
-                Some(ConvNorm::new(step, conv, builder, wide, input_size))
+                Some(ConvNorm::new(builder, step, conv, wide, input_size))
             }
             _ => unreachable!("a block has at most one expand convolution"),
         };
         let conv = DepthwiseConv::new(builder.token, depthwise)?;
-        let depthwise = ConvNorm::new(depthwise, conv, builder, wide, size);
+        let depthwise = ConvNorm::new(builder, depthwise, conv, wide, size);
         let conv = PointwiseConv::new(builder, project)?;
         Ok(Self {
             expand,
             depthwise,
             residual: project.residual,
-            project: ConvNorm::new(project, conv, builder, Storage::F32, size),
+            project: ConvNorm::new(builder, project, conv, Storage::F32, size),
             inputs: steps[0].inputs.len(),
             input_size,
             saved_input: MapBuffer::default(),

@@ -10,7 +10,9 @@ use seesaw_kernels::{
     train::{DepthwiseTraining, Storage, Sums},
 };
 
-use super::{context::StepContext, map::Activation, norm::Norm, precision::Precision};
+use super::{
+    context::StepContext, map::Activation, norm::Norm, precision::Precision, statistics::Statistics,
+};
 use crate::layout::Layout;
 
 /// What layers are made from.
@@ -18,6 +20,7 @@ use crate::layout::Layout;
 pub(super) struct LayerBuilder<'a> {
     pub token: IsaToken,
     pub precision: Precision,
+    pub statistics: Statistics,
     pub layout: &'a Layout,
     /// What batch norms add to the variance.
     pub eps: f64,
@@ -48,14 +51,14 @@ pub(super) struct ConvNorm<K> {
 impl<K: ConvKernel> ConvNorm<K> {
     /// The layer of `step`, with outputs of `size` in `storage`.
     pub fn new(
+        builder: LayerBuilder<'_>,
         step: &Step,
         kernel: K,
-        builder: LayerBuilder<'_>,
         storage: Storage,
         size: Size,
     ) -> Self {
-        let LayerBuilder { layout, eps, .. } = builder;
-        let norm = Norm::new(&step.outputs, layout.norm(step.id), step.relu6, eps);
+        let norm = Norm::new(builder, step);
+        let layout = builder.layout;
         let output = Activation::new(norm, storage, size);
         Self { id: step.id, kernel, weights: layout.weights(step.id), output }
     }

@@ -47,7 +47,7 @@ impl Head {
         let conv = PointwiseConv::new(builder, head)?;
         let storage = builder.precision.storage();
         Ok(Self {
-            conv: ConvNorm::new(head, conv, builder, storage, size),
+            conv: ConvNorm::new(builder, head, conv, storage, size),
             linear: Linear::new(builder, linear)?,
             dropout,
             saved_input: MapBuffer::default(),

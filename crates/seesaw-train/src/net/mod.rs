@@ -20,6 +20,7 @@ mod norm;
 mod pointwise;
 mod pool;
 mod precision;
+mod statistics;
 mod stem;
 mod strip;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use map::PreNorm;
 pub use precision::Precision;
 use seesaw_arch::Net;
 use seesaw_kernels::{KernelError, Machine, layout::Size};
+pub use statistics::Statistics;
 use stem::Stem;
 
 use crate::{
@@ -54,12 +56,23 @@ pub struct NetOptions {
     pub batch: usize,
     /// What the pointwise convolutions multiply.
     pub precision: Precision,
+    /// What the batch norms normalize with.
+    pub statistics: Statistics,
+    /// How many depths, counted from the input, get no gradients: 0 none, 1 the stem, 2 also the
+    /// first block, and so on. The backward pass ends there. The head always gets them.
+    pub frozen: usize,
 }
 
 impl NetOptions {
-    /// One image of the net's own size for each step, in f32.
+    /// One image of the net's own size for each step, in f32, with gradients of all layers.
     pub fn new(net: &Net) -> Self {
-        Self { input_size: net.input_size, batch: 1, precision: Precision::F32 }
+        Self {
+            input_size: net.input_size,
+            batch: 1,
+            precision: Precision::F32,
+            statistics: Statistics::Batch,
+            frozen: 0,
+        }
     }
 
     /// The same for images of this size.
@@ -77,6 +90,18 @@ impl NetOptions {
     /// The same in this precision.
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// The same with batch norms that normalize with these.
+    pub fn statistics(mut self, statistics: Statistics) -> Self {
+        self.statistics = statistics;
+        self
+    }
+
+    /// The same without gradients of so many depths from the input.
+    pub fn frozen(mut self, depths: usize) -> Self {
+        self.frozen = depths;
         self
     }
 }
@@ -132,8 +157,9 @@ impl TrainNet {
             return Err(TrainError::BatchSize { images: options.batch, max: MAX_BATCH });
         }
         let (layout, steps) = (Layout::new(net)?, net.steps());
-        let (token, precision) = (machine.token(), options.precision);
-        let builder = LayerBuilder { token, precision, layout: &layout, eps: net.batch_norm_eps };
+        let NetOptions { precision, statistics, .. } = *options;
+        let (token, eps) = (machine.token(), net.batch_norm_eps);
+        let builder = LayerBuilder { token, precision, statistics, layout: &layout, eps };
         let [stem, blocks @ .., head, _pool, linear] = &steps[..] else {
             unreachable!("a net has a stem, a head, a pool and a linear layer")
         };
@@ -198,7 +224,8 @@ impl TrainNet {
     ///
     /// `loss` gets the logits `[n][classes]`, writes their gradient and returns its value; the loss of
     /// `input.features` is added to it. Batch norms use the batch's statistics, and update the running
-    /// ones in `state`. `gradients` is overwritten, in the order of the parameters.
+    /// ones in `state`, unless the options say otherwise. `gradients` is overwritten, in the order of
+    /// the parameters; those of frozen layers are 0, and their feature maps add no loss.
     ///
     /// # Errors
     /// [`TrainError::Images`] when there are no whole images of the net's size or too many;
@@ -243,9 +270,14 @@ impl TrainNet {
         let mut grad_logits = vec![0.0; logits.len()];
         let value = loss(&logits, &mut grad_logits);
 
+        let frozen = self.options.frozen;
+        if frozen > 0 {
+            cx.gradients.fill(0.0);
+        }
         let (mut sums, mut feature_loss) =
             head.backward(cx, output_of(stem, blocks), &grad_logits, features);
-        for index in (0..blocks.len()).rev() {
+        // The depth of a block is its index plus 1; the stem's is 0.
+        for index in (frozen.saturating_sub(1)..blocks.len()).rev() {
             let (before, after) = blocks.split_at_mut(index + 1);
             let (block, before) = before.split_last_mut().expect("the block of the index");
             if let Some(features) = features {
@@ -255,7 +287,9 @@ impl TrainNet {
             }
             sums = block.backward(cx, output_of(stem, before), &sums);
         }
-        stem.backward(cx, images, &sums);
+        if frozen == 0 {
+            stem.backward(cx, images, &sums);
+        }
         Ok(value + feature_loss)
     }
 

@@ -40,7 +40,7 @@ impl Stem {
         let window = window(step);
         let windows = window.output_size(size);
         let conv = StemConv { kernel, size, window, windows };
-        Ok(Self { conv: ConvNorm::new(step, conv, builder, Storage::F32, windows) })
+        Ok(Self { conv: ConvNorm::new(builder, step, conv, Storage::F32, windows) })
     }
 
     /// Size of the images.

@@ -1,9 +1,10 @@
 //! A whole step compared with PyTorch and with the inference engine.
 
 mod lite;
+mod running;
 
 use lite::lite;
-use seesaw_arch::{Net, zoo};
+use seesaw_arch::{LayerId, Net, zoo};
 use seesaw_format::{NetWeights, Tensors};
 use seesaw_kernels::Isa;
 use seesaw_testing::shared;

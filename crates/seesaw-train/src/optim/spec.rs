@@ -62,7 +62,8 @@ pub struct OptimizerSpec {
     #[serde(default = "one")]
     pub layer_decay: f64,
     /// How many depths, counted from the input, are frozen: 0 none, 1 the stem, 2 also the first
-    /// block, and so on. The running statistics of their batch norms still follow the data.
+    /// block, and so on. The running statistics of their batch norms still follow the data, unless
+    /// the recipe's `statistics` are the running ones.
     #[serde(default)]
     pub frozen: usize,
 }

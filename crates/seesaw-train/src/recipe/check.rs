@@ -1,10 +1,12 @@
 //! The ranges of the fields.
 
-use super::{Recipe, RecipeError};
+use super::{Epochs, Recipe, RecipeError};
 use crate::{net::MAX_BATCH, schedule::ScheduleKind};
 
 /// The largest side of training images.
 const MAX_SIZE: usize = 4_096;
+/// The most epochs.
+const MAX_EPOCHS: usize = 10_000;
 
 impl Recipe {
     /// Checks every field.
@@ -12,7 +14,7 @@ impl Recipe {
     /// # Errors
     /// [`RecipeError::Range`] with the first field that is out of range.
     pub fn validate(&self) -> Result<(), RecipeError> {
-        count("epochs", self.epochs, 1, 10_000, "1 to 10000")?;
+        self.check_epochs()?;
         if i64::try_from(self.seed).is_err() {
             // TOML has no larger integers.
             return Err(range("seed", self.seed.to_string(), "at most 9223372036854775807"));
@@ -48,6 +50,16 @@ impl Recipe {
         number("ema.decay", self.ema.decay, |x| (0.0..1.0).contains(&x), "from 0 to below 1")?;
         self.check_sizes()?;
         Ok(self.augment.validate()?)
+    }
+
+    fn check_epochs(&self) -> Result<(), RecipeError> {
+        let goal = match self.epochs {
+            Epochs::Count(epochs) => return count("epochs", epochs, 1, MAX_EPOCHS, "1 to 10000"),
+            Epochs::Steps(goal) => goal,
+        };
+        count("epochs.steps", goal.steps, 1, usize::MAX, "1 or more")?;
+        count("epochs.max", goal.max, 1, MAX_EPOCHS, "1 to 10000")?;
+        count("epochs.min", goal.min, 1, goal.max, "1 to `epochs.max`")
     }
 
     fn check_optimizer(&self) -> Result<(), RecipeError> {

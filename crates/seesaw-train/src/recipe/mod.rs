@@ -12,6 +12,7 @@
 
 mod built_in;
 mod check;
+mod epochs;
 mod old_names;
 mod set;
 #[cfg(test)]
@@ -22,11 +23,16 @@ use std::path::Path;
 use seesaw_data::augment::Augment;
 use serde::{Deserialize, Serialize};
 
-use crate::{net::Precision, optim::OptimizerSpec, schedule::Schedule};
+use crate::{
+    net::{Precision, Statistics},
+    optim::OptimizerSpec,
+    schedule::Schedule,
+};
 
 pub use crate::counterparts::FeatureMaps;
 
 pub use built_in::NAMES;
+pub use epochs::{Epochs, StepGoal};
 pub use old_names::OldName;
 
 /// How a net is trained. In TOML, the fields have the same names.
@@ -34,7 +40,7 @@ pub use old_names::OldName;
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Passes over the training images.
-    pub epochs: usize,
+    pub epochs: Epochs,
     /// Images in a batch.
     pub batch: usize,
     /// Batches whose mean gradient makes one optimizer step.
@@ -64,6 +70,10 @@ pub struct Recipe {
     /// Precision of the products of the pointwise convolutions.
     #[serde(default, skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
+    /// What batch norms normalize with: `batch` for the statistics of each batch, which the running
+    /// ones follow; `running` for the running ones of the start weights, which then stay as they are.
+    #[serde(default, skip_serializing_if = "Statistics::is_default")]
+    pub statistics: Statistics,
     /// Mean of red, green and blue of the photos, where 1 is full brightness.
     #[serde(default = "imagenet_mean")]
     pub mean: [f32; 3],
@@ -77,6 +87,15 @@ pub struct Recipe {
     pub optimizer: OptimizerSpec,
     /// How its learning rate changes.
     pub schedule: Schedule,
+    /// Whether it is for training that starts from trained weights. Commands then look for some if
+    /// none are given.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pretrained: bool,
+    /// Where the last layer is not that of the start weights: whether it starts as a classifier of
+    /// the features that the start weights make of the training images, instead of at random. Needs
+    /// an evaluation of these images, which takes less than an epoch.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fit_classifier: bool,
     /// The loss.
     #[serde(default)]
     pub loss: LossSpec,
@@ -256,7 +275,24 @@ impl Recipe {
 
     /// Whether validation is due at the end of an epoch, counted from 1.
     pub fn validates(&self, epoch: usize) -> bool {
-        epoch.is_multiple_of(self.validate_every) || epoch >= self.epochs
+        epoch.is_multiple_of(self.validate_every) || epoch >= self.epochs.count()
+    }
+
+    /// The recipe for so many training images, on a net whose own image size is `net_size` pixels:
+    /// the same, with a number of epochs.
+    #[must_use]
+    pub fn resolve(&self, images: usize, net_size: usize) -> Self {
+        let batch = self.phase(0, net_size).batch.min(images.max(1));
+        let steps = (images / batch).div_ceil(self.accumulate);
+        Self { epochs: self.epochs.resolve(steps), ..self.clone() }
+    }
+
+    /// Normalizes photos as `preprocess` does, if the recipe normalizes them as most nets do: trained
+    /// weights understand only photos like those that they were trained on.
+    pub fn follow_normalization(&mut self, preprocess: &seesaw_arch::Preprocess) {
+        if (self.mean, self.std) == (imagenet_mean(), imagenet_std()) {
+            (self.mean, self.std) = (preprocess.mean, preprocess.std);
+        }
     }
 
     /// The size of images and batches in an epoch, counted from 0, for a net whose own image size is
@@ -271,7 +307,7 @@ impl Recipe {
 
     /// How a photo is prepared in validation, and when the model is used.
     pub fn preprocess(&self, net_size: usize) -> seesaw_arch::Preprocess {
-        self.preprocess_at(self.phase(self.epochs.saturating_sub(1), net_size).size)
+        self.preprocess_at(self.phase(self.epochs.count().saturating_sub(1), net_size).size)
     }
 
     /// The same for images of another size.
@@ -302,6 +338,10 @@ fn one() -> usize {
 
 fn is_one(count: &usize) -> bool {
     *count == 1
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn center() -> f64 {

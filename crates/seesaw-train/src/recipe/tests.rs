@@ -20,7 +20,7 @@ fn the_papers_numbers() {
     for (rate, expected) in rates.into_iter().zip([0.1, 0.01, 0.001, 0.0001]) {
         assert!((rate - expected).abs() < 1e-12);
     }
-    assert_eq!((cifar.epochs, cifar.batch, cifar.dropout), (400, 64, Some(0.5)));
+    assert_eq!((cifar.epochs.count(), cifar.batch, cifar.dropout), (400, 64, Some(0.5)));
     assert_eq!((cifar.optimizer.momentum, cifar.optimizer.weight_decay), (0.9, 1e-4));
     let imagenet = Recipe::built_in("paper-imagenet").unwrap();
     assert_eq!((imagenet.batch, imagenet.optimizer.rate), (96, 0.045));
@@ -45,7 +45,10 @@ fn sets_fields_of_every_kind() {
     ] {
         recipe.set(key, value).unwrap_or_else(|e| panic!("{key}: {e}"));
     }
-    assert_eq!((recipe.epochs, recipe.optimizer.rate, recipe.dropout), (3, 0.5, Some(0.25)));
+    assert_eq!(
+        (recipe.epochs.count(), recipe.optimizer.rate, recipe.dropout),
+        (3, 0.5, Some(0.25))
+    );
     assert!(!recipe.optimizer.nesterov);
     assert_eq!(recipe.schedule.kind, crate::schedule::ScheduleKind::OneCycle);
     assert_eq!((recipe.augment.mixup, recipe.loss.teacher_size), (0.2, Some(96)));
@@ -110,11 +113,62 @@ fn files_are_read_and_misread_with_the_place() {
     let path = path.to_str().unwrap();
     let Loaded { recipe, old_names } = Recipe::load(path).unwrap();
     assert_eq!((recipe, old_names), (Recipe::built_in("fine-tune").unwrap(), Vec::new()));
-    std::fs::write(path, text.replace("epochs = 10", "epoch = 10")).unwrap();
+    std::fs::write(path, text.replace("batch = 32", "batches = 32")).unwrap();
     let error = Recipe::load(path).unwrap_err().to_string();
-    assert!(error.contains("epoch = 10") && error.contains("epochs"), "{error}");
+    assert!(error.contains("batches = 32") && error.contains("batch"), "{error}");
     let error = Recipe::load(folder.path().to_str().unwrap()).unwrap_err();
     assert!(matches!(error, RecipeError::Io { .. }));
+}
+
+#[test]
+fn a_goal_of_steps_becomes_epochs_for_the_number_of_images() {
+    let mut recipe = Recipe::built_in("cifar-modern").unwrap();
+    recipe.set_all(&[("epochs", "{ steps = 200, min = 3, max = 12 }"), ("batch", "32")]).unwrap();
+    let goal = recipe.clone();
+    assert_eq!((recipe.epochs.count(), recipe.epochs.to_string().as_str()), (12, "3 to 12"));
+    // Full batches only: 250 images are 7 steps, and fewer images than a batch are one.
+    for (images, epochs) in [(20, 12), (250, 12), (640, 10), (1_000, 6), (3_068, 3), (100_000, 3)] {
+        let resolved = goal.resolve(images, 32);
+        assert_eq!(resolved.epochs, Epochs::Count(epochs), "{images}");
+        assert_eq!(resolved, Recipe { epochs: epochs.into(), ..goal.clone() });
+        assert_eq!(resolved.resolve(7, 32), resolved, "once there is a number, it stays");
+    }
+    // Two batches a step: twice the epochs.
+    recipe.set("accumulate", "2").unwrap();
+    assert_eq!(recipe.resolve(1_280, 32).epochs, Epochs::Count(10));
+    // It survives TOML, its fields change one by one, and a number takes its place.
+    let text = toml::to_string(&goal).unwrap();
+    assert_eq!(Recipe::from_toml(&text).unwrap(), goal);
+    recipe.set("epochs.steps", "400").unwrap();
+    assert_eq!(recipe.epochs, Epochs::Steps(StepGoal { steps: 400, min: 3, max: 12 }));
+    recipe.set("epochs", "5").unwrap();
+    assert_eq!(recipe.epochs, Epochs::Count(5));
+    for (value, message) in [
+        ("{ steps = 0, min = 3, max = 12 }", "1 or more"),
+        ("{ steps = 9, min = 0, max = 12 }", "1 to `epochs.max`"),
+        ("{ steps = 9, min = 3, max = 2 }", "1 to `epochs.max`"),
+        ("{ steps = 9, min = 3, max = 20000 }", "1 to 10000"),
+        ("{ steps = 9, min = 3 }", "max"),
+        ("{ steps = 9, min = 3, most = 4 }", "most"),
+        ("-3", "-3"),
+        ("auto", "`steps`, `min` and `max`"),
+    ] {
+        let error = recipe.set("epochs", value).unwrap_err().to_string();
+        assert!(error.contains(message), "{value}: {error}");
+    }
+}
+
+#[test]
+fn photos_are_normalized_as_the_start_weights_are() {
+    let half = seesaw_arch::Preprocess { mean: [0.5; 3], ..seesaw_arch::Preprocess::imagenet(224) };
+    let mut recipe = Recipe::built_in("fine-tune").unwrap();
+    recipe.follow_normalization(&half);
+    assert_eq!((recipe.mean, recipe.std), (half.mean, half.std));
+    // A recipe that has its own mind keeps it.
+    let own = Recipe::built_in("cifar-modern").unwrap();
+    let mut recipe = own.clone();
+    recipe.follow_normalization(&half);
+    assert_eq!(recipe, own);
 }
 
 #[test]

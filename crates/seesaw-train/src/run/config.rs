@@ -40,6 +40,9 @@ pub struct RunFacts {
     /// The file of the model that was grafted on the net.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graft: Option<PathBuf>,
+    /// The name of the first weights, where they did not come from a file but with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundled: Option<String>,
     /// The file of the teacher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<PathBuf>,

@@ -23,6 +23,7 @@ pub(crate) fn config() -> Config {
             threads: 1,
             init: None,
             graft: None,
+            bundled: None,
             teacher: Some("teacher.safetensors".into()),
             unlabelled: false,
         },

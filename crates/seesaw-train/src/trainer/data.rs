@@ -1,6 +1,9 @@
 //! The images of a run.
 
-use std::{path::Path, sync::mpsc};
+use std::{
+    path::Path,
+    sync::{Arc, mpsc},
+};
 
 use seesaw_data::{
     Dataset,
@@ -25,7 +28,7 @@ pub(super) struct Source<'a> {
 /// Images that can be decoded.
 pub(super) struct Data {
     pub kind: Kind,
-    pub train: Dataset,
+    pub train: Arc<Dataset>,
     pub val: Dataset,
 }
 
@@ -55,7 +58,7 @@ impl Source<'_> {
             let (train, val) = (train.len(), val.len());
             return Err(TrainError::NeedsImages { data: path.to_owned(), train, val });
         }
-        Ok(Data { kind, train, val })
+        Ok(Data { kind, train: Arc::new(train), val })
     }
 }
 

@@ -98,7 +98,7 @@ impl Trainer {
     fn rate_at(&self, batch: usize, batches: usize) -> f64 {
         let recipe = &self.config.recipe;
         let epoch = self.progress.epoch as f64 + batch as f64 / batches as f64;
-        recipe.optimizer.rate * recipe.schedule.share(epoch, recipe.epochs as f64)
+        recipe.optimizer.rate * recipe.schedule.share(epoch, recipe.epochs.count() as f64)
     }
 
     /// The learning rate of the epoch's last step, once all its `batches` are done.
@@ -111,7 +111,7 @@ impl Trainer {
         let phase = self.learner.phase();
         Event::EpochBegins {
             epoch: self.progress.epoch + 1,
-            epochs: self.config.recipe.epochs,
+            epochs: self.config.recipe.epochs.count(),
             batches,
             batch: phase.batch,
             size: phase.size,

@@ -27,6 +27,13 @@ pub enum Event<'a> {
         /// What is wrong with it.
         reason: &'a str,
     },
+    /// The features of training images are computed, for the last layer to be fitted to.
+    Fitting {
+        /// Images done.
+        done: usize,
+        /// All images that the layer is fitted to.
+        total: usize,
+    },
     /// Something that the user should know.
     Note(&'a str),
     /// An epoch starts, or continues after a resume.

@@ -2,25 +2,77 @@
 
 use std::path::Path;
 
-use seesaw_arch::Net;
-use seesaw_format::{NetWeights, load, load_model};
+use seesaw_arch::{Net, Preprocess};
+use seesaw_data::Loader;
+use seesaw_engine::Options;
+use seesaw_format::{Model, NetWeights, load, load_model};
+use seesaw_kernels::Machine;
 
-use super::Start;
-use crate::{TrainError, graft::graft, metrics::match_classes};
+use super::{Event, Init, Listener, Start};
+use crate::{
+    TrainError,
+    graft::graft,
+    linear_fit::{self, Examples},
+    metrics::match_classes,
+    recipe::Recipe,
+};
 
-/// Random weights, those of a file, or a graft; and notes on the choice that the user should see.
+/// Images that one run of the plan takes.
+const PLAN_BATCH: usize = 16;
+/// The most images that a linear layer is fitted to; their features have to fit in memory.
+pub(super) const MAX_FITTED: usize = 10_000;
+
+/// The first weights of a run.
+pub(super) struct FirstWeights {
+    pub weights: NetWeights,
+    /// Whether they are those of a model, except for a random linear layer.
+    pub is_headless: bool,
+    /// What the user should see of the choice.
+    pub notes: Vec<String>,
+}
+
+/// Random weights, those of a model, or a graft.
 pub(super) fn first_weights(
     net: &Net,
     classes: &[String],
     start: &Start,
-    seed: u64,
-) -> Result<(NetWeights, Vec<String>), TrainError> {
-    let fresh = NetWeights::random(net, seed)?;
+    recipe: &Recipe,
+) -> Result<FirstWeights, TrainError> {
+    let fresh = NetWeights::random(net, recipe.seed)?;
     match (&start.init, &start.graft) {
-        (Some(path), _) => loaded(net, classes, fresh, path),
+        (Some(init), _) => of_model(net, classes, fresh, init),
         (None, Some(path)) => grafted(net, classes, fresh, path),
-        (None, None) => Ok((fresh, Vec::new())),
+        (None, None) => {
+            let note = "the recipe is for trained weights, but training starts from random ones";
+            let notes = recipe.pretrained.then(|| note.to_owned()).into_iter().collect();
+            Ok(FirstWeights { weights: fresh, is_headless: false, notes })
+        }
     }
+}
+
+/// The weights of a model. The linear layer is the model's only if the classes are the same, by name
+/// where the model names them.
+fn of_model(
+    net: &Net,
+    classes: &[String],
+    fresh: NetWeights,
+    init: &Init,
+) -> Result<FirstWeights, TrainError> {
+    let (model, labels) = match init {
+        Init::File(path) => read(path, net)?,
+        Init::Model { name, model } => {
+            check_trunk(&model.net, net, Path::new(name))?;
+            (Model::clone(model), model.labels.clone())
+        }
+    };
+    if model.net.classes == net.classes && (labels.is_empty() || labels == classes) {
+        return Ok(FirstWeights { weights: model.weights, is_headless: false, notes: Vec::new() });
+    }
+    let weights = NetWeights { classifier: fresh.classifier, ..model.weights };
+    let note = format!(
+        "the classes of {init} differ from those of the data, so its last layer is reinitialized"
+    );
+    Ok(FirstWeights { weights, is_headless: true, notes: vec![note] })
 }
 
 /// The weights of a model that is grafted on the net.
@@ -29,7 +81,7 @@ fn grafted(
     classes: &[String],
     fresh: NetWeights,
     path: &Path,
-) -> Result<(NetWeights, Vec<String>), TrainError> {
+) -> Result<FirstWeights, TrainError> {
     let model = load_model(path, None)?;
     let columns = match_classes(classes, &model.labels, model.net.classes).ok();
     let teacher = (&model.net, &model.weights);
@@ -59,34 +111,71 @@ fn grafted(
     if graft.head && columns.is_none() {
         notes.push("the teacher does not know the classes, so the last layer starts fresh".into());
     }
-    Ok((graft.weights, notes))
+    Ok(FirstWeights { weights: graft.weights, is_headless: false, notes })
 }
 
-/// The weights of a file. The linear layer is the file's only if the classes are the same, by name
-/// where the file names them.
-fn loaded(
-    net: &Net,
-    classes: &[String],
-    fresh: NetWeights,
-    path: &Path,
-) -> Result<(NetWeights, Vec<String>), TrainError> {
+/// The model in a file, which has to have the layers of `net`, and its class names.
+fn read(path: &Path, net: &Net) -> Result<(Model, Vec<String>), TrainError> {
     let contents = load(path)?;
     let mut labels = Vec::new();
     if let Some(metadata) = &contents.metadata {
-        let trunk = |net: &Net| (net.stem.clone(), net.head.channels, net.stages.clone());
-        if trunk(&metadata.net) != trunk(net) {
-            let (found, net) = (metadata.net.name.clone(), net.name.clone());
-            return Err(TrainError::OtherLayers { path: path.to_owned(), found, net });
-        }
+        check_trunk(&metadata.net, net, path)?;
         labels.clone_from(&metadata.labels);
     }
-    let model = contents.into_model(Some(net.clone()), path)?;
-    if model.net.classes == net.classes && (labels.is_empty() || labels == classes) {
-        return Ok((model.weights, Vec::new()));
+    Ok((contents.into_model(Some(net.clone()), path)?, labels))
+}
+
+/// Whether a model's layers are those of `net`, except for the last.
+fn check_trunk(found: &Net, net: &Net, path: &Path) -> Result<(), TrainError> {
+    let trunk = |net: &Net| (net.stem.clone(), net.head.channels, net.stages.clone());
+    if trunk(found) == trunk(net) {
+        return Ok(());
     }
-    let note = format!(
-        "the classes of {} differ from those of the data, so its last layer is reinitialized",
-        path.display()
-    );
-    Ok((NetWeights { classifier: fresh.classifier, ..model.weights }, vec![note]))
+    let (found, net) = (found.name.clone(), net.name.clone());
+    Err(TrainError::OtherLayers { path: path.to_owned(), found, net })
+}
+
+/// What a linear layer is fitted to.
+pub(super) struct Fit<'a> {
+    pub net: &'a Net,
+    pub preprocess: &'a Preprocess,
+    /// Share of a label that is spread evenly over all classes.
+    pub smoothing: f64,
+    pub machine: &'a Machine,
+}
+
+impl Fit<'_> {
+    /// Replaces the linear layer by one that classifies the features of these images.
+    pub fn run(
+        &self,
+        weights: &mut NetWeights,
+        images: &Loader,
+        on: Listener<'_>,
+    ) -> Result<(), TrainError> {
+        let Self { net, machine, .. } = *self;
+        let size = self.preprocess.crop as usize;
+        let options = Options::new(net).input_size(size).batch(PLAN_BATCH);
+        let plan = seesaw_engine::compile(net, &*weights, &options, machine)?;
+        let (mut features, mut labels) = (Vec::new(), Vec::new());
+        for batch in images.epoch(0, 0) {
+            let batch = batch?;
+            for images in batch.images.chunks(PLAN_BATCH * 3 * size * size) {
+                features.extend(plan.pooled(images)?);
+            }
+            labels.extend(batch.labels);
+            on(Event::Fitting { done: labels.len(), total: images.images().min(MAX_FITTED) });
+            if labels.len() >= MAX_FITTED {
+                break;
+            }
+        }
+        let examples = Examples {
+            width: features.len() / labels.len(),
+            features: &features,
+            labels: &labels,
+            classes: net.classes,
+            smoothing: self.smoothing,
+        };
+        weights.classifier = linear_fit::fit(&examples, machine.token());
+        Ok(())
+    }
 }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 pub use event::{Event, Listener, Outcome};
-pub use options::{RunOptions, SavePolicy, Start};
+pub use options::{Init, RunOptions, SavePolicy, Start};
 
 /// A [`Learner`] with a run folder: it trains epoch by epoch, validates and saves.
 ///
@@ -81,7 +81,7 @@ impl Trainer {
     pub fn run(&mut self, stop: &AtomicBool, on: Listener<'_>) -> Result<Outcome, TrainError> {
         let mut observers = self.observers()?;
         loop {
-            if self.progress.epoch >= self.config.recipe.epochs {
+            if self.progress.epoch >= self.config.recipe.epochs.count() {
                 return Ok(Outcome::Finished);
             }
             if self.patience_is_over() {
@@ -95,7 +95,9 @@ impl Trainer {
             let images = self.progress.counts.images - images;
             let stretch = Stretch { images, seconds: started.elapsed().as_secs_f64() };
             self.finish_epoch(stretch, &mut observers, on)?;
-            if stop.load(Ordering::Relaxed) && self.progress.epoch < self.config.recipe.epochs {
+            if stop.load(Ordering::Relaxed)
+                && self.progress.epoch < self.config.recipe.epochs.count()
+            {
                 return Ok(Outcome::Stopped);
             }
         }

@@ -1,8 +1,9 @@
 //! What a run is started with.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use seesaw_arch::Net;
+use seesaw_format::Model;
 
 use crate::recipe::Recipe;
 
@@ -18,9 +19,9 @@ pub struct Start {
     pub recipe: Recipe,
     /// The run folder, which must not hold a run yet.
     pub out: PathBuf,
-    /// A file with weights to start from. If its classes differ from those of the data, the linear
-    /// layer is reinitialized.
-    pub init: Option<PathBuf>,
+    /// The weights to start from; without, random ones. If their classes differ from those of the
+    /// data, the linear layer is reinitialized, or fitted where the recipe says so.
+    pub init: Option<Init>,
     /// A model that is grafted on the net: see [`crate::graft`](mod@crate::graft). Not with `init`.
     pub graft: Option<PathBuf>,
     /// A model whose logits are learned from as well as the labels.
@@ -51,6 +52,43 @@ impl Start {
             teacher: None,
             unlabelled: false,
             limit: None,
+        }
+    }
+}
+
+/// Weights that a run starts from.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Init {
+    /// Those in a file: safetensors or a PyTorch checkpoint.
+    File(PathBuf),
+    /// Those of a model in memory, such as one that a program carries.
+    Model {
+        /// Its name, which the run's configuration records.
+        name: String,
+        /// The model.
+        model: Arc<Model>,
+    },
+}
+
+impl Init {
+    /// A model in memory.
+    pub fn model(name: impl Into<String>, model: Arc<Model>) -> Self {
+        Self::Model { name: name.into(), model }
+    }
+}
+
+impl From<PathBuf> for Init {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl fmt::Display for Init {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Model { name, .. } => f.write_str(name),
         }
     }
 }

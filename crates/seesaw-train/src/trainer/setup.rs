@@ -7,12 +7,13 @@ use std::{
 
 use seesaw_arch::{Net, Preprocess};
 use seesaw_data::{Loader, LoaderOptions};
+use seesaw_format::NetWeights;
 use seesaw_kernels::Machine;
 
 use super::{
-    Event, Listener, RunOptions, Start, Trainer,
+    Event, Init, Listener, RunOptions, Start, Trainer,
     data::{Data, Source},
-    init::first_weights,
+    init::{FirstWeights, Fit, MAX_FITTED, first_weights},
 };
 use crate::{
     TrainError,
@@ -53,6 +54,7 @@ impl Trainer {
         let source =
             Source { path: &start.data, recipe, limit: start.limit, unlabelled: start.unlabelled };
         let data = source.open(machine, options, on)?;
+        let recipe = &recipe.resolve(data.train.len(), start.net.input_size);
         let preprocess = recipe.preprocess(start.net.input_size);
         let labels = (!start.unlabelled).then(|| data.train.classes());
         let teacher = start.teacher.as_deref();
@@ -68,11 +70,9 @@ impl Trainer {
                 on(Event::Note(&unmatched_note(&unmatched)));
             }
         }
-        let (weights, notes) = first_weights(&net, &classes, start, recipe.seed)?;
-        notes.iter().for_each(|note| on(Event::Note(note)));
-        let memory = Memory::new(&net, &weights, recipe)?;
-        let facts = Facts { recipe, net, classes, data: &data };
-        let config = config(start, facts, machine)?;
+        let new = NewRun { start, recipe, net: &net, classes: &classes, data: &data, machine };
+        let memory = Memory::new(&net, &new.first_weights(on)?, recipe)?;
+        let config = new.config()?;
         let checkpoint = Checkpoint { memory, progress: Progress::default() };
         let opened = Opened { folder, config, checkpoint, data, teacher };
         let trainer = Self::new(opened, machine, options)?;
@@ -134,7 +134,7 @@ impl Trainer {
         if let Some(teacher) = teacher {
             learner = learner.with_teacher(teacher)?;
         }
-        let (machine, save, train) = (machine.clone(), options.save, Arc::new(data.train));
+        let (machine, save, train) = (machine.clone(), options.save, data.train);
         Ok(Self { folder, config, machine, save, train, val, learner, progress })
     }
 
@@ -210,39 +210,73 @@ fn resolve_net(net: &Net, recipe: &Recipe, classes: usize) -> Result<Net, TrainE
     Ok(net)
 }
 
-/// What a new run came to.
-struct Facts<'a> {
+/// A run that is being started.
+struct NewRun<'a> {
+    start: &'a Start,
+    /// That of `start`, with a number of epochs.
     recipe: &'a Recipe,
-    net: Net,
-    classes: Vec<String>,
+    net: &'a Net,
+    classes: &'a [String],
     data: &'a Data,
+    machine: &'a Machine,
 }
 
-/// The configuration of a new run.
-fn config(start: &Start, facts: Facts<'_>, machine: &Machine) -> Result<Config, TrainError> {
-    let Facts { recipe, net, classes, data } = facts;
-    Ok(Config {
-        run: RunFacts {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            isa: machine.isa().to_string(),
-            threads: machine.threads(),
-            init: start.init.as_deref().map(absolute).transpose()?,
-            graft: start.graft.as_deref().map(absolute).transpose()?,
-            teacher: start.teacher.as_deref().map(absolute).transpose()?,
-            unlabelled: start.unlabelled,
-        },
-        data: DataFacts {
-            path: absolute(&start.data)?,
-            kind: data.kind.to_string(),
-            train_images: data.train.len(),
-            val_images: data.val.len(),
-            limit: start.limit,
-            classes,
-        },
-        preprocess: recipe.preprocess(start.net.input_size),
-        recipe: recipe.clone(),
-        net,
-    })
+impl NewRun<'_> {
+    /// The weights before the first step.
+    fn first_weights(&self, on: Listener<'_>) -> Result<NetWeights, TrainError> {
+        let Self { start, recipe, net, classes, data, machine } = *self;
+        let train = &data.train;
+        let FirstWeights { mut weights, is_headless, notes } =
+            first_weights(net, classes, start, recipe)?;
+        // Images without labels have nothing that a layer could be fitted to.
+        if !is_headless || !recipe.fit_classifier || start.unlabelled {
+            notes.iter().for_each(|note| on(Event::Note(note)));
+            return Ok(weights);
+        }
+        let preprocess = &recipe.preprocess(start.net.input_size);
+        let options = LoaderOptions::evaluate(preprocess, VAL_BATCH)
+            .workers(machine.threads())
+            .ahead(AHEAD)
+            // Of more images than are needed, those in front would be of a few classes only.
+            .shuffle(train.len() > MAX_FITTED);
+        let images = Loader::new(Arc::clone(train), options)?;
+        let fit = Fit { net, preprocess, smoothing: recipe.loss.smoothing, machine };
+        fit.run(&mut weights, &images, on)?;
+        Ok(weights)
+    }
+
+    /// The configuration.
+    fn config(&self) -> Result<Config, TrainError> {
+        let Self { start, recipe, net, classes, data, machine } = *self;
+        let (init, bundled) = match &start.init {
+            None => (None, None),
+            Some(Init::File(path)) => (Some(absolute(path)?), None),
+            Some(Init::Model { name, .. }) => (None, Some(name.clone())),
+        };
+        Ok(Config {
+            run: RunFacts {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                isa: machine.isa().to_string(),
+                threads: machine.threads(),
+                init,
+                bundled,
+                graft: start.graft.as_deref().map(absolute).transpose()?,
+                teacher: start.teacher.as_deref().map(absolute).transpose()?,
+                unlabelled: start.unlabelled,
+            },
+            data: DataFacts {
+                path: absolute(&start.data)?,
+                kind: data.kind.to_string(),
+                train_images: data.train.len(),
+                val_images: data.val.len(),
+                limit: start.limit,
+                classes: classes.to_vec(),
+            },
+            preprocess: recipe.preprocess(start.net.input_size),
+            recipe: recipe.clone(),
+            net: net.clone(),
+        })
+    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, TrainError> {

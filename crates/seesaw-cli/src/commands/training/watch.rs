@@ -71,7 +71,9 @@ impl Watch {
             output::thousands(config.data.val_images as u64),
             folder.path().display(),
         ));
-        if progress.step > 0 {
+        if progress.step == 0 {
+            output::say(format_args!("starts from {}", start_of(config)));
+        } else {
             let epoch = progress.epoch + 1;
             output::say(format_args!("resuming after step {}, in epoch {epoch}", progress.step));
         }
@@ -84,6 +86,7 @@ impl Watch {
                 self.advance(done, total, &format!("{part} images checked"));
             }
             Event::Broken { path, reason } => self.broken(path, reason),
+            Event::Fitting { done, total } => self.advance(done, total, "features"),
             Event::Note(note) => self.bar.suspend(|| failure::warn(note)),
             Event::EpochBegins { epoch, epochs, batches, done, .. } => {
                 (self.epoch, self.epochs) = (epoch, epochs);
@@ -160,6 +163,15 @@ impl Watch {
 
     fn clear(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// What a run started from.
+fn start_of(config: &Config) -> String {
+    match (&config.run.bundled, &config.run.init) {
+        (Some(name), _) => format!("the bundled weights {name}"),
+        (None, Some(path)) => format!("the weights {}", path.display()),
+        (None, None) => "random weights".to_owned(),
     }
 }
 

@@ -145,8 +145,9 @@ pub(super) fn pad(
     to: BorderedPlane<'_>,
 ) {
     let (pre_norm, cols) = (input.pre_norm, input.pre_norm.size.cols);
-    let width = cols + 2 * to.border;
-    let inner = &mut to.plane[to.border * (width + 1) * CBLOCK..];
+    let BorderedPlane { plane: padded, border } = to;
+    let width = cols + 2 * border;
+    let inner = &mut padded[border * (width + 1) * CBLOCK..];
     if input.saved.is_some() {
         let rows = plane.chunks_exact(cols * CBLOCK).zip(inner.chunks_mut(width * CBLOCK));
         rows.for_each(|(row, padded)| padded[..row.len()].copy_from_slice(row));

@@ -90,7 +90,10 @@ impl Bundled {
     /// The weights to start from in training `net`: those of a net with the same layers, whatever
     /// its name, classes and image size; those that know the most classes, where there are several.
     pub fn for_net(net: &Net) -> Option<&'static Self> {
-        let trunk = |net: &Net| (net.stem.clone(), net.head.channels, net.stages.clone());
+        let trunk = |net: &Net| {
+            let numbers = (net.head.channels, net.padding, net.batch_norm_eps);
+            (net.stem.clone(), net.stages.clone(), numbers)
+        };
         let has_its_layers =
             |bundled: &&Self| zoo::net(bundled.net).is_ok_and(|own| trunk(&own) == trunk(net));
         ALL.iter().filter(has_its_layers).max_by_key(|bundled| bundled.classes)

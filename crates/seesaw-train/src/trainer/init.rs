@@ -127,7 +127,10 @@ fn read(path: &Path, net: &Net) -> Result<(Model, Vec<String>), TrainError> {
 
 /// Whether a model's layers are those of `net`, except for the last.
 fn check_trunk(found: &Net, net: &Net, path: &Path) -> Result<(), TrainError> {
-    let trunk = |net: &Net| (net.stem.clone(), net.head.channels, net.stages.clone());
+    let trunk = |net: &Net| {
+        let numbers = (net.head.channels, net.padding, net.batch_norm_eps);
+        (net.stem.clone(), net.stages.clone(), numbers)
+    };
     if trunk(found) == trunk(net) {
         return Ok(());
     }

@@ -181,61 +181,64 @@ struct Part<'a> {
 impl Part<'_> {
     /// Adds `slope` times the distance to the gradient, or overwrites it.
     fn add(&mut self, output: PreNorm<'_>, slope: f32, overwrite: bool) {
-        let (plane, image) = (output.plane_len(), output.image_len());
-        let images = self.map.len() / image;
-        let read = self.map.chunks_exact(plane).zip(self.raw.chunks_exact(plane));
-        for (i, ((map, raw), gradient)) in
-            read.zip(self.gradient.chunks_exact_mut(plane)).enumerate()
-        {
-            let (block, number) = (i / images, i % images);
-            let target = &self.target[number * image + block * plane..][..plane];
+        let (len, image_len) = (output.plane_len(), output.image_len());
+        let images = self.map.len() / image_len;
+        for (i, gradient) in self.gradient.chunks_exact_mut(len).enumerate() {
+            let (block, image) = (i / images, i % images);
             if overwrite {
                 gradient.fill(0.0);
             }
-            let mean = &output.norm.mean[block];
-            self.loss += add_plane(map, target, raw, gradient, slope, mean, &mut self.sums[block]);
+            let plane = Plane {
+                map: &self.map[i * len..][..len],
+                target: &self.target[image * image_len + block * len..][..len],
+                raw: &self.raw[i * len..][..len],
+                mean: &output.norm.mean[block],
+            };
+            self.loss += plane.add(slope, gradient, &mut self.sums[block]);
         }
     }
 }
 
-/// One channel block of an image; the sum of its squared distances.
-fn add_plane(
-    map: &[f32],
-    target: &[f32],
-    raw: &[f32],
-    gradient: &mut [f32],
-    slope: f32,
-    mean: &Lanes,
-    sums: &mut Sums,
-) -> f64 {
-    let mut row = [[0.0f32; CBLOCK]; 3];
-    let mut squares = 0.0;
-    let mut flush = |row: &mut [[f32; CBLOCK]; 3]| {
-        for lane in 0..CBLOCK {
-            squares += f64::from(row[0][lane]);
-            sums[0][lane] += f64::from(row[1][lane]);
-            sums[1][lane] += f64::from(row[2][lane]);
+/// One channel block of an image.
+struct Plane<'a> {
+    map: &'a [f32],
+    target: &'a [f32],
+    raw: &'a [f32],
+    mean: &'a Lanes,
+}
+
+impl Plane<'_> {
+    /// Pixels whose sums are taken in f32 before they are added up in f64.
+    const RUN: usize = 128;
+
+    /// Adds `slope` times the distance to the gradient and to its sums; the sum of the squared
+    /// distances.
+    fn add(&self, slope: f32, gradient: &mut [f32], sums: &mut Sums) -> f64 {
+        let mut squares = 0.0;
+        let run = Self::RUN * CBLOCK;
+        let read = self.map.chunks(run).zip(self.target.chunks(run)).zip(self.raw.chunks(run));
+        for (((map, target), raw), gradient) in read.zip(gradient.chunks_mut(run)) {
+            let mut lanes = [[0.0f32; CBLOCK]; 3];
+            let pixels = map.chunks_exact(CBLOCK).zip(target.chunks_exact(CBLOCK));
+            let rest = raw.chunks_exact(CBLOCK).zip(gradient.chunks_exact_mut(CBLOCK));
+            for ((map, target), (raw, gradient)) in pixels.zip(rest) {
+                for lane in 0..CBLOCK {
+                    let distance = map[lane] - target[lane];
+                    let added = slope * distance;
+                    gradient[lane] += added;
+                    lanes[0][lane] += distance * distance;
+                    lanes[1][lane] += added;
+                    lanes[2][lane] += added * (raw[lane] - self.mean[lane]);
+                }
+            }
+            for lane in 0..CBLOCK {
+                squares += f64::from(lanes[0][lane]);
+                sums[0][lane] += f64::from(lanes[1][lane]);
+                sums[1][lane] += f64::from(lanes[2][lane]);
+            }
         }
-        *row = [[0.0; CBLOCK]; 3];
-    };
-    let pixels = map.chunks_exact(CBLOCK).zip(target.chunks_exact(CBLOCK));
-    let rest = raw.chunks_exact(CBLOCK).zip(gradient.chunks_exact_mut(CBLOCK));
-    for (i, ((map, target), (raw, gradient))) in pixels.zip(rest).enumerate() {
-        for lane in 0..CBLOCK {
-            let distance = map[lane] - target[lane];
-            let added = slope * distance;
-            gradient[lane] += added;
-            row[0][lane] += distance * distance;
-            row[1][lane] += added;
-            row[2][lane] += added * (raw[lane] - mean[lane]);
-        }
-        // Longer sums in f32 would lose digits.
-        if i % 128 == 127 {
-            flush(&mut row);
-        }
+        squares
     }
-    flush(&mut row);
-    squares
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ use head::Head;
 use map::PreNorm;
 pub use precision::Precision;
 use seesaw_arch::Net;
-use seesaw_kernels::{KernelError, Machine, layout::Size};
+use seesaw_kernels::{KernelError, Machine, layout::Size, train::Sums};
 pub use statistics::Statistics;
 use stem::Stem;
 
@@ -274,23 +274,14 @@ impl TrainNet {
         if frozen > 0 {
             cx.gradients.fill(0.0);
         }
-        let (mut sums, mut feature_loss) =
+        let (sums, pooled_loss) =
             head.backward(cx, output_of(stem, blocks), &grad_logits, features);
-        // The depth of a block is its index plus 1; the stem's is 0.
-        for index in (frozen.saturating_sub(1)..blocks.len()).rev() {
-            let (before, after) = blocks.split_at_mut(index + 1);
-            let (block, before) = before.split_last_mut().expect("the block of the index");
-            if let Some(features) = features {
-                let map = after.first().map_or(&head.saved_input, |next| &next.saved_input);
-                let output = block.output().pre_norm;
-                feature_loss += features.block(cx, index, output, map, &mut sums);
-            }
-            sums = block.backward(cx, output_of(stem, before), &sums);
-        }
+        let (sums, map_loss) =
+            BlocksBackward { stem, head, frozen, features }.run(cx, blocks, sums);
         if frozen == 0 {
             stem.backward(cx, images, &sums);
         }
-        Ok(value + feature_loss)
+        Ok(value + pooled_loss + map_loss)
     }
 
     /// The number of images, if all slices have their lengths.
@@ -336,6 +327,42 @@ impl TrainNet {
         let mut scratches = vec![(); machine.threads()];
         let mut layers: Vec<_> = self.layers_mut().collect();
         machine.team().run_items(&mut layers, &mut scratches, |layer, ()| layer.load(parameters));
+    }
+}
+
+/// The backward pass of the blocks.
+struct BlocksBackward<'a> {
+    stem: &'a Stem,
+    /// The layer after the blocks.
+    head: &'a Head,
+    /// Layers at the front that learn nothing.
+    frozen: usize,
+    features: Option<&'a FeatureTargets>,
+}
+
+impl BlocksBackward<'_> {
+    /// From the gradient of the last block's output, in `workspace.trunk[0]` with these sums, to that
+    /// of the input of the first one that is not frozen. Returns its sums, and the loss of the maps
+    /// that are compared.
+    fn run(
+        &self,
+        cx: &mut StepContext<'_>,
+        blocks: &mut [Block],
+        mut sums: Vec<Sums>,
+    ) -> (Vec<Sums>, f64) {
+        let mut loss = 0.0;
+        // The depth of a block is its index plus 1; the stem's is 0.
+        for index in (self.frozen.saturating_sub(1)..blocks.len()).rev() {
+            let (before, after) = blocks.split_at_mut(index + 1);
+            let (block, before) = before.split_last_mut().expect("the block of the index");
+            if let Some(features) = self.features {
+                // The next layer has saved the map for its own backward pass.
+                let map = after.first().map_or(&self.head.saved_input, |next| &next.saved_input);
+                loss += features.block(cx, index, block.output().pre_norm, map, &mut sums);
+            }
+            sums = block.backward(cx, output_of(self.stem, before), &sums);
+        }
+        (sums, loss)
     }
 }
 

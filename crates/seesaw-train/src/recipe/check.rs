@@ -43,6 +43,10 @@ impl Recipe {
         let features = loss.features.unwrap_or_default();
         let weight = |x| (0.0..=1e6).contains(&x);
         number("loss.features.weight", features.weight, weight, "from 0 to 1000000")?;
+        if let (Some(_), Some(size)) = (loss.features, loss.teacher_size) {
+            let rule = "left out with `loss.features`: maps are compared at the size of the net";
+            return Err(range("loss.teacher_size", size.to_string(), rule));
+        }
         if i64::try_from(features.isolated_steps).is_err() {
             let (field, value) = ("loss.features.isolated_steps", features.isolated_steps);
             return Err(range(field, value.to_string(), "at most 9223372036854775807"));

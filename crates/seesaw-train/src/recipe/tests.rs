@@ -90,6 +90,19 @@ fn what_cannot_be_set_says_why_and_changes_nothing() {
 }
 
 #[test]
+fn feature_maps_are_compared_at_the_size_of_the_net() {
+    let mut recipe = Recipe::built_in("distill").unwrap();
+    let error = recipe.set("loss.teacher_size", "224").unwrap_err().to_string();
+    assert!(error.contains("left out"), "{error}");
+    // A recipe without the table gets it by its first field.
+    let mut recipe = Recipe::built_in("photos-modern").unwrap();
+    recipe.set("loss.features.weight", "0.5").unwrap();
+    assert_eq!(recipe.loss.features.unwrap().weight, 0.5);
+    assert_eq!(Recipe::from_toml(&toml::to_string(&recipe).unwrap()).unwrap(), recipe);
+    assert!(recipe.set("loss.features.weight", "-1").is_err());
+}
+
+#[test]
 fn sizes_change_by_epoch() {
     let recipe = Recipe::built_in("photos-modern").unwrap();
     let size = |epoch| recipe.phase(epoch, 224).size;

@@ -49,7 +49,7 @@ pub static ALL: [Bundled; 3] = [
 pub struct Bundled {
     /// Its name, which is also that of its file without the extension.
     pub name: &'static str,
-    /// The name of its net in the [zoo](seesaw_arch::zoo), which has another number of classes there
+    /// The name of its net in the [zoo], which has another number of classes there
     /// if this has not 1000.
     pub net: &'static str,
     /// How many classes it knows.

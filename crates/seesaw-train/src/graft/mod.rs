@@ -3,7 +3,7 @@
 //! Stem, depthwise filters, head and linear layer are taken over. Of a dense pointwise convolution,
 //! a group can only take the part that lies between its own channels. But the channels inside a
 //! block are in no order: each may be given to any place, and so to any pair of an expand group and
-//! a project group. [`assign`] chooses the places such that the groups keep as much as possible of
+//! a project group. The places are chosen such that the groups keep as much as possible of
 //! the energy of all paths through the block.
 
 mod assign;

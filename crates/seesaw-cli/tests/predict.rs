@@ -164,13 +164,27 @@ fn a_reader_that_stops_early_is_no_error() {
     assert_eq!((ended.code(), ended.stderr()), (Some(0), ""));
 }
 
-/// The weights that torchvision published, on photos that it was not trained on.
+/// Photos of eighty classes: the weights that torchvision published, and those in the program.
 #[test]
-fn mobilenet_names_most_of_eighty_photos() {
+fn eighty_photos_are_named_as_the_model_cards_say() {
     let Some(photos) = shared("data/photos") else { return };
-    let Some(weights) = shared("weights/mobilenetv2-imagenet.safetensors") else { return };
+    let Some(mobilenet) = shared("weights/mobilenetv2-imagenet.safetensors") else { return };
     let Some(labels) = shared("weights/imagenet_classes.tsv") else { return };
-    let run = seesaw(args!["predict", "--weights", weights, "--labels", labels, photos, "--json"]);
+    let count = named_right(args!["--weights", mobilenet, "--labels", labels, photos]);
+    assert!(count >= 60, "{count}");
+    // Rounding on another instruction set may decide a close call.
+    for (weights, card) in
+        [("efficientnet-lite0-imagenet", 74), ("seesaw-shuffle-0.5d-imagenet", 43)]
+    {
+        let count = named_right(args!["--weights", weights, photos]);
+        assert!(count.abs_diff(card) <= 1, "{weights}: {count}, not {card}");
+    }
+}
+
+/// How many of the eighty photos have the class that their file is named after.
+fn named_right<const N: usize>(arguments: [std::ffi::OsString; N]) -> usize {
+    let command = args!["predict", "--json", "--top", "1"].into_iter().chain(arguments);
+    let run = seesaw(command.collect::<Vec<_>>());
     let seen = lines(run.ok());
     assert_eq!(seen.len(), 80);
     let right = |line: &&Value| {
@@ -178,16 +192,14 @@ fn mobilenet_names_most_of_eighty_photos() {
         let (_, class) = file.split_once('_').unwrap();
         line["top"][0]["class"].as_str().unwrap().replace(' ', "_").eq_ignore_ascii_case(class)
     };
-    let count = seen.iter().filter(right).count();
-    let mut stderr = std::io::stderr();
-    let _ = std::io::Write::write_fmt(&mut stderr, format_args!("top-1: {count} of 80 photos\n"));
-    assert!(count >= 60, "{count}");
+    seen.iter().filter(right).count()
 }
 
 #[test]
-fn weights_in_the_program_name_the_photos_of_the_docs() {
+fn weights_of_the_repository_name_the_photos_of_the_docs() {
     let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/photos");
-    let weights = "seesaw-shuffle-0.5d-imagenette";
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../weights/seesaw-shuffle-0.5d-imagenette.safetensors");
     let seen = seesaw(args!["predict", "--weights", weights, photos, "--json", "--top", "1"]);
     let lines = lines(seen.ok());
     assert_eq!(lines.len(), 6);

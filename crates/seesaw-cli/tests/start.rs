@@ -113,9 +113,8 @@ fn from_scratch_where_asked_or_where_there_are_no_weights() {
 fn a_net_and_names_choose_among_the_weights() {
     let photos = Photos::new();
     for (run, arguments, weights) in [
-        // Of two for the net, those that know more classes.
         ("net", ["--net", "seesaw-shuffle-0.5d-imagenet"], "seesaw-shuffle-0.5d-imagenet"),
-        ("init", ["--init", "seesaw-shuffle-0.5d-imagenette"], "seesaw-shuffle-0.5d-imagenette"),
+        ("init", ["--init", "seesaw-shuffle-0.5d-imagenet"], "seesaw-shuffle-0.5d-imagenet"),
     ] {
         let training = photos.train(run, &arguments);
         training.ok();
@@ -147,7 +146,7 @@ fn bundled_weights_classify_by_name() {
         seesaw(arguments).json()["top"].as_array().unwrap().len()
     };
     assert_eq!(classes(&[]), 1000);
-    assert_eq!(classes(&["--weights", "seesaw-shuffle-0.5d-imagenette"]), 10);
+    assert_eq!(classes(&["--weights", "seesaw-shuffle-0.5d-imagenet"]), 1000);
     let models = seesaw(["models", "--json"]).json();
     let named: Vec<_> = models
         .as_array()

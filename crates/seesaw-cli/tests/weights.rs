@@ -52,6 +52,6 @@ fn imagenette_validates_as_its_card_says() {
         }
     }
     let data = folder.path().join("imagenette-160/val");
-    let weights = "crates/seesaw/weights/seesaw-shuffle-0.5d-imagenette.safetensors";
+    let weights = "weights/seesaw-shuffle-0.5d-imagenette.safetensors";
     assert_eq!(right_of(400, weights, &data), 365.0);
 }

@@ -13,7 +13,7 @@ use crate::Error;
 pub const DEFAULT: &str = "efficientnet-lite0-imagenet";
 
 /// All bundled weights. A static: a constant would put the files into the program once for each use.
-pub static ALL: [Bundled; 3] = [
+pub static ALL: [Bundled; 2] = [
     Bundled {
         name: "efficientnet-lite0-imagenet",
         net: "efficientnet-lite0",
@@ -31,15 +31,6 @@ pub static ALL: [Bundled; 3] = [
         license: "MIT OR Apache-2.0",
         source: "trained by this project: MobileNetV2 grafted and distilled on 92,000 public photos",
         bytes: include_bytes!("../weights/seesaw-shuffle-0.5d-imagenet.safetensors"),
-    },
-    Bundled {
-        name: "seesaw-shuffle-0.5d-imagenette",
-        net: "seesaw-shuffle-0.5d-imagenet",
-        classes: 10,
-        input_size: 160,
-        license: "MIT OR Apache-2.0",
-        source: "trained by this project on Imagenette, ten classes of ImageNet",
-        bytes: include_bytes!("../weights/seesaw-shuffle-0.5d-imagenette.safetensors"),
     },
 ];
 

@@ -21,7 +21,7 @@ them). A photo of anything else is assigned to one of the classes too.
 Examples:
   seesaw predict docs/photos
   seesaw predict --weights net.safetensors photo.jpg
-  seesaw predict --weights seesaw-shuffle-0.5d-imagenette docs/photos
+  seesaw predict --weights seesaw-shuffle-0.5d-imagenet docs/photos
   seesaw predict --weights net.safetensors photos/ --top 1
   seesaw predict --weights mobilenetv2.safetensors --labels classes.tsv 'photos/**/*.jpg' --json")]
 pub struct PredictArgs {

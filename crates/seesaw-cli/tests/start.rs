@@ -84,7 +84,7 @@ fn the_number_of_epochs_follows_the_number_of_photos() {
 #[test]
 fn from_scratch_where_asked_or_where_there_are_no_weights() {
     let photos = Photos::new();
-    let training = photos.train("scratch", &["--from-scratch", "--epochs", "1"]);
+    let training = photos.train("scratch", &["--from-scratch"]);
     training.ok();
     let said = training.stderr();
     assert!(said.contains("seesaw-shuffle-0.5d-imagenet, 2 classes"), "{said}");
@@ -102,7 +102,7 @@ fn from_scratch_where_asked_or_where_there_are_no_weights() {
     assert!(said.contains("starts from random weights\n"), "{said}");
 
     // A recipe that is not made for trained weights does not start from them.
-    let training = photos.train("modern", &["--recipe", "photos-modern", "--epochs", "1"]);
+    let training = photos.train("modern", &["--recipe", "photos-modern"]);
     training.ok();
     assert!(training.stderr().contains("starts from random weights\n"), "{}", training.stderr());
     let both = photos.train("both", &["--from-scratch", "--init", "x"]);

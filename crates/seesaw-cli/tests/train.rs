@@ -237,8 +237,13 @@ fn small_images_get_small_nets() {
             std::fs::write(path, bmp(100, [photo; 3])).unwrap();
         }
     }
-    let shown = seesaw(args!["train", "--data", album.data, "--show-recipe"]);
-    assert_eq!(shown.ok().parse::<toml::Table>().unwrap()["epochs"].as_integer(), Some(40));
+    let epochs = |more: Option<&str>| {
+        let arguments = args!["train", "--data", album.data, "--show-recipe"];
+        let shown = seesaw(arguments.into_iter().chain(more.map(Into::into)).collect::<Vec<_>>());
+        shown.ok().parse::<toml::Table>().unwrap()["epochs"].clone()
+    };
+    assert!(epochs(None).as_table().is_some(), "photos are fine-tuned");
+    assert_eq!(epochs(Some("--from-scratch")).as_integer(), Some(40));
 }
 
 #[test]

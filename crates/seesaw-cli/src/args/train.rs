@@ -63,7 +63,7 @@ pub struct StartArgs {
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
     /// Start from these weights: a file, or the name of bundled ones (`seesaw models` lists them); if the
-    /// classes differ, the last layer is made anew [default: see below]
+    /// classes differ, the last layer starts fresh [default: see below]
     #[arg(long, value_name = "FILE", conflicts_with = "graft")]
     pub init: Option<PathBuf>,
     /// Start from random weights

@@ -49,6 +49,7 @@ fn purpose(name: &str) -> &'static str {
         "cifar-modern" => "images of 32 pixels, in a fraction of the paper's time",
         "photos-modern" => "photos, from scratch",
         "fine-tune" => "photos, starting from trained weights",
+        "distill" => "photos of any kind, learning from a larger net",
         _ => "",
     }
 }

@@ -92,8 +92,8 @@ impl DepthwiseKernels {
     }
 }
 
-/// `ROWS` output rows of 3x3 windows at stride `STRIDE`, in tiles of up to `MAX` columns that are all of nearly the
-/// same size.
+/// `ROWS` output rows of 3x3 windows at stride `STRIDE`, in tiles of up to `MAX` columns that are all
+/// of nearly the same size.
 struct Rows<V, const STRIDE: usize, const ROWS: usize, const MAX: usize>(PhantomData<V>);
 
 impl<V: Vector, const STRIDE: usize, const ROWS: usize, const MAX: usize> Kernel

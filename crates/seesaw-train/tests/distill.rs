@@ -35,9 +35,9 @@ fn teacher(place: &Place) -> PathBuf {
 }
 
 /// A training without labels that starts from a graft.
-fn unlabelled(place: &Place, run: &str, teacher: &std::path::Path) -> Start {
+fn unlabeled(place: &Place, run: &str, teacher: &std::path::Path) -> Start {
     let mut start = place.start(run);
-    start.unlabelled = true;
+    start.unlabeled = true;
     start.graft = Some(teacher.to_owned());
     start.teacher = Some(teacher.to_owned());
     start.recipe.loss.features = Some(FeatureSpec { isolated_steps: 4, ..FeatureSpec::default() });
@@ -59,7 +59,7 @@ fn a_graft_learns_its_teachers_classes_without_labels() {
             std::fs::copy(&photo, photos.join(["deep/er", "."][i]).join(name)).unwrap();
         }
     }
-    let mut start = unlabelled(&place, "student", &teacher);
+    let mut start = unlabeled(&place, "student", &teacher);
     start.data = photos;
     start.recipe.set("epochs", "8").unwrap();
     let mut notes = Vec::new();
@@ -81,8 +81,8 @@ fn a_graft_learns_its_teachers_classes_without_labels() {
 fn such_a_training_resumes_exactly() {
     let place = Place::new();
     let teacher = teacher(&place);
-    let whole = train(&unlabelled(&place, "whole", &teacher), 1).unwrap();
-    let mut trainer = begin(&unlabelled(&place, "stopped", &teacher), 2).unwrap();
+    let whole = train(&unlabeled(&place, "whole", &teacher), 1).unwrap();
+    let mut trainer = begin(&unlabeled(&place, "stopped", &teacher), 2).unwrap();
     for batches in [3, 7, 4].iter().cycle() {
         let (stop, mut done) = (AtomicBool::new(false), 0);
         let outcome = trainer.run(&stop, &mut |event| {
@@ -134,7 +134,7 @@ fn what_a_teacher_cannot_give_is_said() {
     start.recipe.loss.features = Some(FeatureSpec::default());
     assert!(matches!(refusal(&start), TrainError::NoTeacher { what: "`loss.features`" }));
     start.recipe.loss.features = None;
-    start.unlabelled = true;
+    start.unlabeled = true;
     assert!(matches!(refusal(&start), TrainError::NoTeacher { .. }));
 
     // A teacher of another width.
@@ -147,7 +147,7 @@ fn what_a_teacher_cannot_give_is_said() {
     .unwrap();
     wide.recipe.set("epochs", "1").unwrap();
     let wide = train(&wide, 2).unwrap().folder().best();
-    start.unlabelled = false;
+    start.unlabeled = false;
     start.teacher = Some(wide.clone());
     start.out = place.path("logits");
     assert!(begin(&start, 1).is_ok(), "its logits can be learned");

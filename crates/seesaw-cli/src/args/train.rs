@@ -31,7 +31,7 @@ Examples:
   seesaw train --data photos --from-scratch
   seesaw train --data cifar10 --net igcv3-1.0d-cifar --recipe paper-cifar --out runs/igcv3
   seesaw train --data flowers --init runs/photos/best.safetensors --set optimizer.rate=0.01
-  seesaw train --data any-photos --unlabelled --recipe distill \
+  seesaw train --data any-photos --unlabeled --recipe distill \
     --graft mobilenetv2.safetensors --teacher mobilenetv2.safetensors
   seesaw train --data photos --precision bf16              faster on processors with bf16"
 )]
@@ -78,7 +78,7 @@ pub struct StartArgs {
     pub teacher: Option<PathBuf>,
     /// The photos have no labels: learn all classes of the teacher from its outputs alone
     #[arg(long, requires = "teacher")]
-    pub unlabelled: bool,
+    pub unlabeled: bool,
     /// Use only N random training images, and N validation images
     #[arg(long, value_name = "N", value_parser = images())]
     pub limit: Option<usize>,

@@ -46,7 +46,7 @@ fn recipe(args: &TrainArgs) -> Result<Recipe, Failure> {
 
 /// What a new run starts from.
 fn start(args: &TrainArgs) -> Result<Start, Failure> {
-    let StartArgs { out, graft, teacher, unlabelled, limit, .. } = &args.start;
+    let StartArgs { out, graft, teacher, unlabeled, limit, .. } = &args.start;
     let data = data(&args.start)?;
     let Defaults { net, init, recipe } = Defaults::new(&args.start, &args.changes, data)?;
     let out = match out {
@@ -57,7 +57,7 @@ fn start(args: &TrainArgs) -> Result<Start, Failure> {
     start.init = init;
     start.graft.clone_from(graft);
     start.teacher.clone_from(teacher);
-    start.unlabelled = *unlabelled;
+    start.unlabeled = *unlabeled;
     start.limit = *limit;
     Ok(start)
 }

@@ -33,7 +33,7 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
 }
 
 /// All photos at any depth, as one class; those of `train` and `val` apart, where there are both.
-pub(super) fn find_unlabelled(path: &Path) -> Result<Found, DataError> {
+pub(super) fn find_unlabeled(path: &Path) -> Result<Found, DataError> {
     let train = path.join("train");
     let val = VAL.map(|name| path.join(name)).into_iter().find(|folder| folder.is_dir());
     let all = |folder: &Path| {

@@ -47,7 +47,7 @@ pub struct OpenOptions {
     pub limits: Limits,
     /// Whether the photos of a folder have no labels: then all of them, at any depth, are of one
     /// class. CIFAR, MNIST and lists keep theirs.
-    pub unlabelled: bool,
+    pub unlabeled: bool,
 }
 
 /// The share that is held out where a data set has no validation images and no share is given.
@@ -60,7 +60,7 @@ impl Default for OpenOptions {
             seed: 0,
             cache_bytes: 1 << 30,
             limits: Limits::default(),
-            unlabelled: false,
+            unlabeled: false,
         }
     }
 }
@@ -94,8 +94,8 @@ impl OpenOptions {
 
     /// Sets whether the photos of a folder have no labels.
     #[must_use]
-    pub fn unlabelled(mut self, unlabelled: bool) -> Self {
-        self.unlabelled = unlabelled;
+    pub fn unlabeled(mut self, unlabeled: bool) -> Self {
+        self.unlabeled = unlabeled;
         self
     }
 
@@ -175,7 +175,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, Dat
     if let Some(share) = options.val_split.filter(|share| !(0.0..1.0).contains(share)) {
         return Err(DataError::ValSplit(share));
     }
-    let Found { kind, classes, train, val } = find(path, options.unlabelled)?;
+    let Found { kind, classes, train, val } = find(path, options.unlabeled)?;
     if classes.len() < 2 && kind != Kind::Photos {
         return Err(DataError::TooFewClasses { path: path.to_owned(), found: classes.len() });
     }
@@ -190,7 +190,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, Dat
     Ok(Splits { train: dataset(train), val: dataset(val), kind })
 }
 
-fn find(path: &Path, unlabelled: bool) -> Result<Found, DataError> {
+fn find(path: &Path, unlabeled: bool) -> Result<Found, DataError> {
     let unrecognized =
         |found: &str| DataError::Unrecognized { path: path.to_owned(), found: found.to_owned() };
     let metadata = path.metadata().map_err(DataError::io(path))?;
@@ -211,7 +211,7 @@ fn find(path: &Path, unlabelled: bool) -> Result<Found, DataError> {
     if path.join("cifar-10-batches-py").is_dir() || path.join("batches.meta").is_file() {
         return Err(unrecognized("it is CIFAR for Python; download the binary version"));
     }
-    if unlabelled { folders::find_unlabelled(path) } else { folders::find(path) }
+    if unlabeled { folders::find_unlabeled(path) } else { folders::find(path) }
 }
 
 #[cfg(test)]

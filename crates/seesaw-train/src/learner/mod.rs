@@ -165,7 +165,7 @@ impl Learner {
     }
 
     /// The teacher for validation images of this size, if it is their labels' source.
-    pub(crate) fn labelling_teacher(&self, size: usize) -> Result<Option<TeacherPlan>, TrainError> {
+    pub(crate) fn labeling_teacher(&self, size: usize) -> Result<Option<TeacherPlan>, TrainError> {
         let teacher = self.teacher.as_ref().filter(|(_, plan)| plan.labels_images);
         let mut recipe = self.recipe.clone();
         (recipe.loss.teacher_size, recipe.loss.features) = (None, None);

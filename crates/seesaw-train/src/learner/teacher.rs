@@ -72,7 +72,7 @@ impl TeacherModel {
         classes: &[String],
         preprocess: &Preprocess,
     ) -> Result<Self, TrainError> {
-        let teacher = Self::for_unlabelled(path, preprocess)?;
+        let teacher = Self::for_unlabeled(path, preprocess)?;
         let Model { labels, net, .. } = &teacher.model;
         let columns = match_classes(classes, labels, net.classes).map_err(|error| {
             TrainError::Teacher { path: path.to_owned(), error: Box::new(error) }
@@ -85,7 +85,7 @@ impl TeacherModel {
     ///
     /// # Errors
     /// When the file cannot be read, or when it needs images that are normalized differently.
-    pub fn for_unlabelled(path: &Path, preprocess: &Preprocess) -> Result<Self, TrainError> {
+    pub fn for_unlabeled(path: &Path, preprocess: &Preprocess) -> Result<Self, TrainError> {
         let model = load_model(path, None)?;
         if let Some(Preprocess { mean, std, .. }) = model.preprocess
             && (mean, std) != (preprocess.mean, preprocess.std)

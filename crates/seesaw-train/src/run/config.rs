@@ -48,7 +48,7 @@ pub struct RunFacts {
     pub teacher: Option<PathBuf>,
     /// Whether labels are the teacher's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unlabelled: bool,
+    pub unlabeled: bool,
 }
 
 /// The data set of a run.

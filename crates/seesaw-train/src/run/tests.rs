@@ -25,7 +25,7 @@ pub(crate) fn config() -> Config {
             graft: None,
             bundled: None,
             teacher: Some("teacher.safetensors".into()),
-            unlabelled: false,
+            unlabeled: false,
         },
         data: DataFacts {
             path: "data".into(),

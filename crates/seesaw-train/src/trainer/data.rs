@@ -22,7 +22,7 @@ pub(super) struct Source<'a> {
     /// How many random images are drawn for training, and as many for validation.
     pub limit: Option<usize>,
     /// Whether folders are no classes.
-    pub unlabelled: bool,
+    pub unlabeled: bool,
 }
 
 /// Images that can be decoded.
@@ -40,11 +40,11 @@ impl Source<'_> {
         options: &RunOptions,
         on: Listener<'_>,
     ) -> Result<Data, TrainError> {
-        let Self { path, recipe, limit, unlabelled } = *self;
+        let Self { path, recipe, limit, unlabeled } = *self;
         let options = OpenOptions::new()
             .val_split(recipe.val_split)
             .seed(recipe.seed)
-            .unlabelled(unlabelled)
+            .unlabeled(unlabeled)
             .cache_bytes(options.cache_bytes);
         let Splits { mut train, mut val, kind } = open(path, &options)?;
         if let Some(limit) = limit {

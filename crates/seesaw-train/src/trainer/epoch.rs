@@ -146,7 +146,7 @@ impl Trainer {
         let options = Options::new(net).input_size(size).batch(PLAN_BATCH);
         let weights = self.learner.weights();
         let plan = seesaw_engine::compile(net, &weights, &options, &self.machine)?;
-        let teacher = self.learner.labelling_teacher(size)?;
+        let teacher = self.learner.labeling_teacher(size)?;
         let labels = |batch: &Batch| match &teacher {
             Some(teacher) => teacher.labels(&batch.images),
             None => Ok(batch.labels.clone()),

@@ -28,7 +28,7 @@ pub struct Start {
     pub teacher: Option<PathBuf>,
     /// Whether the images have no labels: then the net's classes are the teacher's, the loss compares
     /// with the teacher alone, and top-1 is how often the two agree.
-    pub unlabelled: bool,
+    pub unlabeled: bool,
     /// For quick trials: draws this many images for training, and as many for validation.
     pub limit: Option<usize>,
 }
@@ -50,7 +50,7 @@ impl Start {
             init: None,
             graft: None,
             teacher: None,
-            unlabelled: false,
+            unlabeled: false,
             limit: None,
         }
     }

@@ -52,11 +52,11 @@ impl Trainer {
         let folder = RunFolder::new(&start.out);
         folder.create()?;
         let source =
-            Source { path: &start.data, recipe, limit: start.limit, unlabelled: start.unlabelled };
+            Source { path: &start.data, recipe, limit: start.limit, unlabeled: start.unlabeled };
         let data = source.open(machine, options, on)?;
         let recipe = &recipe.resolve(data.train.len(), start.net.input_size);
         let preprocess = recipe.preprocess(start.net.input_size);
-        let labels = (!start.unlabelled).then(|| data.train.classes());
+        let labels = (!start.unlabeled).then(|| data.train.classes());
         let teacher = start.teacher.as_deref();
         let teacher = teacher.map(|path| load_teacher(path, labels, &preprocess)).transpose()?;
         let classes = match (&teacher, labels) {
@@ -102,11 +102,11 @@ impl Trainer {
             &recipe.optimizer,
             recipe.ema.decay,
         )?;
-        let unlabelled = config.run.unlabelled;
-        let source = Source { path: &facts.path, recipe, limit: facts.limit, unlabelled };
+        let unlabeled = config.run.unlabeled;
+        let source = Source { path: &facts.path, recipe, limit: facts.limit, unlabeled };
         let data = source.open(machine, options, on)?;
-        check_unchanged(&data, facts, unlabelled)?;
-        let labels = (!unlabelled).then_some(&facts.classes[..]);
+        check_unchanged(&data, facts, unlabeled)?;
+        let labels = (!unlabeled).then_some(&facts.classes[..]);
         let teacher = config.run.teacher.as_deref();
         let teacher =
             teacher.map(|path| load_teacher(path, labels, &config.preprocess)).transpose()?;
@@ -163,11 +163,11 @@ fn phase(config: &Config, epoch: usize, images: usize) -> Phase {
 fn resolve_recipe(start: &Start) -> Result<Recipe, TrainError> {
     let mut recipe = start.recipe.clone();
     recipe.validate()?;
-    if start.unlabelled {
+    if start.unlabeled {
         recipe.loss.teacher_share = 1.0;
     }
     let needs = [
-        (start.unlabelled, "training without labels"),
+        (start.unlabeled, "training without labels"),
         (recipe.loss.features.is_some(), "`loss.features`"),
     ];
     if let Some((_, what)) = needs.into_iter().find(|(needed, _)| *needed)
@@ -186,7 +186,7 @@ fn load_teacher(
 ) -> Result<TeacherModel, TrainError> {
     match labels {
         Some(labels) => TeacherModel::load(path, labels, preprocess),
-        None => TeacherModel::for_unlabelled(path, preprocess),
+        None => TeacherModel::for_unlabeled(path, preprocess),
     }
 }
 
@@ -229,7 +229,7 @@ impl NewRun<'_> {
         let FirstWeights { mut weights, is_headless, notes } =
             first_weights(net, classes, start, recipe)?;
         // Images without labels have nothing that a layer could be fitted to.
-        if !is_headless || !recipe.fit_classifier || start.unlabelled {
+        if !is_headless || !recipe.fit_classifier || start.unlabeled {
             notes.iter().for_each(|note| on(Event::Note(note)));
             return Ok(weights);
         }
@@ -262,7 +262,7 @@ impl NewRun<'_> {
                 bundled,
                 graft: start.graft.as_deref().map(absolute).transpose()?,
                 teacher: start.teacher.as_deref().map(absolute).transpose()?,
-                unlabelled: start.unlabelled,
+                unlabeled: start.unlabeled,
             },
             data: DataFacts {
                 path: absolute(&start.data)?,
@@ -283,10 +283,10 @@ fn absolute(path: &Path) -> Result<PathBuf, TrainError> {
     std::path::absolute(path).map_err(TrainError::io(path))
 }
 
-fn check_unchanged(data: &Data, facts: &DataFacts, unlabelled: bool) -> Result<(), TrainError> {
+fn check_unchanged(data: &Data, facts: &DataFacts, unlabeled: bool) -> Result<(), TrainError> {
     let (train, val) = (data.train.len(), data.val.len());
     let DataFacts { train_images: run_train, val_images: run_val, classes, .. } = facts;
-    let same_classes = unlabelled || data.train.classes() == classes;
+    let same_classes = unlabeled || data.train.classes() == classes;
     if (train, val) == (*run_train, *run_val) && same_classes {
         return Ok(());
     }

@@ -43,7 +43,7 @@ impl Defaults {
         let given = args.recipe.as_deref().map(recipes::read).transpose()?;
         let weights = match &args.init {
             Some(path) => Some(StartWeights::given(path)?),
-            None if args.from_scratch || args.graft.is_some() || args.unlabelled => None,
+            None if args.from_scratch || args.graft.is_some() || args.unlabeled => None,
             None => StartWeights::bundled(args, given.as_ref(), data)?,
         };
         let net = match (&args.net, &weights) {
@@ -56,12 +56,12 @@ impl Defaults {
                 net
             }
             (None, Some(weights)) => weights.model.net.clone(),
-            (None, None) => net_from_scratch(data, args.unlabelled)?,
+            (None, None) => net_from_scratch(data, args.unlabeled)?,
         };
         let mut recipe = match (given, &weights) {
             (Some(recipe), _) => recipe,
             (None, Some(_)) => recipes::read(FINE_TUNE)?,
-            (None, None) if args.graft.is_some() || args.unlabelled => recipes::read(DISTILL)?,
+            (None, None) if args.graft.is_some() || args.unlabeled => recipes::read(DISTILL)?,
             (None, None) => Recipe::default_for(&net),
         };
         if let Some(preprocess) = weights.as_ref().and_then(|w| w.model.preprocess.as_ref()) {
@@ -118,15 +118,15 @@ impl StartWeights {
 }
 
 /// The net of [`NETS`] for the images of the data.
-fn net_from_scratch(data: &Path, unlabelled: bool) -> Result<Net, Failure> {
+fn net_from_scratch(data: &Path, unlabeled: bool) -> Result<Net, Failure> {
     let [photos, small] = NETS;
-    Ok(zoo::net(if are_small(data, unlabelled)? { small } else { photos })?)
+    Ok(zoo::net(if are_small(data, unlabeled)? { small } else { photos })?)
 }
 
 /// Whether the size of the data's images is nearer to CIFAR's than to that of photos, by ratio; the
 /// first image that can be decoded counts.
-fn are_small(data: &Path, unlabelled: bool) -> Result<bool, Failure> {
-    let options = OpenOptions::new().cache_bytes(0).unlabelled(unlabelled);
+fn are_small(data: &Path, unlabeled: bool) -> Result<bool, Failure> {
+    let options = OpenOptions::new().cache_bytes(0).unlabeled(unlabeled);
     let train = open(data, &options)?.train;
     let image = (0..train.len().min(TRIES)).find_map(|index| train.image(index).ok());
     let [photos, small] = NETS.map(zoo::net);

@@ -59,7 +59,7 @@ fn from_photos_to_a_model_that_knows_them() {
     let all = seesaw(args!["eval", run.join("last.safetensors"), "--split", "train", "--json"]);
     assert_eq!(all.json()["images"], 96);
     let text = seesaw(args!["eval", run, "--limit", "9"]);
-    assert!(text.ok().contains("top-1") && text.stdout().contains("on 9 images"));
+    assert!(text.ok().contains("top-1") && text.stdout().contains("on 9 validation images"));
     let photo = album.data.join("red/00.bmp");
     let weights = run.join("best.safetensors");
     let seen = seesaw(args!["predict", "--weights", weights, photo, "--top", "1"]);

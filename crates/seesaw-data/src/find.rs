@@ -1,11 +1,19 @@
 //! Finding photos in files, folders and patterns.
 
+mod leftovers;
+mod skipped;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
+pub use leftovers::is_leftover;
+pub use skipped::Skipped;
+
 /// The extensions of photos, in lower case.
-const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
+const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "jpe", "jfif", "jif", "png", "webp", "bmp"];
 
 /// An error of finding photos.
 #[derive(Debug, thiserror::Error)]
@@ -15,8 +23,13 @@ pub enum FindError {
     #[error("{}: no such file or folder", .0.display())]
     Missing(PathBuf),
     /// A folder without photos in it or its subfolders.
-    #[error("{}: no photos in this folder; supported are jpg, jpeg, png, webp and bmp", .0.display())]
-    NoPhotos(PathBuf),
+    #[error("{}: no photos in this folder; supported are {}{}", .folder.display(), EXTENSIONS.join(", "), other_files(skipped))]
+    NoPhotos {
+        /// The folder.
+        folder: PathBuf,
+        /// What is there instead.
+        skipped: Skipped,
+    },
     /// A pattern without a match.
     #[error("{}: no file or folder matches this pattern", .0.display())]
     NoMatch(PathBuf),
@@ -42,8 +55,9 @@ pub enum FindError {
 /// of names.
 ///
 /// - A file is a photo, whatever its name.
-/// - A folder stands for the files in it and its subfolders whose extension is jpg, jpeg, png, webp or
-///   bmp in any case. Symbolic links are followed, but not in circles.
+/// - A folder stands for the files in it and its subfolders that have the extension of a supported
+///   format, in any case. [Leftovers](is_leftover) of systems are ignored, and all other files are
+///   counted. Symbolic links are followed, but not in circles.
 /// - A path that does not exist and contains `*`, `?` or `[` is a pattern, which stands for the files
 ///   and folders that it matches.
 ///
@@ -63,6 +77,8 @@ pub struct FoundPhotos {
     pub photos: Vec<PathBuf>,
     /// The errors, in their order.
     pub errors: Vec<FindError>,
+    /// The files in folders that are no photos by their names.
+    pub skipped: Skipped,
 }
 
 impl FoundPhotos {
@@ -82,27 +98,33 @@ impl FoundPhotos {
 
     fn walk(&mut self, folder: &Path) {
         let before = (self.photos.len(), self.errors.len());
-        for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+        let mut skipped = Skipped::default();
+        let mut entries = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+        while let Some(entry) = entries.next() {
             match entry {
+                Ok(entry)
+                    if entry.depth() > 0 && is_leftover(&entry.file_name().to_string_lossy()) =>
+                {
+                    skipped.add_leftover();
+                    if entry.file_type().is_dir() {
+                        entries.skip_current_dir();
+                    }
+                }
+                Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(entry) if entry.file_type().is_file() && is_photo(entry.path()) => {
                     self.photos.push(entry.into_path());
                 }
-                Ok(_) => {}
+                Ok(entry) => skipped.add_file(entry.path()),
                 // A loop leads to files that were found already.
                 Err(error) if error.loop_ancestor().is_some() => {}
-                Err(error) => {
-                    let path = error.path().unwrap_or(folder).to_owned();
-                    let source = std::io::Error::from(error);
-                    // A dangling link matters only where it is named like a photo.
-                    if source.kind() != std::io::ErrorKind::NotFound || is_photo(&path) {
-                        self.errors.push(FindError::Read { path, source });
-                    }
-                }
+                Err(error) => self.errors.extend(entry_error(error, folder)),
             }
         }
         if (self.photos.len(), self.errors.len()) == before {
-            self.errors.push(FindError::NoPhotos(folder.to_owned()));
+            let (folder, skipped) = (folder.to_owned(), skipped.clone());
+            self.errors.push(FindError::NoPhotos { folder, skipped });
         }
+        self.skipped.add(&skipped);
     }
 
     fn expand_pattern(&mut self, pattern: &Path) {
@@ -138,15 +160,28 @@ impl FoundPhotos {
     }
 }
 
+/// What is wrong with an entry that could not be read. A dangling link matters only where it is named
+/// like a photo.
+fn entry_error(error: walkdir::Error, folder: &Path) -> Option<FindError> {
+    let path = error.path().unwrap_or(folder).to_owned();
+    let source = std::io::Error::from(error);
+    let is_leftover = path.file_name().is_some_and(|name| is_leftover(&name.to_string_lossy()));
+    let is_gone = source.kind() == std::io::ErrorKind::NotFound && !is_photo(&path);
+    let matters = path == folder || !(is_leftover || is_gone);
+    matters.then_some(FindError::Read { path, source })
+}
+
+/// What a folder without photos holds, to be appended to an error.
+fn other_files(skipped: &Skipped) -> String {
+    if skipped.files() == 0 { String::new() } else { format!(". {skipped}") }
+}
+
 fn is_pattern(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '['])
 }
 
-fn is_photo(path: &Path) -> bool {
+pub(crate) fn is_photo(path: &Path) -> bool {
     path.extension()
         .and_then(|extension| extension.to_str())
         .is_some_and(|found| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found)))
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,7 @@ use seesaw_arch::Preprocess;
 use seesaw_data::{
     Augment, Loader, LoaderOptions,
     augment::Crop,
-    datasets::{Kind, OpenOptions, open},
+    datasets::{Kind, OpenOptions, Verify, open},
 };
 use seesaw_testing::shared;
 
@@ -39,7 +39,7 @@ fn imagenette_is_opened_verified_and_loaded() {
     assert_eq!(splits.train.classes().len(), 10);
     assert!(splits.train.classes().is_sorted());
     assert_eq!(splits.train.class_counts(), [4; 10]);
-    let report = splits.train.verify(2, &|_| {}).unwrap();
+    let report = splits.train.verify(Verify::new(2), &|_| {}).unwrap();
     assert_eq!((report.kept, report.broken.len()), (40, 0));
 
     let augment = Augment { crop: Crop::Resized, flip: true, trivial: true, ..Augment::default() };

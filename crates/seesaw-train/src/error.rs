@@ -151,8 +151,9 @@ pub enum TrainError {
     /// A run cannot be resumed because its data set is no longer the same.
     #[error(
         "{}: the data set has changed since the run started (now {train} images to train on and \
-         {val} to validate on, then {run_train} and {run_val}); start a new run",
-        data.display()
+         {val} to validate on, then {run_train} and {run_val}{}); start a new run",
+        data.display(),
+        of_file(example.as_ref())
     )]
     DataChanged {
         /// The data set.
@@ -165,6 +166,8 @@ pub enum TrainError {
         run_train: usize,
         /// Images to validate on when the run started.
         run_val: usize,
+        /// A file that is missing or in another part, if the run has a list of its files.
+        example: Option<String>,
     },
     /// The first weights are those of a net with other layers.
     #[error("{} holds {found}, whose layers are not those of {net}", path.display())]
@@ -176,18 +179,50 @@ pub enum TrainError {
         /// The name of the net to train.
         net: String,
     },
-    /// The classes of the data cannot be found among those of the net.
+    /// The net has class names, and some classes of the data are not among them.
     #[error(
-        "the data have {data} classes and the net has {net}, and the net does not know the class \
-         `{unknown}`"
+        "the net does not know {} of the {data} classes of the data: {}. Its {} classes are {}",
+        unknown.len(),
+        few(unknown),
+        labels.len(),
+        few(labels)
     )]
-    UnknownClass {
+    UnknownClasses {
+        /// How many classes the data have.
+        data: usize,
+        /// Those that the net does not know.
+        unknown: Vec<String>,
+        /// The names that the net has.
+        labels: Vec<String>,
+    },
+    /// Several outputs of the net have the name of a class of the data.
+    #[error("outputs {} and {} of the net are both called `{name}`", outputs[0], outputs[1])]
+    SameLabel {
+        /// The name.
+        name: String,
+        /// Their indices.
+        outputs: [u32; 2],
+    },
+    /// The net has no class names, and the data have another number of classes.
+    #[error(
+        "the weights hold no class names, and the data have {data} classes where the net has {net}"
+    )]
+    NoLabels {
         /// How many classes the data have.
         data: usize,
         /// How many classes the net has.
         net: usize,
-        /// A class of the data that the net does not know.
-        unknown: String,
+    },
+    /// A class has no training image that can be read.
+    #[error(
+        "class `{class}`: none of its {images} training images can be read; repair them or remove \
+         the class"
+    )]
+    EmptyClass {
+        /// The class.
+        class: String,
+        /// How many training images it has.
+        images: usize,
     },
     /// The teacher does not fit the data.
     #[error("the teacher {}: {error}", path.display())]
@@ -278,6 +313,20 @@ impl fmt::Display for Divergence {
             Self::ValidationLoss => f.write_str("the validation loss is not finite"),
         }
     }
+}
+
+/// At most ten names, and how many more there are.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let mut shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        shown.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    shown
+}
+
+fn of_file(example: Option<&String>) -> String {
+    example.map_or_else(String::new, |name| format!("; one that is no longer there is {name}"))
 }
 
 fn in_epoch(epoch: Option<&usize>) -> String {

@@ -54,7 +54,7 @@ fn learns_two_colors() {
         (["blue", "red"].map(str::to_owned).as_slice(), 16)
     );
     let val = datasets::open(place.path("data"), &Default::default()).unwrap().val;
-    let classes = match_classes(val.classes(), &model.labels, 2).unwrap();
+    let classes = match_classes(val.classes(), &model.labels, 2).unwrap().columns;
     let preprocess = model.preprocess.unwrap();
     let loader = Loader::new(val.into(), LoaderOptions::evaluate(&preprocess, 5)).unwrap();
     let options = Options::new(&model.net).input_size(16).batch(16);

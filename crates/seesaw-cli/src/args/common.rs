@@ -154,6 +154,10 @@ pub struct RecipeChanges {
     /// Share of the images to hold out for validation, instead of the data set's own split
     #[arg(long, value_name = "SHARE")]
     pub val_split: Option<f64>,
+    /// Hold out all or none of the images for whose names this regular expression, or its first group,
+    /// matches the same text, such as 'burst([0-9]+)'
+    #[arg(long, value_name = "PATTERN")]
+    pub group_by: Option<String>,
     /// Change a field of the recipe, such as `optimizer.rate=0.05`; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub set: Vec<(String, String)>,

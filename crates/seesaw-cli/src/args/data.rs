@@ -43,6 +43,9 @@ pub struct Cifar10Args {
 /// Show the layout, classes and counts of a data set
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Files that are no photos by their names are counted by extension. Hidden files and folders, and others
+that systems leave behind, are ignored.
+
 Examples:
   seesaw data info photos
   seesaw data info photos --check
@@ -56,6 +59,10 @@ pub struct DataInfoArgs {
     /// Share of the images to hold out for validation, instead of the data set's own split
     #[arg(long, value_name = "SHARE")]
     pub val_split: Option<f64>,
+    /// Hold out all or none of the images for whose names this regular expression, or its first group,
+    /// matches the same text, such as 'burst([0-9]+)'
+    #[arg(long, value_name = "PATTERN")]
+    pub group_by: Option<String>,
     #[command(flatten)]
     pub threads: ThreadsArgs,
     /// Print one JSON object instead of a table

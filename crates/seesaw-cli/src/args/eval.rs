@@ -12,13 +12,16 @@ use super::{
 /// Measure the accuracy of a model on a data set
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For a run folder, evaluates its best model on the validation images that the run held out. A data set
-that is not the run's and has no validation images of its own is evaluated as a whole. Classes are matched
-by name or, where the weights hold no names, by order.
+For a run folder, evaluates its best model on the validation images that the run held out, wherever they
+lie now: the run has a list of its files. A data set that is not the run's and has no validation images of
+its own is evaluated as a whole. Images that the run trained on are recognized by their content; some of
+them are a warning, and nothing else is an error. Classes are matched by name. Where the weights hold no
+names, classes that are numbers are the indices of outputs, and others are matched by order.
 
 Examples:
   seesaw eval runs/photos
   seesaw eval runs/photos --confusion confusion.svg --worst worst.png
+  seesaw eval runs/photos --split test
   seesaw eval net.safetensors --data photos --json
   seesaw eval old.pth --net igcv3-1.0d-cifar --data cifar10")]
 pub struct EvalArgs {
@@ -27,9 +30,12 @@ pub struct EvalArgs {
     /// Data set: a folder or a .csv list [default: the run's]
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Part of the data set; `test` is the same as `val`
+    /// Part of the data set; where there are no test images, `test` takes the validation images and says so
     #[arg(long, value_enum, default_value_t = Split::Val)]
     pub split: Split,
+    /// Match classes with outputs by their order, whatever their names
+    #[arg(long)]
+    pub by_order: bool,
     /// Use only N random images
     #[arg(long, value_name = "N", value_parser = images())]
     pub limit: Option<usize>,
@@ -57,10 +63,10 @@ pub struct EvalArgs {
     pub json: bool,
 }
 
-/// A part of a data set: the images for validation or for training.
+/// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Split {
-    #[value(alias = "test")]
     Val,
+    Test,
     Train,
 }

@@ -14,10 +14,14 @@ the same weights as a run without interruption.
 
 Examples:
   seesaw resume runs/photos
+  seesaw resume runs/photos --data /elsewhere/photos
   seesaw resume runs/photos --threads 4 --checkpoint-every 100")]
 pub struct ResumeArgs {
     /// Run folder
     pub run: PathBuf,
+    /// Where the data set lies now, if it has been moved
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
     #[command(flatten)]
     pub execution: ExecutionArgs,
 }

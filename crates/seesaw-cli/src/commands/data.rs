@@ -1,11 +1,14 @@
 //! `seesaw data`: downloading data sets, and showing what they hold.
 
-use std::io::Write;
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::Write,
+};
 
 use indicatif::ProgressBar;
 use seesaw_data::{
     Dataset,
-    datasets::{OpenOptions, open},
+    datasets::{OpenOptions, Part, Splits, Verify, open},
     download::{self, Progress},
 };
 use serde::Serialize;
@@ -13,7 +16,7 @@ use serde::Serialize;
 use crate::{
     args::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs},
     commands::{Outcome, check},
-    failure::Failure,
+    failure::{self, Failure},
     output::{self, Align, Table},
 };
 
@@ -54,8 +57,19 @@ struct Info {
     kind: String,
     train: usize,
     val: usize,
+    test: usize,
+    /// Whether the validation images are held out from those for training.
+    held_out: bool,
     /// How many images cannot be decoded; unknown without `--check`.
     broken: Option<usize>,
+    /// How many validation and test images are copies of training images; unknown without `--check`.
+    copies: Option<usize>,
+    /// How the layout was understood, and what is not used.
+    notes: Vec<String>,
+    /// Files that were not looked at, by extension.
+    skipped: BTreeMap<String, usize>,
+    /// Hidden files and folders of systems, which are ignored.
+    leftovers: usize,
     classes: Vec<Class>,
 }
 
@@ -64,60 +78,117 @@ struct Class {
     class: String,
     train: usize,
     val: usize,
+    test: usize,
+}
+
+/// What decoding every image showed.
+#[derive(Default)]
+struct Checked {
+    broken: usize,
+    copies: usize,
 }
 
 fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
     // No image is read twice.
-    let options = OpenOptions::new().val_split(args.val_split).cache_bytes(0);
-    let mut parts = open(&args.data, &options)?;
-    let mut broken = None;
-    if args.check {
-        for part in [&mut parts.train, &mut parts.val] {
-            let threads = args.threads.count();
-            *broken.get_or_insert(0) += check::verify(part, threads, "images checked")?;
-        }
-    }
-    let info = Info {
-        data: args.data.display().to_string(),
-        kind: parts.kind.to_string(),
-        train: parts.train.len(),
-        val: parts.val.len(),
-        broken,
-        classes: classes(&parts.train, &parts.val),
-    };
+    let options =
+        OpenOptions::new().val_split(args.val_split).group_by(args.group_by.clone()).cache_bytes(0);
+    let mut splits = open(&args.data, &options)?;
+    let checked =
+        args.check.then(|| Checked::new(&mut splits, args.threads.count())).transpose()?;
+    let info = Info::new(args, splits, checked.as_ref());
     if args.json {
         output::json(&info)?;
     } else {
         info.print()?;
     }
-    Ok(if broken.unwrap_or(0) == 0 { Outcome::Complete } else { Outcome::SomeFailed })
+    let complete = checked.is_none_or(|checked| checked.broken == 0);
+    Ok(if complete { Outcome::Complete } else { Outcome::SomeFailed })
 }
 
-fn classes(train: &Dataset, val: &Dataset) -> Vec<Class> {
-    let counts = train.class_counts().into_iter().zip(val.class_counts());
-    let names = train.classes().iter().cloned();
-    names.zip(counts).map(|(class, (train, val))| Class { class, train, val }).collect()
+impl Checked {
+    /// Drops the images that cannot be decoded.
+    fn new(splits: &mut Splits, threads: usize) -> Result<Self, Failure> {
+        let mut checked = Self::default();
+        let mut trained = HashSet::new();
+        let parts = [
+            (&mut splits.train, Part::Train),
+            (&mut splits.val, Part::Val),
+            (&mut splits.test, Part::Test),
+        ];
+        for (dataset, part) in parts {
+            let how = Verify::new(threads).part(part);
+            let report = check::verify(dataset, how, "images checked")?;
+            checked.broken += report.broken.len();
+            let contents = report.entries.iter().filter(|e| e.broken.is_empty()).map(|e| e.content);
+            if part == Part::Train {
+                trained.extend(contents);
+            } else {
+                checked.copies += contents.filter(|content| trained.contains(content)).count();
+            }
+        }
+        Ok(checked)
+    }
 }
 
 impl Info {
+    fn new(args: &DataInfoArgs, splits: Splits, checked: Option<&Checked>) -> Self {
+        let counts = [&splits.train, &splits.val, &splits.test].map(Dataset::class_counts);
+        let class = |(index, class): (usize, &String)| {
+            let [train, val, test] = [0, 1, 2].map(|part| counts[part][index]);
+            Class { class: class.clone(), train, val, test }
+        };
+        Self {
+            data: args.data.display().to_string(),
+            kind: splits.kind.to_string(),
+            train: splits.train.len(),
+            val: splits.val.len(),
+            test: splits.test.len(),
+            held_out: splits.is_held_out,
+            broken: checked.map(|checked| checked.broken),
+            copies: checked.map(|checked| checked.copies),
+            notes: splits.findings.sentences(),
+            skipped: splits.findings.skipped.by_extension().clone(),
+            leftovers: splits.findings.skipped.leftovers(),
+            classes: splits.train.classes().iter().enumerate().map(class).collect(),
+        }
+    }
+
     fn print(&self) -> Result<(), Failure> {
         let mut out = output::stdout();
-        let [train, val] = [self.train, self.val].map(|n| output::thousands(n as u64));
+        let [train, val, test] =
+            [self.train, self.val, self.test].map(|n| output::thousands(n as u64));
+        let held_out = if self.held_out && self.val > 0 { " held out from them" } else { "" };
+        let test = if self.test > 0 { format!(", {test} test images") } else { String::new() };
         writeln!(
             out,
-            "{}: {}, {} classes, {train} training images, {val} validation images",
+            "{}: {}, {} classes, {train} training images, {val} validation images{held_out}{test}",
             self.data,
             self.kind,
             self.classes.len()
         )?;
-        if let Some(broken) = self.broken {
-            writeln!(out, "{} broken images", output::thousands(broken as u64))?;
+        for (count, what) in [
+            (self.broken, "broken images"),
+            (self.copies, "validation and test images are copies of training images"),
+        ] {
+            if let Some(count) = count {
+                writeln!(out, "{} {what}", output::thousands(count as u64))?;
+            }
+        }
+        if self.leftovers > 0 {
+            writeln!(out, "{} hidden files and folders of systems ignored", self.leftovers)?;
+        }
+        for note in &self.notes {
+            failure::warn(note);
         }
         writeln!(out)?;
-        let mut table =
-            Table::new([("class", Align::Left), ("train", Align::Right), ("val", Align::Right)]);
-        for Class { class, train, val } in &self.classes {
-            table.row([class.clone(), train.to_string(), val.to_string()]);
+        let mut table = Table::new([
+            ("class", Align::Left),
+            ("train", Align::Right),
+            ("val", Align::Right),
+            ("test", Align::Right),
+        ]);
+        for Class { class, train, val, test } in &self.classes {
+            table.row([class.clone(), train.to_string(), val.to_string(), test.to_string()]);
         }
         table.write(&mut out)?;
         Ok(out.flush()?)

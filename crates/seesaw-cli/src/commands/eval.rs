@@ -1,6 +1,7 @@
 //! `seesaw eval`: the accuracy of a model on a data set.
 
 mod report;
+mod selection;
 mod subject;
 
 use std::{path::Path, sync::Arc};
@@ -19,7 +20,7 @@ use crate::{
     output,
 };
 
-use subject::Subject;
+use subject::{Images, Subject};
 
 /// Photos on the sheet of mistakes.
 const MISTAKES: usize = 36;
@@ -32,9 +33,10 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
         path.iter().try_for_each(|path| check_picture(path, extensions))?;
     }
     let subject = Subject::new(args)?;
-    let (dataset, broken) = subject.verified(args)?;
+    let Images { dataset, part, broken, trained } = subject.images(args)?;
     let dataset = Arc::new(dataset);
-    let evaluation = evaluate(args, &subject, &dataset)?;
+    let columns = subject.columns(dataset.classes())?;
+    let evaluation = evaluate(args, &subject, &dataset, &columns)?;
     if let Some(path) = &args.confusion {
         let names = subject.classifier.labels();
         let picture = Confusion { counts: evaluation.confusion(), names };
@@ -43,7 +45,8 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
     if let Some(path) = &args.worst {
         write_worst(path, &evaluation, &subject, &dataset)?;
     }
-    let report = report::Report::new(&evaluation, &subject, &dataset, broken)?;
+    let scope = report::Scope { part, broken, trained, columns };
+    let report = report::Report::new(&evaluation, &subject, &dataset, scope);
     if args.json {
         output::json(&report)?;
     } else {
@@ -69,9 +72,9 @@ fn evaluate(
     args: &EvalArgs,
     subject: &Subject,
     dataset: &Arc<Dataset>,
+    columns: &[u32],
 ) -> Result<Evaluation, Failure> {
     let classifier = &subject.classifier;
-    let columns = subject.columns(dataset.classes())?;
     let options = LoaderOptions::evaluate(classifier.preprocess(), args.batch)
         .workers(args.threads.count())
         .ahead(AHEAD);
@@ -79,7 +82,7 @@ fn evaluate(
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };
     let progress = &mut |done| bar.set_position(done as u64);
-    let evaluation = metrics::evaluate(classifier.plan(), &columns, &loader, mistakes, progress);
+    let evaluation = metrics::evaluate(classifier.plan(), columns, &loader, mistakes, progress);
     bar.finish_and_clear();
     let evaluation = evaluation?;
     if !evaluation.loss().is_finite() {

@@ -21,7 +21,7 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     let model = load(args.weights.as_deref(), &args.net)?;
     let labels = model::labels(&model, args.labels.as_deref())?.names;
     let preprocess = model::preprocess(&model, &args.sizes)?;
-    let FoundPhotos { photos, errors: mut problems } = find_photos(&args.paths);
+    let FoundPhotos { photos, errors: mut problems, skipped } = find_photos(&args.paths);
     if photos.is_empty() && !problems.is_empty() {
         return Err(problems.swap_remove(0).into());
     }
@@ -40,7 +40,9 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
         Ok(guesses) => printer.classified(path, &guesses),
         Err(error) => printer.failed(path, &error.to_string()),
     })?;
-    printer.finish(photos.len(), problems.len())
+    let outcome = printer.finish(photos.len(), problems.len());
+    skipped.sentences().iter().for_each(failure::warn);
+    outcome
 }
 
 fn load(weights: Option<&Path>, net: &NetArgs) -> Result<Model, Failure> {

@@ -85,7 +85,8 @@ pub fn change(recipe: &mut Recipe, changes: &RecipeChanges) -> Result<(), Failur
 
 /// The changes as keys and values of the recipe's TOML form, so that there is one validator.
 fn settings(changes: &RecipeChanges) -> Vec<(&str, String)> {
-    let RecipeChanges { epochs, batch, seed, input_size, precision, val_split, set } = changes;
+    let RecipeChanges { epochs, batch, seed, input_size, precision, val_split, group_by, set } =
+        changes;
     let mut settings = Vec::new();
     let mut add = |key, value: Option<String>| settings.extend(value.map(|value| (key, value)));
     add("epochs", epochs.map(|count| count.to_string()));
@@ -94,6 +95,7 @@ fn settings(changes: &RecipeChanges) -> Vec<(&str, String)> {
     add("precision", precision.map(|precision| precision.to_string()));
     // The debug format keeps the decimal point of whole numbers.
     add("val_split", val_split.map(|share| format!("{share:?}")));
+    add("group_by", group_by.as_ref().map(|pattern| toml::Value::from(&**pattern).to_string()));
     add("sizes", input_size.map(|side| format!("[{{ from_epoch = 0, size = {side} }}]")));
     settings.extend(set.iter().map(|(key, value)| (key.as_str(), value.clone())));
     settings

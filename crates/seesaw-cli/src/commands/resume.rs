@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use seesaw_train::trainer::Trainer;
+use seesaw_train::{
+    run::{Config, RunFolder},
+    trainer::Trainer,
+};
 
 use crate::{
     args::{ExecutionArgs, ResumeArgs},
@@ -11,10 +14,31 @@ use crate::{
 };
 
 pub fn run(args: &ResumeArgs) -> Result<Outcome, Failure> {
-    resume(&args.run, &args.execution)
+    resume(&args.run, args.data.as_deref(), &args.execution)
 }
 
-/// Resumes the run in `folder`.
-pub fn resume(folder: &Path, args: &ExecutionArgs) -> Result<Outcome, Failure> {
-    training::train(args, |machine, options, on| Trainer::resume(folder, machine, options, on))
+/// Resumes the run in `folder`, whose data set may have been moved to `data`.
+pub fn resume(
+    folder: &Path,
+    data: Option<&Path>,
+    args: &ExecutionArgs,
+) -> Result<Outcome, Failure> {
+    if let (None, Ok(config)) = (data, Config::read(&RunFolder::new(folder).config())) {
+        check_data(&config.data.path, folder)?;
+    }
+    training::train(args, |machine, options, on| {
+        let options = options.clone().data(data.map(Path::to_owned));
+        Trainer::resume(folder, machine, &options, on)
+    })
+}
+
+/// Says how to go on where a run's data set is no longer where it was.
+fn check_data(data: &Path, run: &Path) -> Result<(), Failure> {
+    if data.exists() {
+        return Ok(());
+    }
+    Err(Failure::file(data, "no such file or folder").hint(format_args!(
+        "where the data set was moved: `seesaw resume {} --data FOLDER`",
+        run.display()
+    )))
 }

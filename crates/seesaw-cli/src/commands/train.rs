@@ -20,7 +20,7 @@ use defaults::Defaults;
 
 pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
     if let Some(folder) = &args.old.resume {
-        return resume::resume(folder, &args.execution);
+        return resume::resume(folder, None, &args.execution);
     }
     if args.old.list_recipes {
         recipes::list()?;

@@ -7,7 +7,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use seesaw_image::RgbImage;
 
-use super::{DataError, Found, Kind, dataset::Item};
+use super::{DataError, Findings, Found, Kind, dataset::Item};
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
@@ -112,7 +112,8 @@ fn read(folder: &Path, cifar: Cifar, layout: &Layout) -> Result<Found, DataError
         train.extend(items(name)?);
     }
     let classes = class_names(&folder.join(layout.names), cifar)?;
-    Ok(Found { kind: layout.kind, classes, train, val: Some(items(&layout.test)?) })
+    let (test, findings) = (Some(items(&layout.test)?), Findings::default());
+    Ok(Found { kind: layout.kind, classes, train, val: None, test, findings })
 }
 
 fn class_names(path: &Path, cifar: Cifar) -> Result<Vec<String>, DataError> {

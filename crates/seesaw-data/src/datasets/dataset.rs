@@ -12,7 +12,10 @@ use std::{
 
 use seesaw_image::{Limits, RgbImage, decode};
 
-use super::DataError;
+use super::{
+    DataError, Part,
+    register::{Content, Entry, Register, portable, stamp},
+};
 use crate::rng::{Purpose, Rng};
 
 /// Images with labels. They are numbered from 0, in the order of files or names.
@@ -35,17 +38,28 @@ pub(super) struct Item {
     record: Option<u32>,
     pub label: u32,
     image: OnceLock<RgbImage>,
+    /// What the file held when it was checked.
+    content: OnceLock<Content>,
 }
 
 impl Item {
     pub fn file(root: &Arc<Path>, name: PathBuf, label: u32) -> Self {
-        Self { root: Arc::clone(root), name, record: None, label, image: OnceLock::new() }
+        let root = Arc::clone(root);
+        let (image, content) = (OnceLock::new(), OnceLock::new());
+        Self { root, name, record: None, label, image, content }
     }
 
     /// The image with number `record` of the file `name`.
     pub fn record(root: &Arc<Path>, name: &str, record: u32, label: u32, image: RgbImage) -> Self {
-        let record = Some(record);
-        Self { root: Arc::clone(root), name: name.into(), record, label, image: image.into() }
+        let (root, record) = (Arc::clone(root), Some(record));
+        Self {
+            root,
+            name: name.into(),
+            record,
+            label,
+            image: image.into(),
+            content: OnceLock::new(),
+        }
     }
 
     /// Identifies the image, wherever the data set is stored.
@@ -83,6 +97,47 @@ pub struct Report {
     pub kept: usize,
     /// Images that were dropped, in their order, and why.
     pub broken: Vec<(PathBuf, String)>,
+    /// All files that were checked, in their order, as those of `part`.
+    pub entries: Vec<Entry>,
+}
+
+/// How [`Dataset::verify`] works.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Verify<'a> {
+    /// Threads that decode.
+    pub threads: usize,
+    /// The part that the images are registered as.
+    pub part: Part,
+    /// Files that were checked before. Those that have not changed are not read again.
+    pub known: Option<&'a Register>,
+}
+
+impl<'a> Verify<'a> {
+    /// Decodes every image on so many threads.
+    pub fn new(threads: usize) -> Self {
+        Self { threads, part: Part::Val, known: None }
+    }
+
+    /// The same for images of this part.
+    #[must_use]
+    pub fn part(mut self, part: Part) -> Self {
+        self.part = part;
+        self
+    }
+
+    /// The same, except for files that have not changed since they were registered.
+    #[must_use]
+    pub fn known(mut self, register: impl Into<Option<&'a Register>>) -> Self {
+        self.known = register.into();
+        self
+    }
+}
+
+/// What checking an image gave.
+struct Checked {
+    entry: Option<Entry>,
+    broken: Option<String>,
 }
 
 impl Dataset {
@@ -148,6 +203,22 @@ impl Dataset {
         counts
     }
 
+    /// The name of an image relative to the folder of its class folders or its list, with `/`.
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`].
+    pub fn relative_name(&self, index: usize) -> Result<String, DataError> {
+        Ok(portable(&self.item(index)?.name))
+    }
+
+    /// What the file of an image held when it was [verified](Self::verify).
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`].
+    pub fn content(&self, index: usize) -> Result<Option<Content>, DataError> {
+        Ok(self.item(index)?.content.get().copied())
+    }
+
     /// An image, from memory or decoded. It is kept in memory as far as the budget allows.
     ///
     /// # Errors
@@ -158,7 +229,12 @@ impl Dataset {
             return Ok(Cow::Borrowed(image));
         }
         let path = item.path();
-        let image = match decode::open(&path, &self.limits) {
+        let bytes = match decode::read(&path, &self.limits) {
+            Ok(bytes) => bytes,
+            Err(source) => return Err(DataError::Image { path, source }),
+        };
+        item.content.get_or_init(|| Content::of(&bytes));
+        let image = match decode::decode(&bytes, &self.limits) {
             Ok(image) => image,
             Err(source) => return Err(DataError::Image { path, source }),
         };
@@ -184,65 +260,83 @@ impl Dataset {
     }
 
     /// Keeps the images for whose indices `keeps` returns true.
-    fn retain(&mut self, mut keeps: impl FnMut(usize) -> bool) {
+    pub fn retain(&mut self, mut keeps: impl FnMut(usize) -> bool) {
         let mut indices = 0..;
         self.items.retain(|_| indices.next().is_some_and(&mut keeps));
     }
 
-    /// Decodes every image once on `threads` threads, keeps them in memory as far as the budget
-    /// allows, and drops those that cannot be decoded. `progress` is called with the number of images
-    /// done so far, in no particular order.
+    /// Decodes every image once, keeps them in memory as far as the budget allows, and drops those
+    /// that cannot be decoded. `progress` is called with the number of images done so far, in no
+    /// particular order.
     ///
     /// # Errors
     /// [`DataError::NoneLeft`] where there were images and all of them are broken.
     pub fn verify(
         &mut self,
-        threads: usize,
+        how: Verify<'_>,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Report, DataError> {
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let broken = Mutex::new(vec![]);
+        let checked = Mutex::new(vec![]);
         let work = || {
+            let mut own = vec![];
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= self.items.len() {
-                    return;
-                }
-                if let Err(error) = self.image(index) {
-                    let reason = match error {
-                        DataError::Image { source, .. } => source.to_string(),
-                        other => other.to_string(),
-                    };
-                    broken.lock().unwrap_or_else(|e| e.into_inner()).push((index, reason));
-                }
+                let Some(item) = self.items.get(index) else { break };
+                own.push((index, self.check(index, item, how)));
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             }
+            checked.lock().unwrap_or_else(|e| e.into_inner()).extend(own);
         };
         thread::scope(|scope| {
-            for _ in 1..threads.min(self.items.len()) {
+            for _ in 1..how.threads.min(self.items.len()) {
                 scope.spawn(work);
             }
             work();
         });
-        let mut broken = broken.into_inner().unwrap_or_else(|e| e.into_inner());
-        broken.sort_unstable();
-        self.leave_out(&broken)
+        let mut checked = checked.into_inner().unwrap_or_else(|e| e.into_inner());
+        checked.sort_unstable_by_key(|(index, _)| *index);
+        self.leave_out(checked.into_iter().map(|(_, checked)| checked).collect())
     }
 
-    fn leave_out(&mut self, broken: &[(usize, String)]) -> Result<Report, DataError> {
-        let named: Vec<(PathBuf, String)> = broken
-            .iter()
-            .map(|(index, reason)| (self.items[*index].path(), reason.clone()))
-            .collect();
-        let mut indices = broken.iter().map(|&(index, _)| index).peekable();
-        self.retain(|index| indices.next_if_eq(&index).is_none());
-        match named.first() {
+    /// Decodes an image, unless its file is registered and has not changed.
+    fn check(&self, index: usize, item: &Item, how: Verify<'_>) -> Checked {
+        if item.record.is_some() {
+            return Checked { entry: None, broken: None };
+        }
+        let name = portable(&item.name);
+        let (modified, len) = stamp(&item.path());
+        let known = how.known.and_then(|register| register.get(how.part, &name));
+        if let Some(entry) = known.filter(|e| (e.modified, e.content.bytes) == (modified, len)) {
+            item.content.get_or_init(|| entry.content);
+            let broken = (!entry.broken.is_empty()).then(|| entry.broken.clone());
+            return Checked { entry: Some(entry.clone()), broken };
+        }
+        let broken = self.image(index).err().map(|error| match error {
+            DataError::Image { source, .. } => source.to_string(),
+            other => other.to_string(),
+        });
+        let content = item.content.get().copied().unwrap_or(Content { bytes: len, crc32c: 0 });
+        let reason = broken.clone().unwrap_or_default();
+        Checked { entry: Some(Entry::new(how.part, name, content, modified, reason)), broken }
+    }
+
+    fn leave_out(&mut self, checked: Vec<Checked>) -> Result<Report, DataError> {
+        let (mut broken, mut entries) = (vec![], vec![]);
+        let mut usable = vec![];
+        for (item, Checked { entry, broken: reason }) in self.items.iter().zip(checked) {
+            usable.push(reason.is_none());
+            broken.extend(reason.map(|reason| (item.path(), reason)));
+            entries.extend(entry);
+        }
+        self.retain(|index| usable[index]);
+        match broken.first() {
             Some((first, reason)) if self.items.is_empty() => Err(DataError::NoneLeft {
-                broken: named.len(),
+                broken: broken.len(),
                 first: first.clone(),
                 reason: reason.clone(),
             }),
-            _ => Ok(Report { kept: self.items.len(), broken: named }),
+            _ => Ok(Report { kept: self.items.len(), broken, entries }),
         }
     }
 

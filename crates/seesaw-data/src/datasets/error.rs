@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use seesaw_image::ImageError;
 
-use super::ListError;
+use super::{ListError, Part};
 use crate::FindError;
 
 /// An error of opening a data set, or of reading one of its images.
@@ -25,8 +25,8 @@ pub enum DataError {
     /// No layout is recognized.
     #[error(
         "{}: not a data set: {found}. Supported are CIFAR-10 and CIFAR-100 in their binary layouts, \
-         MNIST's idx files, `train` and `val` with one folder per class, a single folder of class \
-         folders, and a .csv list of `path,label`",
+         MNIST's idx files, `train`, `val` and `test` with one folder per class, a single folder of \
+         class folders, and a .csv list of `path,label`",
         .path.display()
     )]
     Unrecognized {
@@ -70,12 +70,68 @@ pub enum DataError {
         source: FindError,
     },
     /// Fewer than two classes.
-    #[error("{}: {found} classes, and a classifier needs at least two", .path.display())]
+    #[error(
+        "{}: {}, and a classifier needs at least two; name the folder that has one subfolder per class",
+        .path.display(),
+        if let [class] = &classes[..] { format!("one class, `{class}`") } else { "no classes".into() }
+    )]
     TooFewClasses {
         /// The data set.
         path: PathBuf,
-        /// 0 or 1.
-        found: usize,
+        /// None or one.
+        classes: Vec<String>,
+    },
+    /// All folders are named like parts of a data set, and none has class folders.
+    #[error(
+        "{}: the folders {} are named like the parts of a data set, but those for training have no \
+         class folders. Put the photos of each class into a folder of its own, or rename the folders \
+         if they are the classes",
+        .path.display(),
+        .folders.join(", ")
+    )]
+    OnlyParts {
+        /// The data set.
+        path: PathBuf,
+        /// The names of the folders.
+        folders: Vec<String>,
+    },
+    /// A folder is named like a part and could be a class.
+    #[error(
+        "{}: `{}` could hold the training images or be a class like {}. If it is the data set, name \
+         that folder; if it is a class, rename it",
+        .path.display(),
+        .part.join("`, `"),
+        .others.join(", ")
+    )]
+    PartOrClass {
+        /// The data set.
+        path: PathBuf,
+        /// The name of the folder.
+        part: Vec<String>,
+        /// The other folders.
+        others: Vec<String>,
+    },
+    /// Two folders are named like the same part.
+    #[error(
+        "{}: {} could each hold the {part} images; rename or move all but one",
+        .path.display(),
+        .names.join(", ")
+    )]
+    TwoParts {
+        /// The data set.
+        path: PathBuf,
+        /// The part.
+        part: Part,
+        /// The names of the folders.
+        names: Vec<String>,
+    },
+    /// An invalid pattern for groups.
+    #[error("the pattern for groups `{pattern}` is no regular expression: {reason}")]
+    GroupPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A class of the validation images that has no training images.
     #[error("{}: class `{class}` is not among the training images", .path.display())]

@@ -11,7 +11,7 @@ use std::{
 use flate2::read::GzDecoder;
 use seesaw_image::RgbImage;
 
-use super::{DataError, Found, Kind, dataset::Item};
+use super::{DataError, Findings, Found, Kind, dataset::Item};
 
 /// The largest file that is read, in bytes after unpacking. MNIST's has 47 MB.
 const MAX_BYTES: u64 = 1 << 30;
@@ -105,16 +105,17 @@ fn read(folder: &Path) -> Result<Found, DataError> {
     };
     let root: Arc<Path> = folder.into();
     let train = items(&root, &part("train-images", 3)?, &part("train-labels", 1)?)?;
-    let val = items(&root, &part("t10k-images", 3)?, &part("t10k-labels", 1)?)?;
+    let test = items(&root, &part("t10k-images", 3)?, &part("t10k-labels", 1)?)?;
 
     let fashion = folder.to_string_lossy().to_lowercase().contains("fashion");
-    let last = train.iter().chain(&val).map(|item| item.label).max().unwrap_or(0);
+    let last = train.iter().chain(&test).map(|item| item.label).max().unwrap_or(0);
     let (kind, classes) = if fashion && last < 10 {
         (Kind::FashionMnist, FASHION.map(str::to_owned).to_vec())
     } else {
         (Kind::Mnist, (0..=last.max(9)).map(|label| label.to_string()).collect())
     };
-    Ok(Found { kind, classes, train, val: Some(val) })
+    let (test, findings) = (Some(test), Findings::default());
+    Ok(Found { kind, classes, train, val: None, test, findings })
 }
 
 fn items(root: &Arc<Path>, images: &Path, labels: &Path) -> Result<Vec<Item>, DataError> {

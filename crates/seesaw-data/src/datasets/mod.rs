@@ -6,106 +6,38 @@
 //! |---|---|
 //! | CIFAR-10, CIFAR-100, binary | `data_batch_1.bin`; `train.bin` (also in the folder that the official archive makes) |
 //! | MNIST, Fashion-MNIST | `train-images-idx3-ubyte`, or the same with `.gz` (also in torchvision's `MNIST/raw`) |
-//! | class folders | `train`, and next to it `val`, `validation`, `valid` or `test` |
+//! | class folders in parts | a folder for training that has class folders, such as `train`; beside it others for validation and test; see [`Part::named`] |
+//! | class folders with parts | class folders that have nothing but such parts |
 //! | one folder of class folders | any other folder that has folders with photos |
-//! | a list | a file `*.csv` with the columns `path` and `label`, and optionally `split` |
+//! | a list | a file `*.csv` or `*.tsv` with the columns `path` and `label`, and optionally `split` |
 
 mod cifar;
 mod dataset;
 mod error;
+mod findings;
 mod folders;
 mod idx;
 mod list;
+mod options;
+mod part;
+mod register;
 mod split;
 
 use std::{fmt, path::Path, sync::Arc};
 
 pub use cifar::{Cifar, read_cifar};
-pub use dataset::{Dataset, Report};
+pub use dataset::{Dataset, Report, Verify};
 pub use error::DataError;
+pub use findings::{Findings, Note};
 pub use idx::{Idx, read_idx};
-pub use list::{ListEntry, ListError, read_list};
+pub use list::{List, ListEntry, ListError, read_list};
+pub use options::{DEFAULT_VAL_SPLIT, OpenOptions};
+pub use part::Part;
+pub use register::{Content, Entry, Register};
 
 use dataset::{Cache, Item};
-use seesaw_image::Limits;
-
-/// Options of [`open`].
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct OpenOptions {
-    /// The share of each class's training images that is held out for validation, from 0 to 1.
-    ///
-    /// With a number, validation images that the data set itself has are not used. With `None`, they
-    /// are used, and where there are none, [`DEFAULT_VAL_SPLIT`] is held out.
-    pub val_split: Option<f64>,
-    /// Decides, together with the names of the files, which images are held out; 0 by default.
-    pub seed: u64,
-    /// Bytes of decoded images that are kept in memory, training and validation together; 1 GiB by
-    /// default. CIFAR and MNIST are always kept.
-    pub cache_bytes: u64,
-    /// Limits on the size of an image.
-    pub limits: Limits,
-    /// Whether the photos of a folder have no labels: then all of them, at any depth, are of one
-    /// class. CIFAR, MNIST and lists keep theirs.
-    pub unlabeled: bool,
-}
-
-/// The share that is held out where a data set has no validation images and no share is given.
-pub const DEFAULT_VAL_SPLIT: f64 = 0.2;
-
-impl Default for OpenOptions {
-    fn default() -> Self {
-        Self {
-            val_split: None,
-            seed: 0,
-            cache_bytes: 1 << 30,
-            limits: Limits::default(),
-            unlabeled: false,
-        }
-    }
-}
-
-impl OpenOptions {
-    /// The defaults.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the share of the training images that is held out for validation.
-    #[must_use]
-    pub fn val_split(mut self, share: impl Into<Option<f64>>) -> Self {
-        self.val_split = share.into();
-        self
-    }
-
-    /// Sets the seed that decides which images are held out.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets how many bytes of decoded images are kept in memory.
-    #[must_use]
-    pub fn cache_bytes(mut self, bytes: u64) -> Self {
-        self.cache_bytes = bytes;
-        self
-    }
-
-    /// Sets whether the photos of a folder have no labels.
-    #[must_use]
-    pub fn unlabeled(mut self, unlabeled: bool) -> Self {
-        self.unlabeled = unlabeled;
-        self
-    }
-
-    /// Sets the limits on the size of an image.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-}
+use folders::Purpose;
+use split::HoldOut;
 
 /// A layout of data sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,9 +59,14 @@ pub enum Kind {
     List,
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Kind {
+    /// Whether it is a published set of training and test images.
+    fn is_benchmark(self) -> bool {
+        matches!(self, Self::Cifar10 | Self::Cifar100 | Self::Mnist | Self::FashionMnist)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
             Self::Cifar10 => "CIFAR-10",
             Self::Cifar100 => "CIFAR-100",
             Self::Mnist => "MNIST",
@@ -137,19 +74,52 @@ impl fmt::Display for Kind {
             Self::Folders => "class folders",
             Self::Photos => "photos without labels",
             Self::List => "list",
-        })
+        }
     }
 }
 
-/// The two parts of a data set, which have the same classes.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The parts of a data set, which have the same classes.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Splits {
     /// Images to train on.
     pub train: Dataset,
     /// Images to validate on; empty where the share to hold out was 0.
     pub val: Dataset,
+    /// Images that are neither trained nor validated on; often there are none.
+    pub test: Dataset,
+    /// Whether the validation images were held out from those for training.
+    pub is_held_out: bool,
     /// The layout that was found.
     pub kind: Kind,
+    /// What else was found.
+    pub findings: Findings,
+}
+
+impl Splits {
+    /// A part.
+    pub fn part(&self, part: Part) -> &Dataset {
+        match part {
+            Part::Train => &self.train,
+            Part::Val => &self.val,
+            Part::Test => &self.test,
+        }
+    }
+
+    /// A part alone.
+    pub fn into_part(self, part: Part) -> Dataset {
+        match part {
+            Part::Train => self.train,
+            Part::Val => self.val,
+            Part::Test => self.test,
+        }
+    }
 }
 
 /// Images as a layout lists them.
@@ -160,12 +130,18 @@ struct Found {
     train: Vec<Item>,
     /// `None` where the layout has no validation images.
     val: Option<Vec<Item>>,
+    /// `None` where the layout has no test images.
+    test: Option<Vec<Item>>,
+    findings: Findings,
 }
 
 /// Opens the data set at `path`.
 ///
 /// CIFAR and MNIST are read completely. The photos of folders and lists are only listed: call
 /// [`Dataset::verify`] to decode each once and drop those that are broken.
+///
+/// Test images are not validated on, except for those of CIFAR and MNIST, which have no others, and
+/// whose published figures are made so; `Findings` then say it.
 ///
 /// # Errors
 /// [`DataError::Unrecognized`] where no layout is recognized; otherwise what is wrong with the layout
@@ -175,29 +151,44 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, Dat
     if let Some(share) = options.val_split.filter(|share| !(0.0..1.0).contains(share)) {
         return Err(DataError::ValSplit(share));
     }
-    let Found { kind, classes, train, val } = find(path, options.unlabeled)?;
-    if classes.len() < 2 && kind != Kind::Photos {
-        return Err(DataError::TooFewClasses { path: path.to_owned(), found: classes.len() });
+    let Found { kind, classes, train, mut val, mut test, mut findings } = find(path, options)?;
+    if classes.len() < 2 && kind != Kind::Photos && !options.evaluation {
+        return Err(DataError::TooFewClasses { path: path.to_owned(), classes });
     }
-    let (train, val) = match (val, options.val_split) {
-        (Some(val), None) => (train, val),
-        (_, share) => split::hold_out(train, share.unwrap_or(DEFAULT_VAL_SPLIT), options.seed),
+    if val.is_none() && options.val_split.is_none() && kind.is_benchmark() {
+        val = test.take();
+        findings.notes.push(Note::TestIsVal(kind.name()));
+    }
+    let is_held_out = val.is_none() || options.val_split.is_some();
+    let [train, val] = if is_held_out {
+        if let Some(unused) = val.filter(|unused| !unused.is_empty()) {
+            findings.notes.push(Note::ValUnused(unused.len()));
+        }
+        let share = options.val_split.unwrap_or(DEFAULT_VAL_SPLIT);
+        let hold_out = HoldOut { share, seed: options.seed, group_by: options.group_by.as_deref() };
+        hold_out.split(train, &mut findings.notes)?
+    } else {
+        [train, val.unwrap_or_default()]
     };
     let classes: Arc<[String]> = classes.into();
     let cache = Arc::new(Cache::new(options.cache_bytes));
     let dataset =
         |items| Dataset::new(Arc::clone(&classes), items, options.limits, Arc::clone(&cache));
-    Ok(Splits { train: dataset(train), val: dataset(val), kind })
+    let [train, val, test] = [train, val, test.unwrap_or_default()].map(dataset);
+    Ok(Splits { train, val, test, is_held_out, kind, findings })
 }
 
-fn find(path: &Path, unlabeled: bool) -> Result<Found, DataError> {
+fn find(path: &Path, options: &OpenOptions) -> Result<Found, DataError> {
     let unrecognized =
         |found: &str| DataError::Unrecognized { path: path.to_owned(), found: found.to_owned() };
+    let purpose = if options.evaluation { Purpose::Evaluation } else { Purpose::Training };
     let metadata = path.metadata().map_err(DataError::io(path))?;
     if !metadata.is_dir() {
-        let is_list = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+        let is_list = path.extension().is_some_and(|extension| {
+            ["csv", "tsv"].into_iter().any(|known| extension.eq_ignore_ascii_case(known))
+        });
         return if is_list {
-            list::find(path)
+            list::find(path, purpose)
         } else {
             Err(unrecognized("it is a file; unpack archives first"))
         };
@@ -211,7 +202,7 @@ fn find(path: &Path, unlabeled: bool) -> Result<Found, DataError> {
     if path.join("cifar-10-batches-py").is_dir() || path.join("batches.meta").is_file() {
         return Err(unrecognized("it is CIFAR for Python; download the binary version"));
     }
-    if unlabeled { folders::find_unlabeled(path) } else { folders::find(path) }
+    if options.unlabeled { folders::find_unlabeled(path) } else { folders::find(path, purpose) }
 }
 
 #[cfg(test)]

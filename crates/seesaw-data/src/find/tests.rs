@@ -12,7 +12,7 @@ fn folder(files: &[&str]) -> TempDir {
 /// The photos at `paths`, all below the folder, by relative name, and the errors.
 fn find(folder: &TempDir, paths: &[&str]) -> (Vec<String>, Vec<FindError>) {
     let paths: Vec<_> = paths.iter().map(|name| folder.path().join(name)).collect();
-    let FoundPhotos { photos, errors } = find_photos(&paths);
+    let FoundPhotos { photos, errors, .. } = find_photos(&paths);
     let name = |path: &Path| path.strip_prefix(folder.path()).unwrap().display().to_string();
     (photos.iter().map(|path| name(path)).collect(), errors)
 }
@@ -63,7 +63,7 @@ fn each_bad_argument_is_an_error_of_its_own() {
             &errors[..],
             [
                 FindError::Missing(_),
-                FindError::NoPhotos(_),
+                FindError::NoPhotos { .. },
                 FindError::NoMatch(_),
                 FindError::Pattern { .. }
             ]
@@ -86,4 +86,35 @@ fn links_are_followed_but_not_in_circles() {
     let (photos, errors) = find(&folder, &["a"]);
     assert_eq!(photos, ["a/link.jpg", "a/photo.jpg", "a/there/b.jpg"]);
     assert!(matches!(&errors[..], [FindError::Read { path, .. }] if path.ends_with("gone.jpg")));
+}
+
+#[test]
+fn leftovers_of_systems_are_ignored_and_other_files_counted() {
+    let folder = folder(&[
+        "a/1.jpg",
+        "a/._1.jpg",
+        "a/2.JFIF",
+        "a/3.heic",
+        "a/.ipynb_checkpoints/1-checkpoint.jpg",
+        "a/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "a/Thumbs.db",
+        "__MACOSX/a/._1.jpg",
+        "notes.txt",
+    ]);
+    let FoundPhotos { photos, errors, skipped } = find_photos(&[folder.path()]);
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(photos, ["a/1.jpg", "a/2.JFIF"].map(|name| folder.path().join(name)));
+    assert_eq!((skipped.files(), skipped.likely_photos(), skipped.leftovers()), (2, 1, 5));
+    // A hidden folder that is named is searched.
+    let hidden = folder.path().join("a/.ipynb_checkpoints");
+    assert_eq!(find_photos(&[hidden]).photos.len(), 1);
+}
+
+#[test]
+fn a_folder_of_other_files_says_what_they_are() {
+    let folder = folder(&["x/1.heic", "x/2.HEIC", "x/notes.txt"]);
+    let (_, errors) = find(&folder, &["x"]);
+    let text = errors[0].to_string();
+    assert!(text.contains("no photos in this folder"), "{text}");
+    assert!(text.contains("2 files that may be photos were not looked at (2 .heic)"), "{text}");
 }

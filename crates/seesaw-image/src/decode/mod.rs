@@ -144,7 +144,10 @@ fn drop_alpha(samples: &mut Vec<u8>) {
 }
 
 /// Reads a file of limited size. The limit also holds for devices and for files that grow.
-fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
+///
+/// # Errors
+/// [`ImageError::Io`] and [`ImageError::TooLarge`].
+pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let file = File::open(path)?;
     let len = file.metadata()?.len();
     ImageError::check(Quantity::FileBytes, len, limits.file_bytes)?;

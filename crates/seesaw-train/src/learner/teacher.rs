@@ -74,9 +74,9 @@ impl TeacherModel {
     ) -> Result<Self, TrainError> {
         let teacher = Self::for_unlabeled(path, preprocess)?;
         let Model { labels, net, .. } = &teacher.model;
-        let columns = match_classes(classes, labels, net.classes).map_err(|error| {
-            TrainError::Teacher { path: path.to_owned(), error: Box::new(error) }
-        })?;
+        let columns = match_classes(classes, labels, net.classes)
+            .map_err(|error| TrainError::Teacher { path: path.to_owned(), error: Box::new(error) })?
+            .columns;
         Ok(Self { columns, labels_images: false, ..teacher })
     }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::loss::{Counts, Targets, softmax};
 
-pub use classes::match_classes;
+pub use classes::{MatchedBy, Matching, match_classes};
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_on;
 

@@ -46,14 +46,25 @@ fn images_of_a_bin_are_averaged_before_they_are_compared() {
 fn classes_match_by_name_or_by_number() {
     let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
     let labels = names(&["cat", "dog", "owl"]);
-    assert_eq!(match_classes(&names(&["owl", "cat"]), &labels, 3).unwrap(), [2, 0]);
-    assert_eq!(match_classes(&names(&["a", "b", "c"]), &labels, 3).unwrap(), [0, 1, 2]);
-    let folders = names(&["a b", "a_b", "golf ball"]);
-    assert_eq!(
-        match_classes(&names(&["golf_ball", "a_b", "a b"]), &folders, 3).unwrap(),
-        [2, 1, 0]
+    let found = |data: &[&str], labels: &[String], classes| {
+        let Matching { columns, by } = match_classes(&names(data), labels, classes).unwrap();
+        (columns, by)
+    };
+    let error = |data: &[&str], labels: &[String], classes| {
+        match_classes(&names(data), labels, classes).unwrap_err().to_string()
+    };
+    assert_eq!(found(&["owl", "cat"], &labels, 3), (vec![2, 0], MatchedBy::Name));
+    assert_eq!(found(&["Owl"], &labels, 3), (vec![2], MatchedBy::Name));
+    // As many classes as outputs are no reason to pair other names.
+    assert!(error(&["a", "b", "c"], &labels, 3).contains("does not know 3 of the 3 classes"));
+    assert!(
+        error(&["cat", "dog", "emu"], &labels, 3).contains("1 of the 3 classes of the data: emu")
     );
-    assert_eq!(match_classes(&names(&["a", "b"]), &[], 2).unwrap(), [0, 1]);
-    let error = match_classes(&names(&["cat", "emu"]), &labels, 3).unwrap_err().to_string();
-    assert!(error.contains("`emu`") && error.contains("2 classes"), "{error}");
+    assert!(error(&["crane"], &names(&["crane", "crane"]), 2).contains("outputs 0 and 1"));
+    let folders = names(&["a b", "a_b", "golf ball"]);
+    assert_eq!(found(&["golf_ball", "a_b", "a b"], &folders, 3).0, [2, 1, 0]);
+    assert_eq!(found(&["a", "b"], &[], 2), (vec![0, 1], MatchedBy::Order));
+    // Sorted as text, 10 comes before 2; numbers need no order.
+    assert_eq!(found(&["0", "1", "10", "2"], &[], 12), (vec![0, 1, 10, 2], MatchedBy::Number));
+    assert!(error(&["a", "b"], &[], 3).contains("hold no class names"));
 }

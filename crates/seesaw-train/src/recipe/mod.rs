@@ -64,6 +64,10 @@ pub struct Recipe {
     /// the data set's own validation images, or else a fifth of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val_split: Option<f64>,
+    /// A regular expression for the names of images, such as `burst([0-9]+)`: those for which its
+    /// first group, or else the whole match, is the same text are held out together or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<String>,
     /// Probability that an input of the linear layer is dropped; without it, the net's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,

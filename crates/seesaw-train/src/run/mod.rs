@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `config.toml` | the resolved recipe, the net, the data, and how the run was started |
+//! | `files.csv` | the files of the data set, which part they are in, and what they held |
 //! | `checkpoint.safetensors` | everything that a resumed run needs |
 //! | `best.safetensors` | the model with the best validation |
 //! | `last.safetensors` | the model after the last whole epoch |
@@ -23,6 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use seesaw_data::datasets::Register;
 use seesaw_format::{Metadata, NetWeights, StoredPrecision, replace_file};
 
 use crate::TrainError;
@@ -55,6 +57,39 @@ impl RunFolder {
     /// `config.toml`
     pub fn config(&self) -> PathBuf {
         self.file("config.toml")
+    }
+
+    /// `files.csv`
+    pub fn files(&self) -> PathBuf {
+        self.file("files.csv")
+    }
+
+    /// The files of the data set as they were when the run started; `None` where there is no such
+    /// file, as in runs of earlier versions, or for data sets that are no files of photos.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged.
+    pub fn register(&self) -> Result<Option<Register>, TrainError> {
+        let path = self.files();
+        match std::fs::File::open(&path) {
+            Ok(file) => match Register::read(file) {
+                Ok(register) => Ok(Some(register)),
+                Err(error) => Err(TrainError::damaged(&path, &error)),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(TrainError::io(&path)(error)),
+        }
+    }
+
+    /// Writes the files of the data set, if there are any.
+    pub(crate) fn write_register(&self, register: &Register) -> Result<(), TrainError> {
+        if register.is_empty() {
+            return Ok(());
+        }
+        let path = self.files();
+        let mut text = vec![];
+        register.write(&mut text).map_err(|error| TrainError::damaged(&path, &error))?;
+        replace(&path, &text)
     }
 
     /// `checkpoint.safetensors`

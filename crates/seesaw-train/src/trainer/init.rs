@@ -66,7 +66,12 @@ fn of_model(
         }
     };
     if model.net.classes == net.classes && (labels.is_empty() || labels == classes) {
-        return Ok(FirstWeights { weights: model.weights, is_headless: false, notes: Vec::new() });
+        let note = format!(
+            "{init} has no class names; its {} outputs are taken for the classes in their order",
+            net.classes
+        );
+        let notes = labels.is_empty().then_some(note).into_iter().collect();
+        return Ok(FirstWeights { weights: model.weights, is_headless: false, notes });
     }
     let weights = NetWeights { classifier: fresh.classifier, ..model.weights };
     let note = format!(
@@ -83,7 +88,8 @@ fn grafted(
     path: &Path,
 ) -> Result<FirstWeights, TrainError> {
     let model = load_model(path, None)?;
-    let columns = match_classes(classes, &model.labels, model.net.classes).ok();
+    let columns = match_classes(classes, &model.labels, model.net.classes);
+    let columns = columns.map(|matching| matching.columns).ok();
     let teacher = (&model.net, &model.weights);
     let graft = graft(net, fresh, teacher, columns.as_deref())?;
     let mut notes = Vec::new();

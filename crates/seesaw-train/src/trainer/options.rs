@@ -101,12 +101,14 @@ pub struct RunOptions {
     pub save: SavePolicy,
     /// Bytes of decoded images that may be kept in memory.
     pub cache_bytes: u64,
+    /// Where the data set of a run to resume lies now, if it has been moved.
+    pub data: Option<PathBuf>,
 }
 
 impl Default for RunOptions {
     /// A checkpoint every five minutes, and 1 GiB of images.
     fn default() -> Self {
-        Self { save: SavePolicy::default(), cache_bytes: 1 << 30 }
+        Self { save: SavePolicy::default(), cache_bytes: 1 << 30, data: None }
     }
 }
 
@@ -114,6 +116,12 @@ impl RunOptions {
     /// The same with this policy of saving.
     pub fn save(mut self, save: SavePolicy) -> Self {
         self.save = save;
+        self
+    }
+
+    /// The same for a run whose data set has been moved there.
+    pub fn data(mut self, path: impl Into<Option<PathBuf>>) -> Self {
+        self.data = path.into();
         self
     }
 

@@ -51,8 +51,13 @@ impl Trainer {
         let recipe = &resolve_recipe(start)?;
         let folder = RunFolder::new(&start.out);
         folder.create()?;
-        let source =
-            Source { path: &start.data, recipe, limit: start.limit, unlabeled: start.unlabeled };
+        let source = Source {
+            path: &start.data,
+            recipe,
+            limit: start.limit,
+            unlabeled: start.unlabeled,
+            known: None,
+        };
         let data = source.open(machine, options, on)?;
         let recipe = &recipe.resolve(data.train.len(), start.net.input_size);
         let preprocess = recipe.preprocess(start.net.input_size);
@@ -74,6 +79,7 @@ impl Trainer {
         let memory = Memory::new(&net, &new.first_weights(on)?, recipe)?;
         let config = new.config()?;
         let checkpoint = Checkpoint { memory, progress: Progress::default() };
+        folder.write_register(&data.register)?;
         let opened = Opened { folder, config, checkpoint, data, teacher };
         let trainer = Self::new(opened, machine, options)?;
         // The configuration comes last: with it, the folder holds a run.
@@ -94,7 +100,14 @@ impl Trainer {
         on: Listener<'_>,
     ) -> Result<Self, TrainError> {
         let folder = RunFolder::new(run);
-        let config = Config::read(&folder.config())?;
+        let mut config = Config::read(&folder.config())?;
+        let moved = options.data.as_deref().map(absolute).transpose()?;
+        let moved = moved.filter(|path| *path != config.data.path);
+        if let Some(path) = &moved {
+            config.data.path.clone_from(path);
+        }
+        let known = folder.register()?;
+        let known = known.as_ref();
         let (recipe, facts) = (&config.recipe, &config.data);
         let checkpoint = Checkpoint::read(
             &folder.checkpoint(),
@@ -103,9 +116,9 @@ impl Trainer {
             recipe.ema.decay,
         )?;
         let unlabeled = config.run.unlabeled;
-        let source = Source { path: &facts.path, recipe, limit: facts.limit, unlabeled };
+        let source = Source { path: &facts.path, recipe, limit: facts.limit, unlabeled, known };
         let data = source.open(machine, options, on)?;
-        check_unchanged(&data, facts, unlabeled)?;
+        data.check_unchanged(facts, known, unlabeled)?;
         let labels = (!unlabeled).then_some(&facts.classes[..]);
         let teacher = config.run.teacher.as_deref();
         let teacher =
@@ -117,6 +130,9 @@ impl Trainer {
                 config.run.isa
             );
             on(Event::Note(&note));
+        }
+        if moved.is_some() {
+            config.write(&folder.config())?;
         }
         Self::new(Opened { folder, config, checkpoint, data, teacher }, machine, options)
     }
@@ -281,15 +297,4 @@ impl NewRun<'_> {
 
 fn absolute(path: &Path) -> Result<PathBuf, TrainError> {
     std::path::absolute(path).map_err(TrainError::io(path))
-}
-
-fn check_unchanged(data: &Data, facts: &DataFacts, unlabeled: bool) -> Result<(), TrainError> {
-    let (train, val) = (data.train.len(), data.val.len());
-    let DataFacts { train_images: run_train, val_images: run_val, classes, .. } = facts;
-    let same_classes = unlabeled || data.train.classes() == classes;
-    if (train, val) == (*run_train, *run_val) && same_classes {
-        return Ok(());
-    }
-    let (run_train, run_val) = (*run_train, *run_val);
-    Err(TrainError::DataChanged { data: facts.path.clone(), train, val, run_train, run_val })
 }

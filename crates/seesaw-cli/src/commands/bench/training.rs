@@ -10,7 +10,7 @@ use std::{
 use seesaw_arch::{Layer, Net, Preprocess};
 use seesaw_data::{
     Loader, LoaderOptions,
-    datasets::{OpenOptions, open},
+    datasets::{OpenOptions, Verify, open},
 };
 use seesaw_format::NetWeights;
 use seesaw_kernels::{Machine, peak};
@@ -203,7 +203,7 @@ fn bitmap(side: u32, seed: usize) -> Vec<u8> {
 fn loader(folder: &Path, recipe: &Recipe, workers: usize) -> Result<Loader, Failure> {
     let options = OpenOptions::new().val_split(0.0);
     let mut dataset = open(folder, &options)?.train;
-    dataset.verify(workers, &|_| ())?;
+    dataset.verify(Verify::new(workers), &|_| ())?;
     // The recipe has its own size, whatever the net's.
     let Phase { size, batch } = recipe.phase(0, 0);
     let pixels = u32::try_from(size).map_err(Failure::new)?;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use seesaw_data::Dataset;
+use seesaw_data::{Dataset, datasets::Part};
 use seesaw_train::metrics::{Evaluation, Summary};
 use serde::Serialize;
 
@@ -19,14 +19,41 @@ pub struct Report<'a> {
     weights: String,
     net: &'a str,
     data: String,
+    /// `train`, `val`, `test` or `all`.
+    split: &'static str,
     input_size: u32,
     images: usize,
     broken: usize,
+    /// Images among them that the net was trained on, as far as that is known.
+    trained_on: usize,
     top1: f64,
     top5: f64,
     loss: f64,
     calibration_error: f64,
     classes: Vec<Class<'a>>,
+}
+
+/// What was evaluated.
+pub struct Scope {
+    /// The part of the data set; `None` for all of it.
+    pub part: Option<Part>,
+    /// Images that cannot be decoded.
+    pub broken: usize,
+    /// Images that the net was trained on.
+    pub trained: usize,
+    /// For each class of the data set, the index of its output.
+    pub columns: Vec<u32>,
+}
+
+impl Scope {
+    fn name(&self) -> &'static str {
+        match self.part {
+            Some(Part::Train) => "train",
+            Some(Part::Val) => "val",
+            Some(Part::Test) => "test",
+            _ => "all",
+        }
+    }
 }
 
 /// A class of the data set.
@@ -44,37 +71,44 @@ impl<'a> Report<'a> {
         evaluation: &Evaluation,
         subject: &'a Subject,
         dataset: &'a Dataset,
-        broken: usize,
-    ) -> Result<Self, Failure> {
+        scope: Scope,
+    ) -> Self {
         let Summary { images, top1, top5, loss, calibration_error, per_class } =
             evaluation.summary();
-        let columns = subject.columns(dataset.classes())?;
-        let class = |(class, column): (&'a String, u32)| {
+        let class = |(class, &column): (&'a String, &u32)| {
             let counts = per_class[column as usize];
             let top1 = f64::from(counts.right) / f64::from(counts.images.max(1));
             Class { class, images: counts.images, right: counts.right, top1 }
         };
-        let classes = dataset.classes().iter().zip(columns).map(class);
-        Ok(Self {
+        let classes = dataset.classes().iter().zip(&scope.columns).map(class);
+        Self {
             weights: subject.weights.display().to_string(),
             net: &subject.classifier.net().name,
             data: subject.data.display().to_string(),
+            split: scope.name(),
             input_size: subject.classifier.preprocess().crop,
             images,
-            broken,
+            broken: scope.broken,
+            trained_on: scope.trained,
             top1,
             top5,
             loss,
             calibration_error,
             classes: classes.filter(|class| class.images > 0).collect(),
-        })
+        }
     }
 
     /// Prints the numbers, and a table of the classes.
     pub fn print(&self) -> Result<(), Failure> {
         let mut out = output::stdout();
         let images = output::thousands(self.images as u64);
-        writeln!(out, "{} on {images} images of {}\n", self.weights, self.data)?;
+        let part = match self.split {
+            "train" => "training ",
+            "val" => "validation ",
+            "test" => "test ",
+            _ => "",
+        };
+        writeln!(out, "{} on {images} {part}images of {}\n", self.weights, self.data)?;
         writeln!(out, "top-1              {:6.2} %", 100.0 * self.top1)?;
         writeln!(out, "top-5              {:6.2} %", 100.0 * self.top5)?;
         writeln!(out, "loss               {:8.4}", self.loss)?;

@@ -14,8 +14,8 @@ use super::{
 #[command(after_help = "\
 For a run folder, evaluates its best model on the validation images that the run held out, wherever they
 lie now: the run has a list of its files. A data set that is not the run's and has no validation images of
-its own is evaluated as a whole. Images that the run trained on are recognized by their content; some of
-them are a warning, and nothing else is an error. Classes are matched by name. Where the weights hold no
+its own is evaluated as a whole. Images that the run trained on are recognized by their content: if some
+are among the others, a warning says so; if there are no others, it is an error. Classes are matched by name. Where the weights hold no
 names, classes that are numbers are the indices of outputs, and others are matched by order.
 
 Examples:

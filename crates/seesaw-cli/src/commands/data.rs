@@ -95,7 +95,7 @@ fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
     let mut splits = open(&args.data, &options)?;
     let checked =
         args.check.then(|| Checked::new(&mut splits, args.threads.count())).transpose()?;
-    let info = Info::new(args, splits, checked.as_ref());
+    let info = Info::new(args, &splits, checked.as_ref());
     if args.json {
         output::json(&info)?;
     } else {
@@ -131,7 +131,7 @@ impl Checked {
 }
 
 impl Info {
-    fn new(args: &DataInfoArgs, splits: Splits, checked: Option<&Checked>) -> Self {
+    fn new(args: &DataInfoArgs, splits: &Splits, checked: Option<&Checked>) -> Self {
         let counts = [&splits.train, &splits.val, &splits.test].map(Dataset::class_counts);
         let class = |(index, class): (usize, &String)| {
             let [train, val, test] = [0, 1, 2].map(|part| counts[part][index]);

@@ -46,7 +46,7 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
         write_worst(path, &evaluation, &subject, &dataset)?;
     }
     let scope = report::Scope { part, broken, trained, columns };
-    let report = report::Report::new(&evaluation, &subject, &dataset, scope);
+    let report = report::Report::new(&evaluation, &subject, &dataset, &scope);
     if args.json {
         output::json(&report)?;
     } else {

@@ -71,7 +71,7 @@ impl<'a> Report<'a> {
         evaluation: &Evaluation,
         subject: &'a Subject,
         dataset: &'a Dataset,
-        scope: Scope,
+        scope: &Scope,
     ) -> Self {
         let Summary { images, top1, top5, loss, calibration_error, per_class } =
             evaluation.summary();

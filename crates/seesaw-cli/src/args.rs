@@ -5,6 +5,7 @@ mod common;
 mod compare;
 mod completions;
 mod data;
+mod embed;
 mod eval;
 mod import;
 mod infer;
@@ -24,6 +25,7 @@ pub use common::{ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
 pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs};
+pub use embed::EmbedArgs;
 pub use eval::{EvalArgs, Split};
 pub use import::ImportArgs;
 pub use infer::InferArgs;
@@ -68,6 +70,7 @@ pub enum Command {
     Tables(TablesArgs),
     Import(ImportArgs),
     Predict(PredictArgs),
+    Embed(EmbedArgs),
     #[command(alias = "run")]
     Infer(InferArgs),
     Train(Box<TrainArgs>),

@@ -4,10 +4,12 @@ use std::{
     borrow::Cow,
     fmt,
     io::{self, BufWriter, Write},
+    path::Path,
 };
 
 use clap::builder::styling::Style;
 use indicatif::{ProgressBar, ProgressStyle};
+use seesaw_format::replace_file;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -39,6 +41,32 @@ pub fn bytes_bar(total: Option<u64>) -> ProgressBar {
     let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let style = ProgressStyle::with_template(template);
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Makes sure that a file with one of these extensions can be written before anything is computed.
+pub fn check_file(path: &Path, extensions: &[&str]) -> Result<(), Failure> {
+    let has = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
+    if !extensions.iter().any(|extension| has(extension)) {
+        let extensions = extensions.join(" or .");
+        return Err(Failure::file(path, format_args!("the file must be .{extensions}")));
+    }
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if !folder.is_dir() => Err(Failure::file(folder, "no such folder")),
+        _ => Ok(()),
+    }
+}
+
+/// Writes lines of CSV into a file, which appears whole or not at all.
+pub fn csv_file<R: AsRef<[u8]>, L: IntoIterator<Item = R>>(
+    path: &Path,
+    lines: impl IntoIterator<Item = L>,
+) -> Result<(), Failure> {
+    let written = replace_file(path, |file| {
+        let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(BufWriter::new(file));
+        lines.into_iter().try_for_each(|line| writer.write_record(line))?;
+        writer.flush()
+    });
+    written.map_err(|error| Failure::file(path, error))
 }
 
 /// Writes a line to standard error.

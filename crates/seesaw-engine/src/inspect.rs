@@ -40,6 +40,29 @@ impl UnitOutput<'_> {
     }
 }
 
+/// Where in an image the net sees each class: logits that the linear layer gives to the features at
+/// each position. Their mean over the positions is the logit of the image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassMaps {
+    /// Rows and columns of positions; the net's last map is square.
+    pub side: usize,
+    /// Classes.
+    pub classes: usize,
+    /// `[rows][columns][classes]`.
+    pub logits: Vec<f32>,
+}
+
+impl ClassMaps {
+    /// The map of a class, `[rows][columns]`.
+    ///
+    /// # Panics
+    /// When there is no such class.
+    pub fn of(&self, class: usize) -> Vec<f32> {
+        assert!(class < self.classes, "class {class} of {}", self.classes);
+        self.logits.iter().skip(class).step_by(self.classes).copied().collect()
+    }
+}
+
 /// What one unit of the net costs in a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitTime {
@@ -127,6 +150,42 @@ impl Plan {
         self.run_probed(images, logits, &mut |unit, values| {
             visit(UnitOutput { unit, shape: shapes[unit], values });
         })
+    }
+
+    /// Where in an image the net sees each class (Zhou et al., arXiv 1512.04150). As the linear layer
+    /// reads the mean of the head's map, this is exact.
+    ///
+    /// # Errors
+    /// [`EngineError::Length`] when `image` is not one image.
+    pub fn class_maps(&self, image: &[f32]) -> Result<ClassMaps, EngineError> {
+        if image.len() != self.image_len() {
+            let (found, expected) = (image.len(), self.image_len());
+            return Err(EngineError::Length { what: "image", found, expected });
+        }
+        let shapes = self.feature_shapes();
+        let [channels, side, _] = shapes[shapes.len() - 2];
+        let mut features = vec![0.0; channels * side * side];
+        self.inspect_image(
+            image,
+            Probe {
+                times: None,
+                visit: &mut |unit, values| {
+                    if unit + 2 == shapes.len() {
+                        to_planar(values, channels, &mut features);
+                    }
+                },
+            },
+        );
+        let at = |position| features.iter().skip(position).step_by(side * side).copied();
+        let positions: Vec<Vec<f32>> = (0..side * side).map(|p| at(p).collect()).collect();
+        let classes = self.classes();
+        let mut logits = vec![0.0; positions.len() * classes];
+        for (positions, logits) in
+            positions.chunks(self.batch()).zip(logits.chunks_mut(self.batch() * classes))
+        {
+            self.classify_features(positions, logits);
+        }
+        Ok(ClassMaps { side, classes, logits })
     }
 
     /// Runs the first image `runs` times (at least once) and reports how long each unit takes.

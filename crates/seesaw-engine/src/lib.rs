@@ -31,7 +31,7 @@ mod trunk;
 mod window;
 
 pub use error::EngineError;
-pub use inspect::{Feature, PartTime, UnitOutput, UnitTime};
+pub use inspect::{ClassMaps, Feature, PartTime, UnitOutput, UnitTime};
 pub use lower::{Lowered, LoweredStep, lower};
 pub use pack::{Options, compile, pack};
 pub use plan::Plan;

@@ -229,6 +229,18 @@ impl Plan {
         }
     }
 
+    /// Runs the linear layer on features, at most a batch of them, instead of those of images.
+    pub(crate) fn classify_features(&self, features: &[Vec<f32>], logits: &mut [f32]) {
+        let channels = cblocks(self.linear.inputs()) * CBLOCK;
+        let mut arena = self.store.take();
+        for (row, features) in arena.pooled.chunks_exact_mut(channels).zip(features) {
+            row[..features.len()].copy_from_slice(features);
+            row[features.len()..].fill(0.0);
+        }
+        self.classify(features.len(), &mut arena, logits);
+        self.store.put_back(arena);
+    }
+
     /// Runs the trunk and the pool on one image, and shows `probe` its way.
     pub(crate) fn inspect_image(&self, image: &[f32], probe: Probe<'_>) {
         let mut arena = self.store.take();

@@ -198,3 +198,28 @@ fn what_cannot_be_run_is_an_error() {
     let absent = Isa::ALL.into_iter().find(|isa| !isa.is_present()).unwrap();
     assert!(matches!(Machine::new(1, Some(absent)), Err(KernelError::AbsentIsa(_))));
 }
+
+#[test]
+fn class_maps_average_to_the_logits() {
+    for (net, batch) in
+        [(zoo::net("seesaw-shuffle-0.5d-cifar").unwrap(), 3), (net(12, 13, STAGE), 1)]
+    {
+        let plan = plan(&net, batch, 2, None);
+        let image = images(1, net.input_size);
+        let maps = plan.class_maps(&image).unwrap();
+        assert_eq!(maps.classes, net.classes);
+        assert!(maps.side > 1, "one position would show nothing");
+        let logits = plan.logits(&image).unwrap();
+        for (class, logit) in logits.into_iter().enumerate() {
+            let map = maps.of(class);
+            assert_eq!(map.len(), maps.side * maps.side);
+            let mean = map.iter().sum::<f32>() / map.len() as f32;
+            assert!((mean - logit).abs() < 1e-4 * logit.abs().max(1.0), "{mean} {logit}");
+            assert!(map.iter().any(|value| (value - mean).abs() > 1e-4), "places differ");
+        }
+        assert!(plan.class_maps(&image[1..]).is_err());
+    }
+}
+
+const STAGE: &str = "expansion = 3\nchannels = 16\nrepeat = 1\nstride = 2\nexpand = \"1\"\n\
+                     flow = \"keep\"\nproject = \"1\"";

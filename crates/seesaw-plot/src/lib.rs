@@ -6,6 +6,7 @@
 //! | [`Scatter`] | scores over costs |
 //! | [`Roofline`] | the speed of a net's layers under the limits of a processor |
 //! | [`Confusion`] | which classes are taken for which |
+//! | [`HeatMap`] | a photo, and beside it where something was seen in it |
 //! | [`Tile`], [`sheet_png`] | photos side by side, each with a caption |
 //!
 //! ```
@@ -23,6 +24,7 @@
 mod chart;
 mod curves;
 mod error;
+mod heat;
 mod matrix;
 mod palette;
 mod roofline;
@@ -41,6 +43,7 @@ use plotters::{
 
 pub use curves::{Curves, Line};
 pub use error::PlotError;
+pub use heat::HeatMap;
 pub use matrix::Confusion;
 pub use roofline::{Point, PointKind, Roofline};
 pub use scatter::{Group, Scatter};

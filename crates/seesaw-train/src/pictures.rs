@@ -9,7 +9,7 @@ use seesaw_plot::{Curves, Format, Line, Picture, TILE_SIDE, Tile};
 
 use crate::{
     TrainError,
-    metrics::Mistake,
+    metrics::Prediction,
     run::{EpochRow, replace},
 };
 
@@ -38,10 +38,10 @@ pub fn write_sheet(path: &Path, tiles: &[Tile]) -> Result<(), TrainError> {
 /// When a class has no name.
 pub fn mistake_tiles(
     dataset: &Dataset,
-    mistakes: &[Mistake],
+    mistakes: &[Prediction],
     names: &[String],
 ) -> Result<Vec<Tile>, TrainError> {
-    let tile = |mistake: &Mistake| {
+    let tile = |mistake: &Prediction| {
         let photo = dataset.image(mistake.index as usize)?;
         let predicted = &names[mistake.predicted as usize];
         Ok(Tile {

@@ -11,7 +11,7 @@ use seesaw_format::load_model;
 use seesaw_plot::Confusion;
 use seesaw_train::{
     TrainError,
-    metrics::{evaluate, match_classes},
+    metrics::{Keep, evaluate, match_classes},
     pictures::{mistake_tiles, write_picture, write_sheet},
     run::Checkpoint,
     trainer::{Event, Init, Outcome, Start, Trainer},
@@ -59,7 +59,7 @@ fn learns_two_colors() {
     let loader = Loader::new(val.into(), LoaderOptions::evaluate(&preprocess, 5)).unwrap();
     let options = Options::new(&model.net).input_size(16).batch(16);
     let plan = compile(&model.net, &model.weights, &options, &machine(1)).unwrap();
-    let evaluation = evaluate(&plan, &classes, &loader, 3, &mut |_| {}).unwrap();
+    let evaluation = evaluate(&plan, &classes, &loader, Keep::mistakes(3), &mut |_| {}).unwrap();
     let tiles = mistake_tiles(loader.dataset(), evaluation.mistakes(), &model.labels).unwrap();
     assert_eq!(tiles.len(), evaluation.mistakes().len());
     write_sheet(&place.path("worst.png"), &tiles).unwrap();

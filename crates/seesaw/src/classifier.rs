@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use seesaw_arch::{Net, Preprocess};
-use seesaw_engine::{Machine, Options, Plan, compile};
+use seesaw_engine::{ClassMaps, Machine, Options, Plan, compile};
 use seesaw_format::{Model, load_model};
 use seesaw_image::RgbImage;
 
@@ -33,6 +33,16 @@ pub struct Guess<'a> {
     pub label: &'a str,
     /// Its softmax probability, 0 to 1.
     pub probability: f64,
+}
+
+/// Where in a photo the net sees each class.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The photo as the net sees it: scaled and cropped.
+    pub seen: RgbImage,
+    /// The logits at each position.
+    pub maps: ClassMaps,
 }
 
 /// How photos are prepared for a model: as its file says, else as its net is used to.
@@ -172,21 +182,74 @@ impl Classifier {
         photos: &[PathBuf],
         mut take: impl FnMut(&Path, Result<Vec<Guess<'_>>, PhotoError>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let logits = |inputs: &[f32]| self.logits(inputs);
+        self.run_files(photos, self.plan.classes(), logits, |path, logits| {
+            take(path, logits.and_then(|logits| self.rank(logits)))
+        })
+    }
+
+    /// Computes the [features](Self::features) of many photos, as [`Self::classify_files`] classifies
+    /// them.
+    ///
+    /// # Errors
+    /// The first error of `take`, after which no further photo is loaded.
+    pub fn embed_files<E>(
+        &self,
+        photos: &[PathBuf],
+        take: impl FnMut(&Path, Result<&[f32], PhotoError>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let pooled = |inputs: &[f32]| {
+            self.plan.pooled(inputs).expect("inputs of the plan's size, at most a batch of them")
+        };
+        self.run_files(photos, self.net.head.channels, pooled, take)
+    }
+
+    /// Loads photos ahead and hands the row of `width` numbers that `run` makes of each to `take`.
+    fn run_files<E>(
+        &self,
+        photos: &[PathBuf],
+        width: usize,
+        run: impl Fn(&[f32]) -> Vec<f32>,
+        mut take: impl FnMut(&Path, Result<&[f32], PhotoError>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let threads = self.machine().threads();
         let loader = PhotoLoader::new(&self.preprocess, threads);
         let load = |path: &PathBuf| loader.load(path);
         let mut paths = photos.iter();
         pipeline::windows(photos, self.plan.batch(), threads, load, |window| {
             let inputs = window.iter().filter_map(|input| input.as_deref().ok());
-            let logits = self.logits(&inputs.collect::<Vec<_>>().concat());
-            let mut logits = logits.chunks_exact(self.plan.classes());
+            let rows = run(&inputs.collect::<Vec<_>>().concat());
+            let mut rows = rows.chunks_exact(width);
             window.into_iter().zip(&mut paths).try_for_each(|(input, path)| {
-                let guesses = input.and_then(|_| {
-                    self.rank(logits.next().expect("a row of logits for each photo that loaded"))
-                });
-                take(path, guesses)
+                let row = input.map(|_| rows.next().expect("a row for each photo that loaded"));
+                take(path, row)
             })
         })
+    }
+
+    /// Where in the photo at `path` the net sees each class.
+    ///
+    /// # Errors
+    /// As [`Self::classify_file`].
+    pub fn explain_file(&self, path: impl AsRef<Path>) -> Result<Explanation, Error> {
+        let path = path.as_ref();
+        let input = PhotoLoader::new(&self.preprocess, 1)
+            .load(path)
+            .map_err(|source| Error::Photo { path: Some(path.to_owned()), source })?;
+        let maps = self.plan.class_maps(&input).expect("one input of the plan's size");
+        Ok(Explanation { seen: self.denormalized(&input), maps })
+    }
+
+    /// The pixels of an input.
+    fn denormalized(&self, input: &[f32]) -> RgbImage {
+        let Preprocess { crop, mean, std, .. } = self.preprocess;
+        let plane = (crop * crop) as usize;
+        let sample = |(pixel, channel): (usize, usize)| {
+            let value = input[channel * plane + pixel] * std[channel] + mean[channel];
+            (255.0 * value).round().clamp(0.0, 255.0) as u8
+        };
+        let places = (0..plane).flat_map(|pixel| (0..3).map(move |channel| (pixel, channel)));
+        RgbImage::new(crop, crop, places.map(sample).collect()).expect("three samples a pixel")
     }
 
     /// The features of an image: what the linear layer reads, `[channels]`. Photos that look alike

@@ -18,10 +18,11 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`Classifier`], [`Builder`] | a model from the program itself, a file or bytes; one photo or many; features |
+//! | [`Classifier`], [`Builder`] | a model from the program itself, a file or bytes; one photo or many; features; where a class is seen |
 //! | [`bundled`] | the weights that the program carries |
 //! | [`labels`] | class names from a file |
 //! | [`ranking`] | from logits to probabilities |
+//! | [`similarity`] | photos that look alike to a net |
 //! | [`pipeline`] | loading ahead on several threads, in order and in bounded memory |
 #![forbid(unsafe_code)]
 
@@ -33,10 +34,11 @@ pub mod labels;
 mod photos;
 pub mod pipeline;
 pub mod ranking;
+pub mod similarity;
 
-pub use classifier::{Builder, Classifier, Guess, preprocess_of};
+pub use classifier::{Builder, Classifier, Explanation, Guess, preprocess_of};
 pub use error::{Error, PhotoError};
 pub use seesaw_arch::Preprocess;
-pub use seesaw_engine::{Isa, Machine};
+pub use seesaw_engine::{ClassMaps, Isa, Machine};
 pub use seesaw_format::Model;
 pub use seesaw_image::RgbImage;

@@ -200,6 +200,14 @@ pub fn runs() -> impl TypedValueParser<Value = u32> {
     clap::value_parser!(u32).range(1..=MAX_RUNS)
 }
 
+/// A probability or a similarity, from 0 to 1.
+pub fn probability() -> impl TypedValueParser<Value = f64> {
+    clap::builder::NonEmptyStringValueParser::new().try_map(|text| match text.parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("must be a number from 0 to 1"),
+    })
+}
+
 /// A number of images, at least one.
 pub fn images() -> impl TypedValueParser<Value = usize> {
     RangedU64ValueParser::new().range(1..)

@@ -21,7 +21,7 @@ names, classes that are numbers are the indices of outputs, and others are match
 Examples:
   seesaw eval runs/photos
   seesaw eval runs/photos --confusion confusion.svg --worst worst.png
-  seesaw eval runs/photos --split test
+  seesaw eval runs/photos --split test --csv answers.csv
   seesaw eval net.safetensors --data photos --json
   seesaw eval old.pth --net igcv3-1.0d-cifar --data cifar10")]
 pub struct EvalArgs {
@@ -47,6 +47,9 @@ pub struct EvalArgs {
     pub labels: Option<PathBuf>,
     #[command(flatten)]
     pub sizes: SizeArgs,
+    /// Write a line for each image: its class, the predicted one, and their probabilities (.csv)
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
     /// Draw the confusion matrix (.svg or .png)
     #[arg(long, value_name = "FILE")]
     pub confusion: Option<PathBuf>,

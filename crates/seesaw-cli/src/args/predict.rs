@@ -6,14 +6,15 @@ use clap::Args;
 
 use super::{
     NetArgs, SizeArgs,
-    common::{ThreadsArgs, batch},
+    common::{ThreadsArgs, batch, probability},
 };
 
 /// Classify photos
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads JPEG, PNG, WebP and BMP. Folders are searched with all their subfolders, and quoted patterns are
-expanded. A photo that cannot be read is reported and skipped; the exit code is then 1.
+expanded. A photo that cannot be read is reported and skipped; the exit code is then 1. Files that are no
+photos by their names are counted.
 
 The program carries weights that know the 1000 classes of ImageNet, and others (`seesaw models` lists
 them). A photo of anything else is assigned to one of the classes too.
@@ -23,6 +24,8 @@ Examples:
   seesaw predict --weights net.safetensors photo.jpg
   seesaw predict --weights seesaw-shuffle-0.5d-imagenet docs/photos
   seesaw predict --weights net.safetensors photos/ --top 1
+  seesaw predict --weights net.safetensors photos/ --sort-into sorted --unknown-below 0.6
+  seesaw predict --weights net.safetensors photos/ --explain maps --csv answers.csv
   seesaw predict --weights mobilenetv2.safetensors --labels classes.tsv 'photos/**/*.jpg' --json")]
 pub struct PredictArgs {
     /// Weights: a safetensors file, a PyTorch checkpoint, or the name of bundled weights [default: those
@@ -43,6 +46,22 @@ pub struct PredictArgs {
     pub labels: Option<PathBuf>,
     #[command(flatten)]
     pub sizes: SizeArgs,
+    /// Call a photo `unknown` if its most likely class has a probability below P
+    #[arg(long, value_name = "P", value_parser = probability())]
+    pub unknown_below: Option<f64>,
+    /// Write a line for each photo, with its most likely classes (.csv)
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Copy each photo into the subfolder of this folder that is named after its class; nothing is
+    /// overwritten
+    #[arg(long, value_name = "FOLDER")]
+    pub sort_into: Option<PathBuf>,
+    /// With `--sort-into`: make symbolic links instead of copies
+    #[arg(long, requires = "sort_into")]
+    pub link: bool,
+    /// Draw for each photo where in it the net sees the most likely class, as a PNG in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub explain: Option<PathBuf>,
     /// Photos that go through the net at a time
     #[arg(long, value_name = "B", default_value_t = 8, value_parser = batch())]
     pub batch: usize,

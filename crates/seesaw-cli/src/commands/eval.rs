@@ -1,5 +1,6 @@
 //! `seesaw eval`: the accuracy of a model on a data set.
 
+mod answers;
 mod report;
 mod selection;
 mod subject;
@@ -9,7 +10,7 @@ use std::{path::Path, sync::Arc};
 use seesaw_data::{Dataset, Loader, LoaderOptions};
 use seesaw_plot::Confusion;
 use seesaw_train::{
-    metrics::{self, Evaluation},
+    metrics::{self, Evaluation, Keep},
     pictures::{mistake_tiles, write_picture, write_sheet},
 };
 
@@ -28,9 +29,10 @@ const MISTAKES: usize = 36;
 const AHEAD: usize = 2;
 
 pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
-    let pictures = [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"])];
-    for (path, extensions) in pictures {
-        path.iter().try_for_each(|path| check_picture(path, extensions))?;
+    let outputs =
+        [(&args.confusion, &["svg", "png"][..]), (&args.worst, &["png"]), (&args.csv, &["csv"])];
+    for (path, extensions) in outputs {
+        path.iter().try_for_each(|path| output::check_file(path, extensions))?;
     }
     let subject = Subject::new(args)?;
     let Images { dataset, part, broken, trained } = subject.images(args)?;
@@ -45,6 +47,9 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
     if let Some(path) = &args.worst {
         write_worst(path, &evaluation, &subject, &dataset)?;
     }
+    if let Some(path) = &args.csv {
+        answers::write(path, evaluation.predictions(), &dataset, subject.classifier.labels())?;
+    }
     let scope = report::Scope { part, broken, trained, columns };
     let report = report::Report::new(&evaluation, &subject, &dataset, &scope);
     if args.json {
@@ -53,19 +58,6 @@ pub fn run(args: &EvalArgs) -> Result<Outcome, Failure> {
         report.print()?;
     }
     Ok(if broken == 0 { Outcome::Complete } else { Outcome::SomeFailed })
-}
-
-/// Makes sure that a picture can be written before anything is computed.
-fn check_picture(path: &Path, extensions: &[&str]) -> Result<(), Failure> {
-    let has = |e: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(e));
-    if !extensions.iter().any(|extension| has(extension)) {
-        let extensions = extensions.join(" or .");
-        return Err(Failure::file(path, format_args!("the picture must be .{extensions}")));
-    }
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !folder.is_dir() => Err(Failure::file(folder, "no such folder")),
-        _ => Ok(()),
-    }
 }
 
 fn evaluate(
@@ -81,8 +73,9 @@ fn evaluate(
     let loader = Loader::new(Arc::clone(dataset), options)?;
     let bar = output::bar(loader.images() as u64, "images classified");
     let mistakes = if args.worst.is_some() { MISTAKES } else { 0 };
+    let keep = Keep::mistakes(mistakes).predictions(args.csv.is_some());
     let progress = &mut |done| bar.set_position(done as u64);
-    let evaluation = metrics::evaluate(classifier.plan(), columns, &loader, mistakes, progress);
+    let evaluation = metrics::evaluate(classifier.plan(), columns, &loader, keep, progress);
     bar.finish_and_clear();
     let evaluation = evaluation?;
     if !evaluation.loss().is_finite() {

@@ -5,10 +5,12 @@ mod check;
 mod compare;
 mod completions;
 mod data;
+mod embed;
 mod eval;
 mod import;
 mod infer;
 mod models;
+mod photos;
 mod plot;
 mod predict;
 mod recipes;
@@ -38,6 +40,7 @@ pub enum Outcome {
 pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
     match cli.command {
         Command::Predict(args) => return predict::run(&args),
+        Command::Embed(args) => return embed::run(&args),
         Command::Train(args) => return train::run(&args),
         Command::Resume(args) => return resume::run(&args),
         Command::Eval(args) => return eval::run(&args),

@@ -3,10 +3,10 @@
 use seesaw_data::{Batch, Loader};
 use seesaw_engine::Plan;
 
-use super::Evaluation;
+use super::{Evaluation, Keep};
 use crate::TrainError;
 
-/// Evaluates a net on all images of a loader, keeping the worst `mistakes`.
+/// Evaluates a net on all images of a loader, keeping what `keep` says.
 ///
 /// `columns` has, for each class of the data, its place among the net's logits. `progress` is told
 /// how many images are done.
@@ -20,12 +20,12 @@ pub fn evaluate(
     plan: &Plan,
     columns: &[u32],
     loader: &Loader,
-    mistakes: usize,
+    keep: Keep,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, TrainError> {
     let labels =
         |batch: &Batch| Ok(batch.labels.iter().map(|label| columns[*label as usize]).collect());
-    evaluate_on(plan, loader, &labels, mistakes, progress)
+    evaluate_on(plan, loader, &labels, keep, progress)
 }
 
 /// As [`evaluate`], with the labels of each batch from a function.
@@ -33,10 +33,10 @@ pub(crate) fn evaluate_on(
     plan: &Plan,
     loader: &Loader,
     labels: &dyn Fn(&Batch) -> Result<Vec<u32>, TrainError>,
-    mistakes: usize,
+    keep: Keep,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, TrainError> {
-    let mut evaluation = Evaluation::new(plan.classes(), mistakes);
+    let mut evaluation = Evaluation::new(plan.classes(), keep);
     let image = 3 * plan.input_size() * plan.input_size();
     for batch in loader.epoch(0, 0) {
         let batch = batch?;

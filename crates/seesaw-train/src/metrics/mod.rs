@@ -24,8 +24,33 @@ pub struct Evaluation {
     counts: Counts,
     confusion: Vec<u32>,
     bins: [Bin; BINS],
-    keep: usize,
-    mistakes: Vec<Mistake>,
+    keep: Keep,
+    mistakes: Vec<Prediction>,
+    predictions: Vec<Prediction>,
+}
+
+/// Which images an [`Evaluation`] keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Keep {
+    /// How many of the worst mistakes.
+    pub mistakes: usize,
+    /// Whether all predictions, in the order of the images.
+    pub predictions: bool,
+}
+
+impl Keep {
+    /// The worst mistakes.
+    pub fn mistakes(count: usize) -> Self {
+        Self { mistakes: count, predictions: false }
+    }
+
+    /// The same, and all predictions if wanted.
+    #[must_use]
+    pub fn predictions(mut self, wanted: bool) -> Self {
+        self.predictions = wanted;
+        self
+    }
 }
 
 /// Images whose highest probability is in the same range.
@@ -36,9 +61,9 @@ struct Bin {
     confidence: f64,
 }
 
-/// An image that was misclassified.
+/// What a net said of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Mistake {
+pub struct Prediction {
     /// The image's index in the data set.
     pub index: u32,
     /// Its class.
@@ -76,19 +101,45 @@ pub struct ClassCounts {
     pub images: u32,
     /// How many of them were classified correctly.
     pub right: u32,
+    /// How many images were classified as this class.
+    pub predicted: u32,
+}
+
+impl ClassCounts {
+    /// The share of the class's images that were classified correctly; `None` without images.
+    pub fn recall(&self) -> Option<f64> {
+        share(self.right, self.images)
+    }
+
+    /// The share of the images classified as this class that are of it; `None` where there are none.
+    pub fn precision(&self) -> Option<f64> {
+        share(self.right, self.predicted)
+    }
+
+    /// The harmonic mean of precision and recall: 0 where a class with images was never right, and
+    /// `None` without images.
+    pub fn f1(&self) -> Option<f64> {
+        self.recall()?;
+        share(2 * self.right, self.images + self.predicted)
+    }
+}
+
+fn share(part: u32, whole: u32) -> Option<f64> {
+    (whole > 0).then(|| f64::from(part) / f64::from(whole))
 }
 
 impl Evaluation {
-    /// An empty evaluation of a net with this many classes, which keeps the worst `mistakes`.
-    pub fn new(classes: usize, mistakes: usize) -> Self {
+    /// An empty evaluation of a net with this many classes.
+    pub fn new(classes: usize, keep: Keep) -> Self {
         Self {
             classes,
             loss: 0.0,
             counts: Counts::default(),
             confusion: vec![0; classes * classes],
             bins: [Bin::default(); BINS],
-            keep: mistakes,
+            keep,
             mistakes: Vec::new(),
+            predictions: Vec::new(),
         }
     }
 
@@ -108,7 +159,7 @@ impl Evaluation {
         self.mistakes.sort_by(|a, b| {
             a.truth_probability.total_cmp(&b.truth_probability).then(a.index.cmp(&b.index))
         });
-        self.mistakes.truncate(self.keep);
+        self.mistakes.truncate(self.keep.mistakes);
     }
 
     fn add_image(&mut self, probabilities: &[f64], truth: u32, index: u32) {
@@ -127,10 +178,13 @@ impl Evaluation {
         bin.images += 1;
         bin.right += usize::from(right);
         bin.confidence += probability;
+        let (predicted, truth_probability) = (predicted as u32, own);
+        let prediction = Prediction { index, truth, predicted, probability, truth_probability };
         if !right {
-            let predicted = predicted as u32;
-            let truth_probability = own;
-            self.mistakes.push(Mistake { index, truth, predicted, probability, truth_probability });
+            self.mistakes.push(prediction);
+        }
+        if self.keep.predictions {
+            self.predictions.push(prediction);
         }
     }
 
@@ -155,8 +209,13 @@ impl Evaluation {
     }
 
     /// The worst mistakes, starting with the one whose true class was least probable to the net.
-    pub fn mistakes(&self) -> &[Mistake] {
+    pub fn mistakes(&self) -> &[Prediction] {
         &self.mistakes
+    }
+
+    /// All predictions, in the order of the images, if they are kept.
+    pub fn predictions(&self) -> &[Prediction] {
+        &self.predictions
     }
 
     /// Expected calibration error over 15 bins of equal width.
@@ -169,7 +228,9 @@ impl Evaluation {
     pub fn summary(&self) -> Summary {
         let class = |class: usize| {
             let row = &self.confusion[class * self.classes..][..self.classes];
-            ClassCounts { images: row.iter().sum(), right: row[class] }
+            let column = self.confusion.iter().skip(class).step_by(self.classes);
+            let (images, predicted) = (row.iter().sum(), column.sum());
+            ClassCounts { images, right: row[class], predicted }
         };
         Summary {
             images: self.counts.images,

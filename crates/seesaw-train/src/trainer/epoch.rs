@@ -17,7 +17,7 @@ use crate::{
     error::Divergence,
     learner::StepStats,
     loss::Counts,
-    metrics::{Evaluation, evaluate_on},
+    metrics::{Evaluation, Keep, evaluate_on},
     run::{Best, Checkpoint, EpochRow, EpochTime},
 };
 
@@ -153,7 +153,7 @@ impl Trainer {
         };
         let total = self.val.images();
         let progress = &mut |done| on(Event::Validating { done, total });
-        let evaluation = evaluate_on(&plan, &self.val, &labels, 0, progress)?;
+        let evaluation = evaluate_on(&plan, &self.val, &labels, Keep::default(), progress)?;
         if !evaluation.loss().is_finite() {
             let memory = self.learner.memory();
             let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());

@@ -30,6 +30,13 @@ pub struct Report<'a> {
     top5: f64,
     loss: f64,
     calibration_error: f64,
+    /// The mean of the classes' recall, in which rare classes count as much as frequent ones.
+    balanced_accuracy: f64,
+    /// The mean of the classes' F1.
+    macro_f1: f64,
+    /// The net's classes, of which the five most probable count for `top5`.
+    #[serde(skip)]
+    outputs: usize,
     classes: Vec<Class<'a>>,
 }
 
@@ -62,7 +69,11 @@ struct Class<'a> {
     class: &'a str,
     images: u32,
     right: u32,
+    /// The share of the class's images that were classified correctly, or recall.
     top1: f64,
+    /// The share of the images classified as this class that are of it; `null` where there are none.
+    precision: Option<f64>,
+    f1: f64,
 }
 
 impl<'a> Report<'a> {
@@ -77,10 +88,25 @@ impl<'a> Report<'a> {
             evaluation.summary();
         let class = |(class, &column): (&'a String, &u32)| {
             let counts = per_class[column as usize];
-            let top1 = f64::from(counts.right) / f64::from(counts.images.max(1));
-            Class { class, images: counts.images, right: counts.right, top1 }
+            Class {
+                class,
+                images: counts.images,
+                right: counts.right,
+                top1: counts.recall().unwrap_or(0.0),
+                precision: counts.precision(),
+                f1: counts.f1().unwrap_or(0.0),
+            }
         };
-        let classes = dataset.classes().iter().zip(&scope.columns).map(class);
+        let classes: Vec<_> = dataset
+            .classes()
+            .iter()
+            .zip(&scope.columns)
+            .map(class)
+            .filter(|c| c.images > 0)
+            .collect();
+        let mean = |of: fn(&Class<'a>) -> f64| {
+            classes.iter().map(of).sum::<f64>() / classes.len().max(1) as f64
+        };
         Self {
             weights: subject.weights.display().to_string(),
             net: &subject.classifier.net().name,
@@ -94,7 +120,10 @@ impl<'a> Report<'a> {
             top5,
             loss,
             calibration_error,
-            classes: classes.filter(|class| class.images > 0).collect(),
+            balanced_accuracy: mean(|class| class.top1),
+            macro_f1: mean(|class| class.f1),
+            outputs: evaluation.classes(),
+            classes,
         }
     }
 
@@ -110,21 +139,31 @@ impl<'a> Report<'a> {
         };
         writeln!(out, "{} on {images} {part}images of {}\n", self.weights, self.data)?;
         writeln!(out, "top-1              {:6.2} %", 100.0 * self.top1)?;
-        writeln!(out, "top-5              {:6.2} %", 100.0 * self.top5)?;
+        // Of five classes, the true one is always among the five most probable.
+        if self.outputs > 5 {
+            writeln!(out, "top-5              {:6.2} %", 100.0 * self.top5)?;
+        }
+        writeln!(out, "balanced accuracy  {:6.2} %", 100.0 * self.balanced_accuracy)?;
+        writeln!(out, "macro F1           {:6.2} %", 100.0 * self.macro_f1)?;
         writeln!(out, "loss               {:8.4}", self.loss)?;
         writeln!(out, "calibration error  {:6.2} %\n", 100.0 * self.calibration_error)?;
         let mut table = Table::new([
             ("class", Align::Left),
             ("images", Align::Right),
             ("correct", Align::Right),
-            ("top-1", Align::Right),
+            ("recall", Align::Right),
+            ("precision", Align::Right),
+            ("F1", Align::Right),
         ]);
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         for class in &self.classes {
             table.row([
                 class.class.to_owned(),
                 class.images.to_string(),
                 class.right.to_string(),
-                format!("{:.1} %", 100.0 * class.top1),
+                percent(class.top1),
+                class.precision.map_or("-".to_owned(), percent),
+                percent(class.f1),
             ]);
         }
         table.write(&mut out)?;

@@ -163,7 +163,7 @@ fn features_are_written_in_three_formats() {
         .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
         .collect();
     assert_eq!(values, features.data);
-    let names = std::fs::read_to_string(tiny.path("f.txt")).unwrap();
+    let names = std::fs::read_to_string(tiny.path("f.paths.txt")).unwrap();
     assert_eq!(names.lines().collect::<Vec<_>>(), paths);
     let table = table(&embed("f.csv"));
     assert_eq!((table.len(), table[1].len()), (3, channels + 1));

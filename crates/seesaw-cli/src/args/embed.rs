@@ -16,17 +16,18 @@ The features of a photo are the numbers that the net's last layer reads (1280 in
 look alike to the net have similar ones.
 
 The file is a safetensors file with the tensor `features` [photos, channels] and the paths as a JSON array
-`photos` in its header; or .npy with the paths in a second file, one per line; or .csv with a line per
+`photos` in its header; or NAME.npy with the paths in NAME.paths.txt, one per line; or .csv with a line per
 photo.
 
 With `--near-duplicates`, pairs of photos are printed whose features have a cosine similarity of at least
-S. Different photos of one thing reach 0.7 to 0.9; copies in another size or quality are above 0.95.
+S, 0.9 by default. That finds copies in another size or quality; 0.8 finds more cropped ones, and pairs of
+different photos of similar things.
 
 Examples:
   seesaw embed photos/ --out features.safetensors
   seesaw embed photos/ --out features.npy
   seesaw embed photos/ --near-duplicates
-  seesaw embed photos/ --near-duplicates 0.9 --json")]
+  seesaw embed photos/ --near-duplicates 0.8 --json")]
 pub struct EmbedArgs {
     /// Photos, folders of photos, or patterns such as 'photos/*.jpg'
     #[arg(required = true, value_name = "PATH")]
@@ -39,7 +40,7 @@ pub struct EmbedArgs {
         long,
         value_name = "S",
         num_args = 0..=1,
-        default_missing_value = "0.95",
+        default_missing_value = "0.9",
         value_parser = probability()
     )]
     pub near_duplicates: Option<f64>,

@@ -68,7 +68,7 @@ impl Features {
         output::csv_file(path, [header.collect()].into_iter().chain(rows.map(line)))
     }
 
-    /// NumPy's format 1.0, with the paths in `NAME.txt` beside it.
+    /// NumPy's format 1.0, with the paths in `NAME.paths.txt` beside it.
     fn write_npy(&self, path: &Path) -> Result<(), Failure> {
         let header = npy_header(self.photos.len(), self.channels);
         let write = |file: &mut std::fs::File| -> io::Result<()> {
@@ -78,7 +78,7 @@ impl Features {
             out.flush()
         };
         replace_file(path, write).map_err(|error| Failure::file(path, error))?;
-        let names = path.with_extension("txt");
+        let names = path.with_extension("paths.txt");
         let text = self.photos.iter().map(|photo| format!("{photo}\n")).collect::<String>();
         replace_file(&names, |file| file.write_all(text.as_bytes()))
             .map_err(|error| Failure::file(&names, error))?;

@@ -220,7 +220,10 @@ fn an_accuracy_on_training_images_is_refused_or_flagged() {
     training.ok();
     says(&training, &["6 of the validation images are copies of training images"]);
     let info = seesaw(args!["data", "info", copies, "--check", "--json"]).json();
-    assert_eq!(info["copies"], 6);
+    assert_eq!((&info["copies"], &info["contradictions"]), (&6.into(), &0.into()));
+    std::fs::copy(copies.join("train/red/000.bmp"), copies.join("train/blue/red.bmp")).unwrap();
+    let info = seesaw(args!["data", "info", copies, "--check", "--json"]).json();
+    assert_eq!(info["contradictions"], 2);
 }
 
 #[test]
@@ -235,7 +238,7 @@ fn one_class_can_be_evaluated_and_none_is_trained_that_has_no_photo() {
     let model = album.path("model.safetensors");
     std::fs::copy(run.join("best.safetensors"), &model).unwrap();
     let report = seesaw(args!["eval", model, "--data", one, "--json"]).json();
-    assert_eq!(report["images"], 5);
+    assert_eq!((&report["images"], &report["split"]), (&5.into(), &"all".into()));
     assert_eq!(report["classes"].as_array().unwrap().len(), 1);
     seesaw(args!["train", "--data", one]).fails(&["one class, `red`"]);
     std::fs::create_dir(album.data.join("yellow")).unwrap();

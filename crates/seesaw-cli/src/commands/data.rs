@@ -1,14 +1,14 @@
 //! `seesaw data`: downloading data sets, and showing what they hold.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     io::Write,
 };
 
 use indicatif::ProgressBar;
 use seesaw_data::{
     Dataset,
-    datasets::{OpenOptions, Part, Splits, Verify, open},
+    datasets::{Content, OpenOptions, Part, Splits, Verify, open},
     download::{self, Progress},
 };
 use serde::Serialize;
@@ -64,6 +64,8 @@ struct Info {
     broken: Option<usize>,
     /// How many validation and test images are copies of training images; unknown without `--check`.
     copies: Option<usize>,
+    /// How many images have copies in another class; unknown without `--check`.
+    contradictions: Option<usize>,
     /// How the layout was understood, and what is not used.
     notes: Vec<String>,
     /// Files that were not looked at, by extension.
@@ -86,6 +88,7 @@ struct Class {
 struct Checked {
     broken: usize,
     copies: usize,
+    contradictions: usize,
 }
 
 fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
@@ -126,8 +129,23 @@ impl Checked {
                 checked.copies += contents.filter(|content| trained.contains(content)).count();
             }
         }
+        checked.contradictions = contradictions(splits)?;
         Ok(checked)
     }
+}
+
+/// How many images of all parts have the same content as an image of another class.
+fn contradictions(splits: &Splits) -> Result<usize, Failure> {
+    let mut labels = HashMap::<Content, Vec<u32>>::new();
+    for dataset in [&splits.train, &splits.val, &splits.test] {
+        for index in 0..dataset.len() {
+            if let Some(content) = dataset.content(index)? {
+                labels.entry(content).or_default().push(dataset.label(index)?);
+            }
+        }
+    }
+    let several = |labels: &&Vec<u32>| labels.iter().any(|label| *label != labels[0]);
+    Ok(labels.values().filter(several).map(Vec::len).sum())
 }
 
 impl Info {
@@ -146,6 +164,7 @@ impl Info {
             held_out: splits.is_held_out,
             broken: checked.map(|checked| checked.broken),
             copies: checked.map(|checked| checked.copies),
+            contradictions: checked.map(|checked| checked.contradictions),
             notes: splits.findings.sentences(),
             skipped: splits.findings.skipped.by_extension().clone(),
             leftovers: splits.findings.skipped.leftovers(),
@@ -169,6 +188,7 @@ impl Info {
         for (count, what) in [
             (self.broken, "broken images"),
             (self.copies, "validation and test images are copies of training images"),
+            (self.contradictions, "images have copies in another class"),
         ] {
             if let Some(count) = count {
                 writeln!(out, "{} {what}", output::thousands(count as u64))?;

@@ -66,7 +66,13 @@ impl Source<'_> {
             _ if !splits.is_held_out => Ok(selection(splits, part)),
             // CIFAR and MNIST are the same everywhere.
             _ if !matches!(splits.kind, Kind::Folders | Kind::List) => Ok(selection(splits, part)),
-            None => self.whole(),
+            None => {
+                output::say(
+                    "the model is in no run folder, so nothing tells which images it was trained on; \
+                     all are evaluated",
+                );
+                self.whole()
+            }
             Some(Run { register: Some(register), .. }) => self.of_register(register, part),
             Some(Run { config, .. }) => self.of_config(splits, config, part),
         }

@@ -21,7 +21,7 @@ mod train;
 use clap::{Parser, Subcommand};
 
 pub use bench::BenchArgs;
-pub use common::{ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
+pub use common::{Channels, ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
 pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs};

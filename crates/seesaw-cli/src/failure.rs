@@ -92,6 +92,11 @@ pub fn warn(message: impl fmt::Display) {
     report("warning", AnsiColor::Yellow.on_default().bold(), message);
 }
 
+/// Writes `note: ...` to standard error.
+pub fn note(message: impl fmt::Display) {
+    report("note", AnsiColor::Cyan.on_default().bold(), message);
+}
+
 fn report(kind: &str, style: Style, message: impl fmt::Display) {
     use io::Write;
     // If standard error is closed, there is nobody left to inform.

@@ -55,14 +55,34 @@ impl Hint for FormatError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Arch(error) => return error.hint(),
-            Self::Unrecognized { .. } => {
+            Self::Unrecognized { is_named: true, .. } => {
                 "name the net with `--net NAME`, or with `--net FILE.toml` for one of your own"
             }
-            Self::Ambiguous { .. } => "choose one with `--net NAME`",
+            Self::Unrecognized { is_named: false, .. } => {
+                "read are the tensor names of the published code, and of MobileNetV2 and \
+                 EfficientNet-Lite0 in torchvision, timm and transformers: rename the tensors"
+            }
+            Self::Ambiguous { candidates } => {
+                let nets: Vec<String> =
+                    candidates.iter().map(|name| format!("`--net {name}`")).collect();
+                return Some(format!("choose {}", nets.join(" or ")));
+            }
+            Self::SeveralWeights { keys } => return Some(choose_key(keys)),
+            Self::NoKey { available, .. } if !available.is_empty() => {
+                return Some(choose_key(available));
+            }
+            Self::NoKey { .. } => "omit `--key`",
             _ => return None,
         };
         Some(hint.to_owned())
     }
+}
+
+/// How to read one of the weights in a checkpoint, with a command that does not read them too.
+fn choose_key(keys: &[String]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`--key {key}`")).collect();
+    let keys = keys.join(" or ");
+    format!("choose {keys}, for training with `seesaw import IN OUT.safetensors` before")
 }
 
 impl Hint for RecipeError {

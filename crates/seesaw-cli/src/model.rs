@@ -8,7 +8,10 @@ use seesaw::{
     preprocess_of,
 };
 
-use crate::{args::SizeArgs, failure::Failure};
+use crate::{
+    args::{Channels, SizeArgs},
+    failure::{self, Failure},
+};
 
 /// The class names and identifiers in `file`, one for each class of the model; without a file, the
 /// model's own names, which may be missing.
@@ -26,10 +29,24 @@ pub fn labels(model: &Model, file: Option<&Path>) -> Result<LabelFile, Failure> 
         .hint("write one name per line, in the order of the net's outputs"))
 }
 
-/// The model's preprocessing with the sizes of the arguments. A crop given alone shows as much of
-/// the photo as the crop that it replaces.
+/// The model's preprocessing with what the arguments say. A crop given alone shows as much of the photo
+/// as the crop that it replaces. Says so when mean and standard deviation are a guess, because neither
+/// the weights nor the arguments have them.
 pub fn preprocess(model: &Model, sizes: &SizeArgs) -> Result<Preprocess, Failure> {
     let mut preprocess = preprocess_of(model);
+    if let Some(Channels(mean)) = sizes.mean {
+        preprocess.mean = mean;
+    }
+    if let Some(Channels(std)) = sizes.std {
+        preprocess.std = std;
+    }
+    if model.preprocess.is_none() && (sizes.mean.is_none() || sizes.std.is_none()) {
+        let Preprocess { mean, std, .. } = &preprocess;
+        failure::note(format_args!(
+            "the weights do not say how images were normalized; assumed are the mean {mean:?} and the \
+             standard deviation {std:?} (`--mean` and `--std` decide)"
+        ));
+    }
     if let Some(crop) = sizes.crop {
         preprocess = preprocess.with_crop(crop);
     }
@@ -53,7 +70,8 @@ mod tests {
     }
 
     fn sides(model: &Model, resize: Option<u32>, crop: Option<u32>) -> (u32, u32) {
-        let preprocess = preprocess(model, &SizeArgs { resize, crop }).unwrap();
+        let preprocess =
+            preprocess(model, &SizeArgs { resize, crop, ..SizeArgs::default() }).unwrap();
         (preprocess.resize, preprocess.crop)
     }
 
@@ -61,10 +79,7 @@ mod tests {
     fn the_weights_decide_then_the_net_and_arguments_over_both() {
         let cifar = model("seesaw-shuffle-0.5d-cifar", None);
         assert_eq!(sides(&cifar, None, None), (32, 32));
-        assert_eq!(
-            preprocess(&cifar, &SizeArgs { resize: None, crop: None }).unwrap(),
-            Preprocess::cifar()
-        );
+        assert_eq!(preprocess(&cifar, &SizeArgs::default()).unwrap(), Preprocess::cifar());
         let photos = model("seesaw-shuffle-0.5d-imagenet", None);
         assert_eq!(sides(&photos, None, None), (256, 224));
         assert_eq!(sides(&photos, None, Some(112)), (128, 112));
@@ -76,15 +91,28 @@ mod tests {
     }
 
     #[test]
+    fn mean_and_deviation_are_those_of_the_arguments() {
+        let cifar = model("seesaw-shuffle-0.5d-cifar", None);
+        let (mean, std) = ([0.1, 0.2, 0.3], [0.4; 3]);
+        let given = SizeArgs {
+            mean: Some(Channels(mean)),
+            std: Some(Channels(std)),
+            ..SizeArgs::default()
+        };
+        let expected = Preprocess { mean, std, ..Preprocess::cifar() };
+        assert_eq!(preprocess(&cifar, &given).unwrap(), expected);
+    }
+
+    #[test]
     fn senseless_values_are_refused() {
         for wrong in [
             Preprocess { std: [0.0; 3], ..Preprocess::imagenet(224) },
             Preprocess { crop: 0, ..Preprocess::imagenet(224) },
         ] {
             let wrong = model("seesaw-shuffle-0.5d-cifar", Some(wrong));
-            assert!(preprocess(&wrong, &SizeArgs { resize: None, crop: None }).is_err());
+            assert!(preprocess(&wrong, &SizeArgs::default()).is_err());
         }
         let cifar = model("seesaw-shuffle-0.5d-cifar", None);
-        assert!(preprocess(&cifar, &SizeArgs { resize: None, crop: Some(0) }).is_err());
+        assert!(preprocess(&cifar, &SizeArgs { crop: Some(0), ..SizeArgs::default() }).is_err());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use seesaw::bundled::Bundled;
 use seesaw_arch::{ArchError, Net, zoo};
-use seesaw_format::{Contents, Model, load_model};
+use seesaw_format::{Contents, Model, Note};
 
 use crate::{
     args::{NetArgs, ShapeArgs},
@@ -60,7 +60,8 @@ pub fn net(name: &str) -> Result<Net, Failure> {
 
 /// The weights in a file, with their net.
 pub fn weights(path: &Path, args: &NetArgs) -> Result<Model, Failure> {
-    let model = load(path, args.net.as_deref().map(net).transpose()?)?;
+    let net = args.net.as_deref().map(net).transpose()?;
+    let model = load_keyed(path, net, args.key.as_deref())?;
     match args.classes {
         Some(classes) if classes != model.net.classes => {
             let what = format_args!("weights for {} classes, not {classes}", model.net.classes);
@@ -77,17 +78,35 @@ pub fn bundled(path: &Path) -> Option<&'static Bundled> {
 
 /// The weights in a file or the bundled ones of that name, for `net` if it is given.
 pub fn load(path: &Path, net: Option<Net>) -> Result<Model, Failure> {
-    let model = match bundled(path) {
-        Some(bundled) => {
-            Contents::from_bytes(bundled.bytes).and_then(|contents| contents.into_model(net, path))
+    load_keyed(path, net, None)
+}
+
+/// As [`load`], from the place in the file that `key` names. Prints what was chosen and left out.
+fn load_keyed(path: &Path, net: Option<Net>, key: Option<&str>) -> Result<Model, Failure> {
+    let contents = match (bundled(path), key) {
+        (Some(bundled), None) => Contents::from_bytes(bundled.bytes),
+        (Some(_), Some(_)) => {
+            let what = "bundled weights, which have no keys";
+            return Err(Failure::file(path, what).hint("omit `--key`"));
         }
-        None => load_model(path, net),
+        (None, key) => seesaw_format::load_keyed(path, key),
     };
+    let model = contents.and_then(|contents| contents.into_model(net, path));
     let model = model.map_err(|error| Failure::format(path, &error))?;
-    if let Some(assumption) = &model.assumption {
-        failure::warn(format_args!("{}: {assumption} (`--net` decides)", path.display()));
+    for note in &model.notes {
+        let message = format_args!("{}: {note}{}", path.display(), remedy(note));
+        if note.is_assumption() { failure::warn(message) } else { failure::note(message) }
     }
     Ok(model)
+}
+
+/// Which argument decides otherwise.
+fn remedy(note: &Note) -> &'static str {
+    match note {
+        Note::Chosen { .. } => " (`--key` decides)",
+        Note::Assumed(_) => " (`--net` decides)",
+        _ => "",
+    }
 }
 
 /// The net with the requested changes, and the side of its images.

@@ -1,5 +1,7 @@
 //! Conversion between named tensors and a net's weights.
 
+use std::collections::HashSet;
+
 use seesaw_arch::Net;
 
 use crate::{
@@ -102,15 +104,78 @@ fn entries_in(net: &Net, tensors: &Tensors) -> Vec<Entry> {
     entries
 }
 
-/// Whether a file has exactly the tensors of `net`, by names and shapes.
-pub(crate) fn fits(net: &Net, tensors: &Tensors) -> bool {
-    let entries = entries(net, Scheme::detect(tensors));
-    entries.len() == tensors.len()
-        && entries.iter().all(|e| tensors.get(&e.name).is_some_and(|t| t.shape == e.shape))
+/// Whether a file has all tensors of `net`, by names and shapes, and no others that such a net could
+/// have. `any_linear`: the linear layer may have any of its names.
+pub(crate) fn fits(net: &Net, tensors: &Tensors, any_linear: bool) -> bool {
+    let entries = match any_linear {
+        true => entries_in(net, tensors),
+        false => entries(net, Scheme::detect(tensors)),
+    };
+    entries.len() <= tensors.len() && strays_of(&entries, tensors).is_some()
+}
+
+/// The tensors beside those of `net`, such as `n_averaged` or a loss's, which can be left out; `None`
+/// where the net's own are not complete, or others are in its layers, so that it is another net.
+pub(crate) fn strays(net: &Net, tensors: &Tensors) -> Option<Vec<String>> {
+    strays_of(&entries_in(net, tensors), tensors)
+}
+
+fn strays_of(entries: &[Entry], tensors: &Tensors) -> Option<Vec<String>> {
+    let has = |e: &Entry| tensors.get(&e.name).is_some_and(|tensor| tensor.shape == e.shape);
+    if !entries.iter().all(has) {
+        return None;
+    }
+    let layer = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let layers: HashSet<String> = entries.iter().map(|entry| layer(&entry.name)).collect();
+    let known: HashSet<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    let others = tensors.iter().map(|(name, _)| name).filter(|name| !known.contains(name));
+    let others: Vec<String> = others.map(str::to_owned).collect();
+    others.iter().all(|name| !layers.contains(&layer(name))).then_some(others)
+}
+
+/// How far these tensors are from those of a net: the number of its tensors that are missing or have
+/// another shape, the number of its tensors, and which they are.
+pub(crate) fn distance(net: &Net, tensors: &Tensors) -> (usize, usize, String) {
+    let entries = entries_in(net, tensors);
+    let differences = differences(&entries, tensors);
+    let count = differences.missing.len() + differences.reshaped.len();
+    (count, entries.len(), differences.details())
+}
+
+/// How a file's tensors differ from a net's.
+struct Differences {
+    missing: Vec<String>,
+    extra: Vec<String>,
+    reshaped: Vec<String>,
+    /// How many tensors of the net there are.
+    of: usize,
+}
+
+impl Differences {
+    /// What is different, with the first few names; empty where nothing is.
+    fn details(&self) -> String {
+        if self.missing.len() == self.of && !self.extra.is_empty() {
+            let (net, file) = (list("", &self.missing), list("", &self.extra));
+            return format!("no tensor has a name of the net's, {net}; they are called {file}");
+        }
+        let Self { missing, extra, reshaped, .. } = self;
+        let kinds = [("missing", missing), ("left over", extra), ("of another shape", reshaped)];
+        let details: Vec<String> =
+            kinds.iter().filter(|(_, names)| !names.is_empty()).map(|(k, n)| list(k, n)).collect();
+        details.join("; ")
+    }
 }
 
 /// Compares a file's tensors with a net's.
 fn check(net: &Net, entries: &[Entry], tensors: &Tensors) -> Result<(), FormatError> {
+    let details = differences(entries, tensors).details();
+    if details.is_empty() {
+        return Ok(());
+    }
+    Err(FormatError::Mismatch { net: shown(&net.name), details })
+}
+
+fn differences(entries: &[Entry], tensors: &Tensors) -> Differences {
     let (mut missing, mut reshaped) = (Vec::new(), Vec::new());
     for entry in entries {
         match tensors.get(&entry.name) {
@@ -120,23 +185,21 @@ fn check(net: &Net, entries: &[Entry], tensors: &Tensors) -> Result<(), FormatEr
             Some(_) => {}
         }
     }
-    let known: std::collections::HashSet<&str> = entries.iter().map(|e| e.name.as_str()).collect();
+    let known: HashSet<&str> = entries.iter().map(|e| e.name.as_str()).collect();
     let extra = tensors.iter().filter(|(name, _)| !known.contains(name));
-    let extra: Vec<String> = extra.map(|(name, _)| name.to_owned()).collect();
-    let kinds = [("missing", missing), ("left over", extra), ("of another shape", reshaped)];
-    let details: Vec<String> =
-        kinds.iter().filter(|(_, names)| !names.is_empty()).map(|(k, n)| list(k, n)).collect();
-    if details.is_empty() {
-        return Ok(());
-    }
-    Err(FormatError::Mismatch { net: shown(&net.name), details: details.join("; ") })
+    let extra = extra.map(|(name, _)| name.to_owned()).collect();
+    Differences { missing, extra, reshaped, of: entries.len() }
 }
 
-/// `3 missing (a, b, c)`, with the first few names.
+/// `3 missing (a, b, c)`, or without a kind `a, b, c`, with the first few names.
 fn list(kind: &str, names: &[String]) -> String {
     let first: Vec<String> = names.iter().take(NAMED).map(|name| shown(name)).collect();
     let more = if names.len() > NAMED { ", ..." } else { "" };
-    format!("{} {kind} ({}{more})", names.len(), first.join(", "))
+    let first = first.join(", ");
+    if kind.is_empty() {
+        return format!("{first}{more}");
+    }
+    format!("{} {kind} ({first}{more})", names.len())
 }
 
 fn check_values(entry: &Entry, values: &[f32]) -> Result<(), FormatError> {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::FileKind;
+
 /// An error of reading, recognizing or writing weights.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,9 +26,33 @@ pub enum FormatError {
         /// The greatest length that is read.
         max: u64,
     },
-    /// The file is neither a safetensors file nor a PyTorch checkpoint.
+    /// The file is neither a safetensors file nor a PyTorch checkpoint, and not known otherwise.
     #[error("neither a safetensors file nor a PyTorch checkpoint")]
     UnknownKind,
+    /// The file is neither a safetensors file nor a PyTorch checkpoint, but something known.
+    #[error("no weights that can be read: {0}")]
+    OtherKind(FileKind),
+    /// The file ends before it is complete.
+    #[error("cut short: {}; download or copy it again", bytes_of(*len, *expected))]
+    CutShort {
+        /// Its length in bytes.
+        len: u64,
+        /// The length that it should have, where the file says so.
+        expected: Option<u64>,
+    },
+    /// The file holds some of a net's tensors, and others hold the rest.
+    #[error("part {part} of {parts} of the weights: {}", remedy_of_part(index.as_deref()))]
+    Part {
+        /// Its number, from 1.
+        part: usize,
+        /// The number of parts.
+        parts: usize,
+        /// The name of the file next to it that lists the parts, if there is one.
+        index: Option<String>,
+    },
+    /// An index of parts that is damaged, or whose parts are missing.
+    #[error("an index of weights in several parts: {0}")]
+    Index(String),
     /// The file is a PyTorch checkpoint, and this build cannot read those.
     #[error("a PyTorch checkpoint, which this build cannot read: convert it to safetensors first")]
     NoPyTorch,
@@ -57,10 +83,28 @@ pub enum FormatError {
         details: String,
     },
     /// No net of the zoo has these tensors, so the caller must name the net.
-    #[error("no known net has these {tensors} tensors")]
+    #[error("no known net has these {tensors} tensors: {details}")]
     Unrecognized {
         /// How many tensors the file holds.
         tensors: usize,
+        /// How far they are from a known net, or what they are called.
+        details: String,
+        /// Whether they are named as those of nets that can be described.
+        is_named: bool,
+    },
+    /// The file holds the weights of several nets, so the caller must choose by a key.
+    #[error("it holds several nets: {}; choose one by its key", quoted(keys))]
+    SeveralWeights {
+        /// The keys of each, joined by dots.
+        keys: Vec<String>,
+    },
+    /// No weights are at the key that the caller asked for.
+    #[error("nothing is at `{key}`; it has {}", available_keys(available))]
+    NoKey {
+        /// The key.
+        key: String,
+        /// The keys of the weights that are there, joined by dots.
+        available: Vec<String>,
     },
     /// Several nets have these tensors, so the caller must choose one.
     #[error("these tensors fit several nets: {}", candidates.join(" and "))]
@@ -76,6 +120,32 @@ pub enum FormatError {
         /// NaN, infinity or a negative variance.
         what: &'static str,
     },
+}
+
+fn bytes_of(len: u64, expected: Option<u64>) -> String {
+    match expected {
+        Some(expected) => format!("{len} bytes of {expected}"),
+        None => format!("{len} bytes, and the end is missing"),
+    }
+}
+
+fn remedy_of_part(index: Option<&str>) -> String {
+    match index {
+        Some(index) => format!("read `{}`, which lists the parts", shown(index)),
+        None => "read the `.index.json` that lists the parts, with all parts next to it".to_owned(),
+    }
+}
+
+fn quoted(keys: &[String]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    keys.join(" and ")
+}
+
+fn available_keys(keys: &[String]) -> String {
+    if keys.is_empty() {
+        return "its tensors at the top".to_owned();
+    }
+    quoted(keys).replace(" and ", ", ")
 }
 
 /// The most characters of a file's text that an error shows.

@@ -18,21 +18,31 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod choice;
 mod convert;
+mod derive;
 mod error;
+mod file_kind;
 mod metadata;
 mod model;
 mod names;
+mod note;
+mod parts;
+mod prefix;
 #[cfg(feature = "pytorch")]
 pub mod pytorch;
+mod recognize;
 mod replace;
 pub mod safetensors;
 mod tensors;
 mod weights;
 
 pub use error::FormatError;
+pub use file_kind::FileKind;
 pub use metadata::Metadata;
-pub use model::{Assumption, Contents, Model, load, load_model, recognize};
+pub use model::{Contents, Model, load, load_keyed, load_model};
+pub use note::{Assumption, Note, Reason};
+pub use recognize::recognize;
 pub use replace::replace_file;
 pub use safetensors::StoredPrecision;
 pub use tensors::{Tensor, Tensors};

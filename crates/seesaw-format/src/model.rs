@@ -1,20 +1,24 @@
 //! Files of weights of either kind, as a net and its weights.
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{fs::File, io::Read, path::Path};
 
 use seesaw_arch::{Net, Preprocess, zoo};
 
 use crate::{
-    FormatError, Metadata, NetWeights, Tensors,
-    convert::fits,
-    names::{CLASSIFIERS, Scheme},
+    FileKind, FormatError, Metadata, NetWeights, Note, Tensors,
+    convert::{fits, strays},
+    derive,
+    error::shown,
+    names::Scheme,
+    parts, prefix,
+    recognize::{adapt, choose, count_classes, recognize},
     safetensors,
 };
 
 /// The longest file that is read: 1 GiB.
 const MAX_FILE: u64 = 1 << 30;
-/// Width multipliers that are tried when no net of the zoo fits unscaled.
-const WIDTHS: [f64; 7] = [0.25, 0.35, 0.5, 0.75, 1.3, 1.4, 2.0];
+/// The first bytes of a file that say what it is.
+const FIRST: usize = 512;
 
 /// The contents of a file of weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +28,8 @@ pub struct Contents {
     pub tensors: Tensors,
     /// Its metadata, where it has any.
     pub metadata: Option<Metadata>,
+    /// How the tensors were chosen, and what was skipped. Users should be told.
+    pub notes: Vec<Note>,
 }
 
 /// A net with its weights and what is known about them.
@@ -41,33 +47,37 @@ pub struct Model {
     pub preprocess: Option<Preprocess>,
     /// Where the weights came from, where the file says so.
     pub origin: Option<String>,
-    /// How the net was chosen, where the tensors fit several. Users should be told.
-    pub assumption: Option<Assumption>,
-}
-
-/// A net that was chosen by the file's name, because the tensors fit several nets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Assumption {
-    /// The name of the chosen net.
-    pub chosen: String,
-    /// The names of the other nets that the tensors fit.
-    pub others: Vec<String>,
-}
-
-impl fmt::Display for Assumption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (chosen, others) = (&self.chosen, self.others.join(" and "));
-        write!(f, "assumed to be {chosen} by the file's name; the tensors also fit {others}")
-    }
+    /// How weights and net were chosen, and what was left out. Users should be told.
+    pub notes: Vec<Note>,
 }
 
 /// Reads a safetensors file or a PyTorch checkpoint, recognized by its first bytes.
 ///
 /// # Errors
-/// When the file cannot be read, is neither kind, or is damaged.
+/// Those of [`load_keyed`].
 pub fn load(path: &Path) -> Result<Contents, FormatError> {
+    load_keyed(path, None)
+}
+
+/// Reads the weights at `key` in a file: a place in a checkpoint such as `checkpoint.model`, or what the
+/// names of the tensors begin with. Without it, see [`pytorch::read_keyed`](crate::pytorch::read_keyed).
+///
+/// The file is a safetensors file, a PyTorch checkpoint, or the index of a model in several such files.
+///
+/// # Errors
+/// When the file cannot be read, is of another kind, or is damaged; when nothing is at the key, or the
+/// caller must choose one.
+pub fn load_keyed(path: &Path, key: Option<&str>) -> Result<Contents, FormatError> {
+    parts::check_part(path)?;
+    load_file(path, key)
+}
+
+/// Reads a file, which may be one part of several.
+pub(crate) fn load_file(path: &Path, key: Option<&str>) -> Result<Contents, FormatError> {
     let io = || FormatError::io(path);
+    if path.is_dir() {
+        return Err(FormatError::OtherKind(FileKind::of_folder(path)));
+    }
     let mut file = File::open(path).map_err(io())?;
     let metadata = file.metadata().map_err(io())?;
     let len = metadata.len();
@@ -75,18 +85,21 @@ pub fn load(path: &Path) -> Result<Contents, FormatError> {
         return Err(FormatError::TooLarge { path: path.to_owned(), len, max: MAX_FILE });
     }
     let mut bytes = Vec::new();
-    (&mut file).take(16).read_to_end(&mut bytes).map_err(io())?;
+    (&mut file).take(FIRST as u64).read_to_end(&mut bytes).map_err(io())?;
     let native = safetensors::is_safetensors(&bytes);
     // Pipes and other special files do not know their length.
     if native && metadata.is_file() {
         let (tensors, metadata) = safetensors::read_from(bytes.as_slice().chain(file), len)?;
-        return Ok(Contents { tensors, metadata });
+        return Contents { tensors, metadata, notes: Vec::new() }.at(key);
+    }
+    if parts::is_index(path) {
+        return parts::load(path, file, bytes)?.at(key);
     }
     if !native && !is_pytorch(&bytes) {
-        return Err(FormatError::UnknownKind);
+        return Err(FileKind::error(&bytes, path));
     }
     file.take(MAX_FILE).read_to_end(&mut bytes).map_err(io())?;
-    Contents::from_bytes(&bytes)
+    Contents::read(&bytes, key)
 }
 
 /// Reads a file of weights as a model. `net` says which net it is where the file does not; its number
@@ -104,14 +117,25 @@ impl Contents {
     /// # Errors
     /// When the bytes are neither kind, or damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
+        Self::read(bytes, None)
+    }
+
+    fn read(bytes: &[u8], key: Option<&str>) -> Result<Self, FormatError> {
         if safetensors::is_safetensors(bytes) {
             let (tensors, metadata) = safetensors::read(bytes)?;
-            return Ok(Self { tensors, metadata });
+            return Self { tensors, metadata, notes: Vec::new() }.at(key);
         }
         if !is_pytorch(bytes) {
-            return Err(FormatError::UnknownKind);
+            return Err(FileKind::error(&bytes[..bytes.len().min(FIRST)], Path::new("")));
         }
-        Ok(Self { tensors: read_pytorch(bytes)?, metadata: None })
+        let (tensors, notes) = read_pytorch(bytes, key)?;
+        Ok(Self { tensors, metadata: None, notes })
+    }
+
+    /// Those tensors whose names begin with the key.
+    fn at(self, key: Option<&str>) -> Result<Self, FormatError> {
+        let Some(key) = key else { return Ok(self) };
+        Ok(Self { tensors: prefix::at_key(self.tensors, key)?, ..self })
     }
 
     /// The model in the file called `path`. `net` says which net it is, with the number of classes of
@@ -120,17 +144,33 @@ impl Contents {
     /// # Errors
     /// When the net is not recognized, or the tensors are not those of the net.
     pub fn into_model(self, net: Option<Net>, path: &Path) -> Result<Model, FormatError> {
-        let Self { tensors, metadata } = self;
-        let (net, assumption) = match (net, &metadata) {
+        let Self { tensors, metadata, mut notes } = self;
+        let mut tensors = prefix::select(tensors, &mut notes)?;
+        drop_background(&mut tensors, &mut notes);
+        let net = match (net, &metadata) {
             (Some(net), _) => {
                 let classes = count_classes(&tensors).unwrap_or(net.classes);
-                (net.with_classes(classes), None)
+                as_given(net.with_classes(classes), &tensors, path, &mut notes)
             }
-            (None, Some(metadata)) => (metadata.net.clone(), None),
-            (None, None) => choose(recognize(&tensors)?, path)?,
+            (None, Some(metadata)) => metadata.net.clone(),
+            (None, None) => {
+                let (net, assumption) = choose(&recognize(&tensors)?, path)?;
+                notes.extend(assumption.map(Note::Assumed));
+                if let Some(from) = net.name.strip_suffix(derive::CUSTOM) {
+                    notes.push(Note::Derived { from: from.to_owned() });
+                }
+                let (net, adapted) = adapt(net, &tensors, path);
+                notes.extend(adapted);
+                net
+            }
         };
+        let strays = strays(&net, &tensors).unwrap_or_default();
+        if !strays.is_empty() {
+            strays.iter().for_each(|name| drop(tensors.remove(name)));
+            notes.push(Note::LeftOut { names: strays.iter().map(|name| shown(name)).collect() });
+        }
         let weights = NetWeights::take_tensors(&net, tensors)?;
-        let mut model = Model { assumption, ..Model::new(net, weights) };
+        let mut model = Model { notes, ..Model::new(net, weights) };
         if let Some(metadata) = metadata {
             (model.preprocess, model.origin) = (metadata.preprocess, metadata.origin);
             // Other labels belong to the metadata's net, and the caller asked for another one.
@@ -142,11 +182,50 @@ impl Contents {
     }
 }
 
+/// The net that the caller named. One of the zoo takes channel counts and, where the package that names
+/// the tensors defines it differently, padding from the tensors.
+fn as_given(net: Net, tensors: &Tensors, path: &Path, notes: &mut Vec<Note>) -> Net {
+    if !zoo::names().contains(&net.name) {
+        return net;
+    }
+    let net = if fits(&net, tensors, true) {
+        net
+    } else {
+        let derived = derive::like(&net, tensors).filter(|derived| fits(derived, tensors, true));
+        notes.extend(derived.iter().map(|_| Note::Derived { from: net.name.clone() }));
+        derived.unwrap_or(net)
+    };
+    let (net, adapted) = adapt(net, tensors, path);
+    notes.extend(adapted);
+    net
+}
+
+/// Leaves out TensorFlow's background, the first of 1001 classes in Hugging Face's weights, so that the
+/// others are numbered as everywhere else.
+fn drop_background(tensors: &mut Tensors, notes: &mut Vec<Note>) {
+    let names = ["classifier.weight", "classifier.bias"];
+    let is_ours = |name: &&str| {
+        tensors.get(name).is_some_and(|tensor| {
+            tensor.shape.first() == Some(&1001) && tensor.data.len().is_multiple_of(1001)
+        })
+    };
+    if Scheme::detect(tensors) != Scheme::HuggingFace || !names.iter().all(is_ours) {
+        return;
+    }
+    for name in names {
+        let mut tensor = tensors.remove(name).expect("it is there");
+        tensor.data.drain(..tensor.data.len() / 1001);
+        tensor.shape[0] = 1000;
+        tensors.insert(name, tensor);
+    }
+    notes.push(Note::Background);
+}
+
 impl Model {
     /// A net and its weights, of which nothing else is known.
     pub fn new(net: Net, weights: NetWeights) -> Self {
-        let (labels, preprocess, origin, assumption) = (Vec::new(), None, None, None);
-        Self { net, weights, labels, preprocess, origin, assumption }
+        let (labels, notes) = (Vec::new(), Vec::new());
+        Self { net, weights, labels, preprocess: None, origin: None, notes }
     }
 
     /// Reads a model from the bytes of a file, such as one that is compiled into a program.
@@ -164,64 +243,9 @@ fn is_pytorch(bytes: &[u8]) -> bool {
 }
 
 #[cfg(feature = "pytorch")]
-use crate::pytorch::read as read_pytorch;
+use crate::pytorch::read_keyed as read_pytorch;
 
 #[cfg(not(feature = "pytorch"))]
-fn read_pytorch(_: &[u8]) -> Result<Tensors, FormatError> {
+fn read_pytorch(_: &[u8], _: Option<&str>) -> Result<(Tensors, Vec<Note>), FormatError> {
     Err(FormatError::NoPyTorch)
-}
-
-/// The nets of the zoo that have exactly these tensors, by names and shapes, with as many classes
-/// as the linear layer has rows.
-///
-/// Names and shapes cannot distinguish all nets: Seesaw-shuffle and Seesaw-share v1 have the same
-/// tensors, and so do MobileNetV2's two geometries.
-///
-/// # Errors
-/// [`FormatError::Unrecognized`] when there is none.
-pub fn recognize(tensors: &Tensors) -> Result<Vec<Net>, FormatError> {
-    let unknown = || FormatError::Unrecognized { tensors: tensors.len() };
-    let classes = count_classes(tensors).ok_or_else(unknown)?;
-    let fitting = |nets: Vec<Net>| -> Vec<Net> {
-        let nets = nets.into_iter().map(|net| net.with_classes(classes));
-        nets.filter(|net| net.validate().is_ok() && fits(net, tensors)).collect()
-    };
-    let mut nets = fitting(zoo::all());
-    if nets.is_empty() {
-        let scaled = |width: &f64| {
-            let width = *width;
-            zoo::all().into_iter().filter_map(move |net| net.with_width(width).ok())
-        };
-        nets = fitting(WIDTHS.iter().flat_map(scaled).collect());
-    }
-    if Scheme::detect(tensors) == Scheme::Torchvision {
-        // torchvision defines MobileNetV2 for 224 pixels only.
-        nets.retain(|net| net.stem.stride == 2);
-    }
-    if nets.is_empty() { Err(unknown()) } else { Ok(nets) }
-}
-
-/// The only candidate, or the one whose family the file's name mentions.
-fn choose(candidates: Vec<Net>, path: &Path) -> Result<(Net, Option<Assumption>), FormatError> {
-    if let [net] = candidates.as_slice() {
-        return Ok((net.clone(), None));
-    }
-    let file = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let is_named =
-        |net: &&Net| ["shuffle", "share"].iter().any(|w| file.contains(w) && net.name.contains(w));
-    let mut named = candidates.iter().filter(is_named);
-    if let (Some(net), None) = (named.next(), named.next()) {
-        let others = candidates.iter().map(|other| other.name.clone());
-        let others = others.filter(|name| *name != net.name).collect();
-        return Ok((net.clone(), Some(Assumption { chosen: net.name.clone(), others })));
-    }
-    let candidates = candidates.into_iter().map(|net| net.name).collect();
-    Err(FormatError::Ambiguous { candidates })
-}
-
-/// The number of rows of the linear layer.
-fn count_classes(tensors: &Tensors) -> Option<usize> {
-    let weight = |name: &&str| tensors.get(&format!("{name}.weight"));
-    let tensor = CLASSIFIERS.iter().find_map(weight)?;
-    tensor.shape.first().copied()
 }

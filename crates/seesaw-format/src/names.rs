@@ -11,9 +11,8 @@
 //!
 //! The stem is `features.0`; a net of N blocks has its head at `features.N+1`, but nets whose blocks
 //! are all dense follow MobileNetV2 and have it at `conv`. The linear layer is `classifier.1` after a
-//! dropout, else `classifier.0`, and `classifier` in MobileNetV2. torchvision has names of its own, and
-//! so has EfficientNet-Lite: `_conv_stem`, `_bn0`; in block N from 0 `_blocks.N._expand_conv`, `_bn0`,
-//! `_depthwise_conv`, `_bn1`, `_project_conv`, `_bn2`; `_conv_head`, `_bn1`; `_fc`.
+//! dropout, else `classifier.0`, and `classifier` in MobileNetV2. Other packages have names of their
+//! own for the nets whose blocks are dense: see [`Scheme`].
 
 use seesaw_arch::{Block, Groups, LayerId, Net};
 
@@ -26,8 +25,46 @@ pub(crate) enum Scheme {
     Reference,
     /// torchvision's MobileNetV2.
     Torchvision,
-    /// The package `efficientnet-lite-pytorch`.
+    /// The package `efficientnet-lite-pytorch`: `_conv_stem`, `_bn0`; in block N from 0
+    /// `_blocks.N._expand_conv`, `_bn0`, `_depthwise_conv`, `_bn1`, `_project_conv`, `_bn2`;
+    /// `_conv_head`, `_bn1`; `_fc`.
     EfficientNetLite,
+    /// timm's MobileNetV2 and EfficientNet-Lite: `conv_stem`, `bn1`; in block B of stage S from 0
+    /// `blocks.S.B.conv_pw`, `bn1`, `conv_dw`, `bn2`, `conv_pwl`, `bn3`, or without expand `conv_dw`,
+    /// `bn1`, `conv_pw`, `bn2`; `conv_head`, `bn2`; `classifier`.
+    Timm,
+    /// MobileNetV2 of Hugging Face's transformers: convolutions are `convolution`, norms
+    /// `normalization`, in `mobilenet_v2.conv_stem.first_conv`; in block N from 2
+    /// `mobilenet_v2.layer.{N-2}.expand_1x1`, `conv_3x3`, `reduce_1x1`, and block 1 without expand in
+    /// `conv_stem`; `mobilenet_v2.conv_1x1`; `classifier`.
+    HuggingFace,
+}
+
+/// The weights of the stem's convolution in all schemes. Each net has one, and no other layer is called
+/// that.
+const STEMS: [&str; 4] = [
+    "features.0.0.weight",
+    "_conv_stem.weight",
+    "conv_stem.weight",
+    "mobilenet_v2.conv_stem.first_conv.convolution.weight",
+];
+
+/// What the names of a net's tensors begin with, in each net that is among these tensors; empty where
+/// names are as its package has them.
+pub(crate) fn stem_prefixes<'a>(
+    tensors: impl IntoIterator<Item = (&'a str, &'a [usize])>,
+) -> Vec<String> {
+    let is_stem = |shape: &[usize]| matches!(shape, [_, 3, 3, 3]);
+    let prefix = |name: &'a str| {
+        let mut prefixes = STEMS.iter().filter_map(|stem| name.strip_suffix(stem));
+        prefixes.find(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+    };
+    let stems = tensors.into_iter().filter(|(_, shape)| is_stem(shape));
+    let mut prefixes: Vec<String> =
+        stems.filter_map(|(name, _)| prefix(name).map(str::to_owned)).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    prefixes
 }
 
 impl Scheme {
@@ -36,11 +73,44 @@ impl Scheme {
         let has = |name| tensors.get(name).is_some();
         if has("features.1.conv.0.0.weight") {
             Self::Torchvision
-        } else if has("_conv_stem.weight") {
+        } else if has(STEMS[1]) {
             Self::EfficientNetLite
+        } else if has(STEMS[2]) {
+            Self::Timm
+        } else if has(STEMS[3]) {
+            Self::HuggingFace
         } else {
             Self::Reference
         }
+    }
+
+    /// Convolution and norm of the stem.
+    fn stem(self) -> [&'static str; 2] {
+        match self {
+            Self::Reference | Self::Torchvision => ["features.0.0", "features.0.1"],
+            Self::EfficientNetLite => ["_conv_stem", "_bn0"],
+            Self::Timm => ["conv_stem", "bn1"],
+            Self::HuggingFace => [
+                "mobilenet_v2.conv_stem.first_conv.convolution",
+                "mobilenet_v2.conv_stem.first_conv.normalization",
+            ],
+        }
+    }
+
+    /// Convolution and norm of the head after these blocks.
+    fn head(self, blocks: &[Block]) -> [String; 2] {
+        let names = match self {
+            Self::EfficientNetLite => ["_conv_head", "_bn1"],
+            Self::Timm => ["conv_head", "bn2"],
+            Self::HuggingFace => {
+                ["mobilenet_v2.conv_1x1.convolution", "mobilenet_v2.conv_1x1.normalization"]
+            }
+            Self::Reference if is_mobile(blocks) => ["conv.0", "conv.1"],
+            Self::Reference | Self::Torchvision => {
+                return ["0", "1"].map(|part| format!("features.{}.{part}", blocks.len() + 1));
+            }
+        };
+        names.map(str::to_owned)
     }
 }
 
@@ -68,23 +138,20 @@ pub(crate) struct Entry {
 pub(crate) fn entries(net: &Net, scheme: Scheme) -> Vec<Entry> {
     let blocks = net.blocks();
     let mut entries = Entries(Vec::new());
-    let lite = scheme == Scheme::EfficientNetLite;
-    let [conv, norm] = if lite { ["_conv_stem", "_bn0"] } else { ["features.0.0", "features.0.1"] };
+    let [conv, norm] = scheme.stem();
     entries.conv(conv, norm, &[net.stem.channels, 3, 3, 3], LayerId::Stem);
-    for (number, block) in (1..).zip(&blocks) {
-        let prefix =
-            if lite { format!("_blocks.{}", number - 1) } else { format!("features.{number}") };
-        entries.block(&NamedBlock { block, number, prefix }, scheme);
+    let places = (0..).zip(&net.stages).flat_map(|(stage, row)| {
+        let place = move |index| [stage, index];
+        (0..row.repeat).map(place)
+    });
+    for ((number, block), place) in (1..).zip(&blocks).zip(places) {
+        let prefix = format!("features.{number}");
+        entries.block(&NamedBlock { block, number, place, prefix }, scheme);
     }
-    let mobile = is_mobile(&blocks);
-    let [conv, norm] = match scheme {
-        Scheme::EfficientNetLite => ["_conv_head", "_bn1"].map(str::to_owned),
-        Scheme::Reference if mobile => ["conv.0", "conv.1"].map(str::to_owned),
-        _ => ["0", "1"].map(|part| format!("features.{}.{part}", blocks.len() + 1)),
-    };
+    let [conv, norm] = scheme.head(&blocks);
     let shape = [net.head.channels, net.trunk_channels(), 1, 1];
     entries.conv(&conv, &norm, &shape, LayerId::Head);
-    let linear = classifier(net, mobile, scheme);
+    let linear = classifier(net, is_mobile(&blocks), scheme);
     let shape = [net.classes, net.head.channels];
     entries.push(format!("{linear}.weight"), &shape, LayerId::Linear, Field::Weight);
     entries.push(format!("{linear}.bias"), &shape[..1], LayerId::Linear, Field::Bias);
@@ -98,6 +165,7 @@ fn classifier(net: &Net, mobile: bool, scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Torchvision => "classifier.1",
         Scheme::EfficientNetLite => "_fc",
+        Scheme::Timm | Scheme::HuggingFace => "classifier",
         Scheme::Reference if mobile => "classifier",
         Scheme::Reference if net.head.dropout > 0.0 => "classifier.1",
         Scheme::Reference => "classifier.0",
@@ -110,10 +178,12 @@ fn is_mobile(blocks: &[Block]) -> bool {
     blocks.iter().all(|b| b.expand.as_ref().is_none_or(dense) && dense(&b.project))
 }
 
-/// A block with its number, from 1, and the prefix of its tensors' names.
+/// A block with its number, from 1; its place, as the numbers of its stage and within it, from 0; and
+/// the prefix of its tensors' names in the published code.
 struct NamedBlock<'a> {
     block: &'a Block,
     number: usize,
+    place: [usize; 2],
     prefix: String,
 }
 
@@ -135,6 +205,49 @@ impl NamedBlock<'_> {
             outputs: expanded,
             layer,
         })
+    }
+
+    /// Convolution and norm of expand, depthwise and project, where no convolution is in parts. A block
+    /// without expand does not use the first two.
+    fn even_names(&self, scheme: Scheme) -> [String; 6] {
+        let number = self.number;
+        let (prefix, parts) = match (scheme, self.block.expand.is_some()) {
+            (Scheme::Reference, true) => (self.conv(), ["0", "1", "3", "4", "6", "7"]),
+            (Scheme::Reference, false) => (self.conv(), ["", "", "0", "1", "3", "4"]),
+            (Scheme::Torchvision, true) => (self.conv(), ["0.0", "0.1", "1.0", "1.1", "2", "3"]),
+            (Scheme::Torchvision, false) => (self.conv(), ["", "", "0.0", "0.1", "1", "2"]),
+            (Scheme::EfficientNetLite, _) => (
+                format!("_blocks.{}", number - 1),
+                ["_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"],
+            ),
+            (Scheme::Timm, true) => {
+                (self.in_stage(), ["conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"])
+            }
+            (Scheme::Timm, false) => {
+                (self.in_stage(), ["", "", "conv_dw", "bn1", "conv_pw", "bn2"])
+            }
+            (Scheme::HuggingFace, _) => {
+                let prefix = match number.checked_sub(2) {
+                    None => "mobilenet_v2.conv_stem".to_owned(),
+                    Some(layer) => format!("mobilenet_v2.layer.{layer}"),
+                };
+                let names = ["expand_1x1", "conv_3x3", "reduce_1x1"].map(|conv| {
+                    ["convolution", "normalization"].map(|part| format!("{prefix}.{conv}.{part}"))
+                });
+                let [[a, b], [c, d], [e, f]] = names;
+                return [a, b, c, d, e, f];
+            }
+        };
+        parts.map(|part| format!("{prefix}.{part}"))
+    }
+
+    fn conv(&self) -> String {
+        format!("{}.conv", self.prefix)
+    }
+
+    fn in_stage(&self) -> String {
+        let [stage, index] = self.place;
+        format!("blocks.{stage}.{index}")
     }
 
     fn depthwise_shape(&self) -> [usize; 4] {
@@ -197,26 +310,16 @@ impl Entries {
 
     /// Groups of one size, each convolution in one tensor.
     fn even_block(&mut self, named: &NamedBlock<'_>, scheme: Scheme) {
-        let &NamedBlock { block, number, ref prefix } = named;
-        let names: &[&str] = match (scheme, block.expand.is_some()) {
-            (Scheme::Reference, true) => &["0", "1", "3", "4", "6", "7"],
-            (Scheme::Reference, false) => &["", "", "0", "1", "3", "4"],
-            (Scheme::Torchvision, true) => &["0.0", "0.1", "1.0", "1.1", "2", "3"],
-            (Scheme::Torchvision, false) => &["", "", "0.0", "0.1", "1", "2"],
-            (Scheme::EfficientNetLite, _) => {
-                &["_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"]
-            }
-        };
-        let folder = if scheme == Scheme::EfficientNetLite { "" } else { "conv." };
-        let name = |part: usize| format!("{prefix}.{folder}{}", names[part]);
+        let &NamedBlock { block, number, .. } = named;
+        let names = named.even_names(scheme);
         if let Some(groups) = &block.expand {
             let shape = [block.expanded, block.input / groups.count(), 1, 1];
-            self.conv(&name(0), &name(1), &shape, LayerId::Expand(number));
+            self.conv(&names[0], &names[1], &shape, LayerId::Expand(number));
         }
         let shape = named.depthwise_shape();
-        self.conv(&name(2), &name(3), &shape, LayerId::Depthwise(number));
+        self.conv(&names[2], &names[3], &shape, LayerId::Depthwise(number));
         let shape = [block.output, block.expanded / block.project.count(), 1, 1];
-        self.conv(&name(4), &name(5), &shape, LayerId::Project(number));
+        self.conv(&names[4], &names[5], &shape, LayerId::Project(number));
     }
 
     /// A quarter and three quarters; `project` has the numbers of its two parts in order.

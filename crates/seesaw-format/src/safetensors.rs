@@ -54,7 +54,7 @@ pub fn is_safetensors(bytes: &[u8]) -> bool {
 /// Floating-point numbers of 16 and 64 bits become f32; tensors of integers are left out.
 ///
 /// # Errors
-/// [`FormatError::Safetensors`] and [`FormatError::Metadata`].
+/// [`FormatError::Safetensors`], [`FormatError::CutShort`] and [`FormatError::Metadata`].
 pub fn read(bytes: &[u8]) -> Result<(Tensors, Option<Metadata>), FormatError> {
     read_from(bytes, bytes.len() as u64)
 }
@@ -107,13 +107,18 @@ fn read_header(file: &mut impl Read, len: u64) -> Result<Header, FormatError> {
     check_header(&start)?;
     let header_len = u64::from_le_bytes(start);
     let Some(rest) = len.checked_sub(8 + header_len) else {
-        return Err(bad(&SafeTensorError::InvalidHeaderLength));
+        return Err(FormatError::CutShort { len, expected: None });
     };
     let mut text = String::new();
     file.by_ref().take(header_len).read_to_string(&mut text).map_err(|e| bad(&e))?;
     let header: Header = serde_json::from_str(&text)
         .map_err(|error| bad(&SafeTensorError::InvalidHeaderDeserialization(error)))?;
-    if header.data_len() as u64 != rest {
+    let data_len = header.data_len() as u64;
+    if data_len > rest {
+        let expected = data_len.checked_add(8 + header_len);
+        return Err(FormatError::CutShort { len, expected });
+    }
+    if data_len != rest {
         return Err(bad(&SafeTensorError::MetadataIncompleteBuffer));
     }
     Ok(header)

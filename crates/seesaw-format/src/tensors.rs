@@ -41,6 +41,11 @@ impl Tensors {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
+    /// The same tensors under other names.
+    pub(crate) fn renamed(self, name: impl Fn(&str) -> String) -> Self {
+        self.0.into_iter().map(|(old, tensor)| (name(&old), tensor)).collect()
+    }
+
     /// The number of tensors.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -55,5 +60,14 @@ impl Tensors {
 impl FromIterator<(String, Tensor)> for Tensors {
     fn from_iter<I: IntoIterator<Item = (String, Tensor)>>(tensors: I) -> Self {
         Self(tensors.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Tensors {
+    type Item = (String, Tensor);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Tensor>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }

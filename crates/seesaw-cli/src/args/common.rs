@@ -39,10 +39,14 @@ pub struct NetArgs {
     /// Number of classes that the weights must have
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
+    /// Which weights of a checkpoint to read: keys joined by dots, such as `checkpoint.model`, or what
+    /// the names of the tensors begin with [default: averaged weights, else the usual keys]
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
 }
 
-/// How photos are resized and cropped.
-#[derive(Debug, Args)]
+/// How photos are resized, cropped and normalized.
+#[derive(Debug, Default, Args)]
 pub struct SizeArgs {
     /// Resize the shorter side of a photo to this [default: as the weights say]
     #[arg(long, value_name = "PIXELS", value_parser = side())]
@@ -50,6 +54,47 @@ pub struct SizeArgs {
     /// Side of the center crop that the net sees [default: as the weights say]
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub crop: Option<u32>,
+    /// Mean of red, green and blue in the training images, where 1 is full brightness [default: as the
+    /// weights say]
+    #[arg(long, value_name = "R,G,B", value_parser = mean, allow_hyphen_values = true)]
+    pub mean: Option<Channels>,
+    /// Standard deviation of red, green and blue [default: as the weights say]
+    #[arg(long, value_name = "R,G,B", value_parser = std)]
+    pub std: Option<Channels>,
+}
+
+/// A number for each of red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Channels(pub [f32; 3]);
+
+/// Means: of samples from 0 to 1.
+fn mean(text: &str) -> Result<Channels, String> {
+    channels(text, -1.0..=1.0)
+}
+
+/// Standard deviations; a few scripts divide by more than samples can deviate.
+fn std(text: &str) -> Result<Channels, String> {
+    channels(text, 1e-4..=2.0)
+}
+
+/// Three numbers, or one for all three.
+fn channels(text: &str, range: std::ops::RangeInclusive<f32>) -> Result<Channels, String> {
+    let numbers: Option<Vec<f32>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    let channels = match numbers.as_deref() {
+        Some([all]) => [*all; 3],
+        Some(&[red, green, blue]) => [red, green, blue],
+        _ => {
+            return Err("write three numbers, such as 0.485,0.456,0.406, or one for all".to_owned());
+        }
+    };
+    let (least, greatest) = (range.start(), range.end());
+    match channels.iter().find(|number| !range.contains(number)) {
+        None => Ok(Channels(channels)),
+        Some(number) if *number > *greatest && *number <= 255.0 => Err(format!(
+            "{number} is greater than {greatest}; divide by 255, so that 1 is full brightness"
+        )),
+        Some(number) => Err(format!("{number} is not from {least} to {greatest}")),
+    }
 }
 
 /// How many threads compute.
@@ -216,6 +261,18 @@ pub fn images() -> impl TypedValueParser<Value = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn three_numbers_or_one_for_all() {
+        assert_eq!(mean("0.5"), Ok(Channels([0.5; 3])));
+        assert_eq!(std(" 0.1, 0.2,0.3"), Ok(Channels([0.1, 0.2, 0.3])));
+        for wrong in ["", "0.1,0.2", "0.1,0.2,0.3,0.4", "a,b,c", "nan", "inf", "-2", "1e9"] {
+            assert!(mean(wrong).is_err() && std(wrong).is_err(), "{wrong}");
+        }
+        assert!(std("0").is_err(), "would divide by 0");
+        assert!(mean("123.675,116.28,103.53").unwrap_err().contains("divide by 255"));
+        assert!(std("58.395,57.12,57.375").unwrap_err().contains("divide by 255"));
+    }
 
     #[test]
     fn threads_are_a_number_or_all() {

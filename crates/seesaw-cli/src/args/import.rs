@@ -9,13 +9,15 @@ use super::{NetArgs, SizeArgs};
 /// Convert weights of any supported kind to one safetensors file that names its net
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads PyTorch checkpoints (.pth, .pth.tar, .pt; the zip container and the older one, nested or not, with
-or without the `module.` prefix) and safetensors files. Nothing in a checkpoint is executed. The net is
-recognized by the names and shapes of the tensors.
+Reads PyTorch checkpoints (.pth, .pth.tar, .pt; state dicts wherever they are in the file, whole modules,
+TorchScript) and safetensors files, also in several parts with an index. Wrappers' prefixes such as
+`module.` are removed. Nothing in a checkpoint is executed. The net is recognized by the names and shapes
+of the tensors.
 
 Examples:
   seesaw import checkpoint.pth.tar net.safetensors
   seesaw import mobilenet_v2.pth net.safetensors --labels classes.txt --resize 232 --f16
+  seesaw import training.ckpt net.safetensors --key state_dict --mean 0.5 --std 0.5
   seesaw import mine.pt mine.safetensors --net mine.toml")]
 pub struct ImportArgs {
     /// File to read

@@ -51,8 +51,9 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
 /// The model that the arguments name, or the default of the bundled ones.
 pub fn load(weights: Option<&Path>, net: &NetArgs) -> Result<Model, Failure> {
     let Some(weights) = weights else {
-        if net.net.is_some() || net.classes.is_some() {
-            let what = "`--net` and `--classes` describe weights, but no weights are given";
+        if net.net.is_some() || net.classes.is_some() || net.key.is_some() {
+            let what =
+                "`--net`, `--classes` and `--key` describe weights, but no weights are given";
             return Err(Failure::new(what).hint("add `--weights FILE`"));
         }
         return Ok(Bundled::default().model()?);

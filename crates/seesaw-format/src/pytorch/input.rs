@@ -12,7 +12,10 @@ pub(super) struct Input<'a>(pub &'a [u8]);
 impl<'a> Input<'a> {
     /// The next `len` bytes.
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], FormatError> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or_else(|| bad("it ends too early"))?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(len)
+            .ok_or_else(|| bad("it ends too early: it is cut short or damaged; get it again"))?;
         self.0 = rest;
         Ok(taken)
     }

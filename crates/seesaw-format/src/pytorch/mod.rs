@@ -1,77 +1,77 @@
 //! PyTorch checkpoints, read without running their code.
 //!
-//! Supported are `.pth`, `.pt` and `.pth.tar` files in either container, with the state dict at the top
-//! or inside a training checkpoint, and names with or without `module.`.
+//! Supported are `.pth`, `.pt` and `.pth.tar` files in either container: state dicts, alone or anywhere
+//! in a training checkpoint, and whole modules, TorchScript's included, of which only the tensors are
+//! read.
 
 mod container;
+mod global;
 mod input;
+mod module;
+mod object;
 mod pickle;
+mod search;
 mod storage;
 mod value;
 
 use container::{Contents, read_legacy, read_zip};
-use value::{Id, Value, Values, bad};
+use search::{Candidate, Found};
+use value::{Value, bad};
 
-use crate::{FormatError, Tensors};
+use crate::{FormatError, Note, Tensors, prefix};
 
 /// The longest name of a tensor; a short file could have a longer one copied many times.
 const MAX_NAME: usize = 512;
-/// The keys of the state dict in training checkpoints, in order of preference.
-const NESTED: [&str; 8] = [
-    "state_dict",
-    "model_state_dict",
-    "model_state",
-    "model",
-    "net",
-    "network",
-    "state_dict_ema",
-    "ema",
-];
 
-/// Reads the tensors of a checkpoint's state dict.
+/// Reads the tensors of a checkpoint's state dict: of its only one, else of the one that
+/// [`read_keyed`] prefers.
+///
+/// # Errors
+/// Those of [`read_keyed`].
+pub fn read(bytes: &[u8]) -> Result<Tensors, FormatError> {
+    read_keyed(bytes, None).map(|(tensors, _)| tensors)
+}
+
+/// Reads the tensors of a checkpoint's state dict, and says how it was chosen.
+///
+/// `key` is the state dict's place in the checkpoint, such as `checkpoint.model`. Without it, an
+/// exponential moving average of the weights is preferred to the weights themselves, as timm does, and
+/// names such as `state_dict` and `model` to others. What all names begin with, such as `module.`, is
+/// removed.
 ///
 /// Floating-point numbers of 16 and 64 bits become f32; tensors of integers are left out.
 ///
 /// # Errors
 /// [`FormatError::Pickle`] when it is damaged or has no state dict; [`FormatError::Refused`] when
-/// reading it would require running code.
-pub fn read(bytes: &[u8]) -> Result<Tensors, FormatError> {
+/// reading its weights would require running code; [`FormatError::SeveralWeights`] and
+/// [`FormatError::NoKey`] when the caller must choose; [`FormatError::OtherKind`] and
+/// [`FormatError::CutShort`].
+pub fn read_keyed(bytes: &[u8], key: Option<&str>) -> Result<(Tensors, Vec<Note>), FormatError> {
     let contents = if bytes.starts_with(b"PK") { read_zip(bytes)? } else { read_legacy(bytes)? };
-    let Contents { values, top, storages } = &contents;
-    let entries = state_dict(values, *top).ok_or_else(|| bad("it has no state dict"))?;
-    let all_in_module = entries.iter().all(|(name, _)| name.starts_with("module."));
+    let Contents { values, top, is_script, .. } = &contents;
+    let Found { candidate, mut notes } = search::find(values, *top, key)?;
+    let Candidate { tensors: named, class, .. } = candidate;
+    if let Some(class) = class {
+        let kind = if *is_script { " (TorchScript)" } else { "" };
+        notes.push(Note::Module { class: class + kind });
+    }
+    let view = |id| match values.get(id) {
+        Value::Tensor(view) => Some(view.as_ref().clone()),
+        _ => None,
+    };
+    let views: Vec<_> =
+        named.into_iter().filter_map(|(name, id)| Some((name, view(id)?))).collect();
+    let keys: Vec<String> = views.iter().map(|(_, view)| view.storage.key.clone()).collect();
+    let storages = contents.storages(keys.into_iter())?;
     let mut budget = bytes.len();
     let mut tensors = Tensors::new();
-    for (name, id) in entries {
-        let Value::Tensor(view) = values.get(id) else { continue };
-        if name.len() > MAX_NAME {
-            return Err(bad(format!("a tensor's name has {} bytes", name.len())));
-        }
-        let name = if all_in_module { &name["module.".len()..] } else { name };
-        if let Some(tensor) = storage::tensor(view, storages, &mut budget)? {
+    for (name, view) in views {
+        if let Some(tensor) = storage::tensor(&view, &storages, &mut budget)? {
             tensors.insert(name, tensor);
         }
     }
-    Ok(tensors)
-}
-
-/// The names and values of the state dict: the first dictionary with tensors among the known entries of
-/// the top dictionary, else the top dictionary itself.
-///
-/// Entries come first, because checkpoints have other tensors at the top, such as the best accuracy.
-fn state_dict(values: &Values, top: Id) -> Option<Vec<(&str, Id)>> {
-    let entries = values.dict(top)?;
-    let nested = NESTED.iter().filter_map(|key| {
-        let (_, id) = entries.iter().find(|(name, _)| values.text(*name) == Some(key))?;
-        values.dict(*id)
-    });
-    let mut tensors = nested.chain([entries]).map(|entries| named_tensors(values, entries));
-    tensors.find(|tensors| !tensors.is_empty())
-}
-
-/// The tensors of a dictionary.
-fn named_tensors<'a>(values: &'a Values, entries: &[(Id, Id)]) -> Vec<(&'a str, Id)> {
-    let tensor = |id: &Id| matches!(values.get(*id), Value::Tensor(_));
-    let named = entries.iter().filter(|(_, id)| tensor(id));
-    named.filter_map(|(name, id)| Some((values.text(*name)?, *id))).collect()
+    if tensors.is_empty() {
+        return Err(bad("its state dict has no tensors of floating-point numbers"));
+    }
+    Ok((prefix::strip_shared(tensors, &mut notes), notes))
 }

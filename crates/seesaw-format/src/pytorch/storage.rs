@@ -21,7 +21,7 @@ pub(super) fn tensor(
     budget: &mut usize,
 ) -> Result<Option<Tensor>, FormatError> {
     let element = view.storage.element;
-    if let Element::Integer(_) = element {
+    if let Element::Unused(_) = element {
         return Ok(None);
     }
     let bytes = storages.get(&view.storage.key).ok_or_else(|| bad("a storage is missing"))?;
@@ -65,6 +65,6 @@ fn number(element: Element, bytes: &[u8], at: usize) -> f32 {
         Element::F32 => f32::from_le_bytes(part(bytes, at)),
         Element::F16 => half::f16::from_le_bytes(part(bytes, at)).to_f32(),
         Element::Bf16 => half::bf16::from_le_bytes(part(bytes, at)).to_f32(),
-        Element::Integer(_) => unreachable!("tensors of integers are left out"),
+        Element::Unused(_) => unreachable!("tensors of integers are left out"),
     }
 }

@@ -1,46 +1,64 @@
-//! The values that a pickle can make: plain data, storages and tensors.
+//! The values that a pickle can make: plain data, storages, tensors, and objects that stay closed.
 
-use crate::{FormatError, error::shown};
+use super::global::Global;
+use crate::FormatError;
 
 /// A value's number in [`Values`]. Values refer to each other by number, so that sharing is free and
 /// dropping deeply nested values needs no recursion.
+///
+/// Numbers from [`FIRST_COUNT`] on are no places in [`Values`] but plain data themselves, so that a
+/// list of a million losses costs no more than its bytes.
 pub(super) type Id = u32;
 
-/// The most values that a checkpoint may make; real ones make tens of thousands.
-const MAX_VALUES: usize = 1 << 18;
-/// The most items that all values together may have, which a short program could copy repeatedly.
-const MAX_ITEMS: usize = 1 << 22;
+/// `FIRST_COUNT + n` is the integer n.
+const FIRST_COUNT: Id = 1 << 31;
+/// The greatest integer that is kept; a file has fewer elements.
+const MAX_COUNT: i64 = 1 << 30;
+/// `None`.
+pub(super) const NONE: Id = Id::MAX;
+/// Values that no tensor needs: other numbers, booleans, bytes.
+pub(super) const OTHER: Id = Id::MAX - 1;
 
+/// The most memory that all values together may take; those of real checkpoints take a few megabytes.
+const MAX_BYTES: usize = 64 << 20;
+/// What a value takes in addition to what it holds.
+const VALUE_BYTES: usize = 48;
+/// The longest text that is kept; longer ones are neither names nor keys.
+const MAX_TEXT: usize = 1024;
+/// Items that a list keeps whatever they are; further numbers are not kept.
+const MAX_NUMBERS: usize = 64;
 /// The most dimensions of a tensor; more would only cost memory and time.
 const MAX_DIMENSIONS: usize = 8;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
-    None,
-    Bool(bool),
-    Int(i64),
-    /// Values that no tensor needs: floating-point numbers, bytes, and objects of [`Global::Inert`].
-    Other,
-    Text(String),
+    /// Plain data without use for tensors.
+    Plain,
+    Text(Box<str>),
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     Global(Global),
-    Storage(Storage),
-    Tensor(TensorRef),
+    Storage(Box<Storage>),
+    Tensor(Box<TensorRef>),
+    Object(Box<Object>),
 }
 
-/// The known functions and classes; they are only names here, and never called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Global {
-    OrderedDict,
-    Size,
-    RebuildTensor,
-    RebuildParameter,
-    StorageOf(Element),
-    /// A class or function that training scripts use in checkpoints. Its objects are not read.
-    Inert,
+static PLAIN: Value = Value::Plain;
+
+/// What a class or function that is not known would have made: its name and what it was given. Nothing
+/// is made of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Object {
+    /// The class or function, as [`Values::name`] knows it.
+    pub class: u32,
+    /// What it was called with.
+    pub arguments: Id,
+    /// Its attributes.
+    pub state: Id,
+    /// What it holds if it is a dictionary.
+    pub entries: Vec<(Id, Id)>,
 }
 
 /// The type of a storage's elements.
@@ -50,8 +68,8 @@ pub(super) enum Element {
     F32,
     F16,
     Bf16,
-    /// Integers of that many bytes, which are left out.
-    Integer(usize),
+    /// Numbers of that many bytes that weights do not consist of, which are left out.
+    Unused(usize),
 }
 
 /// A storage in the file.
@@ -70,62 +88,6 @@ pub(super) struct TensorRef {
     pub strides: Vec<usize>,
 }
 
-impl Global {
-    /// The known function or class of this name.
-    ///
-    /// # Errors
-    /// [`FormatError::Refused`] for all others.
-    pub fn named(module: &str, name: &str) -> Result<Self, FormatError> {
-        use Element::{Bf16, F16, F32, F64, Integer};
-        let element = match (module, name) {
-            ("collections", "OrderedDict") => return Ok(Self::OrderedDict),
-            ("torch", "Size") => return Ok(Self::Size),
-            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
-                return Ok(Self::RebuildTensor);
-            }
-            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
-                return Ok(Self::RebuildParameter);
-            }
-            ("torch", "DoubleStorage") => F64,
-            ("torch", "FloatStorage") => F32,
-            ("torch", "HalfStorage") => F16,
-            ("torch", "BFloat16Storage") => Bf16,
-            ("torch", "LongStorage") => Integer(8),
-            ("torch", "IntStorage") => Integer(4),
-            ("torch", "ShortStorage") => Integer(2),
-            ("torch", "CharStorage" | "ByteStorage" | "BoolStorage") => Integer(1),
-            _ if is_inert(module, name) => return Ok(Self::Inert),
-            _ => {
-                let whole = format!("{module}.{name}");
-                return Err(FormatError::Refused(shown(&whole)));
-            }
-        };
-        Ok(Self::StorageOf(element))
-    }
-}
-
-/// Whether this names a class, or a function that makes a number or an array, as in the accuracies,
-/// options and schedules that checkpoints hold in addition to the weights.
-fn is_inert(module: &str, name: &str) -> bool {
-    match module {
-        "numpy" => matches!(name, "dtype" | "ndarray"),
-        "numpy.core.multiarray" | "numpy._core.multiarray" => {
-            matches!(name, "scalar" | "_reconstruct")
-        }
-        "_codecs" => name == "encode",
-        "__builtin__" | "builtins" => {
-            matches!(name, "set" | "frozenset" | "complex" | "bytearray" | "list" | "dict" | "int")
-        }
-        "collections" => matches!(name, "Counter" | "defaultdict"),
-        "argparse" => name == "Namespace",
-        "pathlib" => matches!(name, "PosixPath" | "PurePosixPath" | "WindowsPath"),
-        "torch" => {
-            matches!(name, "device" | "float32" | "float16" | "bfloat16" | "float64" | "int64")
-        }
-        _ => false,
-    }
-}
-
 impl Element {
     /// Bytes of an element.
     pub fn size(self) -> usize {
@@ -133,7 +95,7 @@ impl Element {
             Self::F64 => 8,
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
-            Self::Integer(size) => size,
+            Self::Unused(size) => size,
         }
     }
 }
@@ -142,57 +104,124 @@ impl Element {
 #[derive(Debug, Default)]
 pub(super) struct Values {
     all: Vec<Value>,
-    items: usize,
+    /// Names of the classes and functions that are not known.
+    names: Vec<String>,
+    bytes: usize,
 }
 
 impl Values {
     /// Adds a value.
     pub fn add(&mut self, value: Value) -> Result<Id, FormatError> {
         self.charge(match &value {
-            Value::Tuple(items) | Value::List(items) => items.len(),
-            Value::Dict(entries) => entries.len(),
-            _ => 0,
+            Value::Tuple(items) | Value::List(items) => VALUE_BYTES + items.len() * 4,
+            Value::Dict(entries) => VALUE_BYTES + entries.len() * 8,
+            Value::Text(text) if text.len() > MAX_TEXT => return Ok(OTHER),
+            Value::Text(text) => VALUE_BYTES + text.len(),
+            Value::Plain => return Ok(OTHER),
+            Value::Global(_) => VALUE_BYTES,
+            Value::Storage(_) => 3 * VALUE_BYTES,
+            Value::Tensor(_) => 5 * VALUE_BYTES,
+            Value::Object(_) => 3 * VALUE_BYTES,
         })?;
-        if self.all.len() >= MAX_VALUES {
-            return Err(too_many());
-        }
         self.all.push(value);
         Ok((self.all.len() - 1) as Id)
     }
 
-    /// Counts items of a new value or items added to a value.
-    pub fn charge(&mut self, items: usize) -> Result<(), FormatError> {
-        self.items += items;
-        if self.items > MAX_ITEMS { Err(too_many()) } else { Ok(()) }
+    /// An integer, which takes no memory.
+    pub fn integer(number: i64) -> Id {
+        match number {
+            0..=MAX_COUNT => FIRST_COUNT + number as Id,
+            _ => OTHER,
+        }
     }
 
-    /// The value with that number, which [`Self::add`] returned.
+    /// Counts memory.
+    fn charge(&mut self, bytes: usize) -> Result<(), FormatError> {
+        self.bytes += bytes;
+        if self.bytes > MAX_BYTES { Err(too_many()) } else { Ok(()) }
+    }
+
+    /// The value with that number.
     pub fn get(&self, id: Id) -> &Value {
-        &self.all[id as usize]
+        self.all.get(id as usize).unwrap_or(&PLAIN)
     }
 
-    /// Mutable access to the value with that number, which [`Self::add`] returned.
-    pub fn get_mut(&mut self, id: Id) -> &mut Value {
-        &mut self.all[id as usize]
-    }
-
-    /// All values.
+    /// All values that take memory.
     pub fn iter(&self) -> impl Iterator<Item = &Value> {
         self.all.iter()
+    }
+
+    /// Keeps the name of a class or function that is not known.
+    pub fn add_name(&mut self, name: String) -> Result<u32, FormatError> {
+        if let Some(known) = self.names.iter().take(64).position(|known| *known == name) {
+            return Ok(known as u32);
+        }
+        self.charge(VALUE_BYTES + name.len())?;
+        self.names.push(name);
+        Ok((self.names.len() - 1) as u32)
+    }
+
+    /// A name that [`Self::add_name`] has kept.
+    pub fn name(&self, number: u32) -> &str {
+        &self.names[number as usize]
+    }
+
+    /// All names that [`Self::add_name`] has kept.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Appends items to a list. What is appended to anything else that may be a list is not kept.
+    pub fn extend(&mut self, list: Id, mut items: Vec<Id>) -> Result<(), FormatError> {
+        match self.all.get_mut(list as usize) {
+            Some(Value::List(list)) => {
+                if list.len() >= MAX_NUMBERS {
+                    items.retain(|id| *id < FIRST_COUNT);
+                }
+                let bytes = items.len() * 4;
+                list.extend(items);
+                self.charge(bytes)
+            }
+            Some(Value::Object(_)) => Ok(()),
+            None if list == OTHER => Ok(()),
+            _ => Err(bad("it appends to something that is not a list")),
+        }
+    }
+
+    /// Sets entries of a dictionary, or of an object that may be one.
+    pub fn set(&mut self, dict: Id, pairs: &[[Id; 2]]) -> Result<(), FormatError> {
+        let entries = match self.all.get_mut(dict as usize) {
+            Some(Value::Dict(entries)) => entries,
+            Some(Value::Object(object)) => &mut object.entries,
+            None if dict == OTHER => return Ok(()),
+            _ => return Err(bad("it sets entries of something that is not a dictionary")),
+        };
+        let before = entries.len();
+        // Numbers under numbers, such as a loss for each step, lead to no tensor.
+        let kept = pairs.iter().filter(|pair| pair.iter().any(|id| *id < FIRST_COUNT));
+        entries.extend(kept.map(|[key, value]| (*key, *value)));
+        let bytes = (entries.len() - before) * 8;
+        self.charge(bytes)
+    }
+
+    /// Sets the attributes of an object. Those of an `OrderedDict` are a version for each layer.
+    ///
+    /// # Errors
+    /// [`FormatError::Refused`] for values that have no attributes.
+    pub fn set_state(&mut self, object: Id, state: Id) -> Result<(), FormatError> {
+        match self.all.get_mut(object as usize) {
+            Some(Value::Object(object)) => object.state = state,
+            Some(Value::Dict(_) | Value::Tensor(_)) => {}
+            None if object == OTHER => {}
+            _ => return Err(FormatError::Refused("__setstate__".to_owned())),
+        }
+        Ok(())
     }
 
     /// The text, where the value is one.
     pub fn text(&self, id: Id) -> Option<&str> {
         match self.get(id) {
             Value::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The entries, where the value is a dictionary.
-    pub fn dict(&self, id: Id) -> Option<&[(Id, Id)]> {
-        match self.get(id) {
-            Value::Dict(entries) => Some(entries),
             _ => None,
         }
     }
@@ -206,17 +235,24 @@ impl Values {
     }
 
     /// The value as a count.
-    pub fn count(&self, id: Id) -> Option<usize> {
-        match self.get(id) {
-            Value::Int(n) => usize::try_from(*n).ok(),
-            _ => None,
-        }
+    fn count(id: Id) -> Option<usize> {
+        let count = id.checked_sub(FIRST_COUNT).filter(|_| id < OTHER)?;
+        usize::try_from(count).ok()
     }
 
     /// A tuple of counts, one for each dimension of a tensor.
     pub fn counts(&self, id: Id) -> Option<Vec<usize>> {
         let items = self.items(id).filter(|items| items.len() <= MAX_DIMENSIONS)?;
-        items.iter().map(|item| self.count(*item)).collect()
+        items.iter().map(|item| Self::count(*item)).collect()
+    }
+
+    /// The view of a storage that these values describe.
+    pub fn view(&self, [storage, offset, shape, strides]: [Id; 4]) -> Option<TensorRef> {
+        let Value::Storage(storage) = self.get(storage) else { return None };
+        let (shape, strides) = (self.counts(shape)?, self.counts(strides)?);
+        let offset = Self::count(offset)?;
+        let storage = Storage::clone(storage);
+        (shape.len() == strides.len()).then_some(TensorRef { storage, offset, shape, strides })
     }
 }
 

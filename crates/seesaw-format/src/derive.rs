@@ -15,7 +15,8 @@ const MAX_REPEAT: usize = 100;
 const HUNDREDTHS: std::ops::RangeInclusive<u32> = 5..=300;
 
 /// `net` with the channel counts of these tensors, and where names tell stages apart, with their numbers
-/// of blocks. `None` where the tensors give none. Whether they fit is for the caller to check.
+/// of blocks, under the same name. `None` where the tensors give none. Whether they fit is for the caller
+/// to check.
 pub(crate) fn like(net: &Net, tensors: &Tensors) -> Option<Net> {
     let scheme = Scheme::detect(tensors);
     let mut derived = net.clone();
@@ -38,7 +39,6 @@ pub(crate) fn like(net: &Net, tensors: &Tensors) -> Option<Net> {
     }
     derived.head.channels = channels(LayerId::Head)?;
     derived.validate().ok()?;
-    derived.name = name(net, &derived);
     Some(derived)
 }
 
@@ -57,16 +57,17 @@ fn channels(entries: &[Entry], layer: LayerId, tensors: &Tensors) -> Option<usiz
     }
 }
 
-/// A name of the zoo where a width multiplier gives these channels, else one of its own.
-fn name(net: &Net, derived: &Net) -> String {
-    if derived == net {
-        return net.name.clone();
+/// A net that [`like`] made of `net`, under a name of the zoo where a width multiplier gives these
+/// channels, else one of its own.
+pub(crate) fn named(net: &Net, derived: Net) -> Net {
+    let trunk = |net: &Net| (net.stem.clone(), net.head.clone(), net.stages.clone());
+    if trunk(&derived) == trunk(net) {
+        return derived;
     }
-    let scaled = HUNDREDTHS.filter_map(|n| net.clone().with_width(f64::from(n) / 100.0).ok());
-    let same = |scaled: &Net| {
-        (&scaled.stem, &scaled.head, &scaled.stages)
-            == (&derived.stem, &derived.head, &derived.stages)
+    let mut scaled = HUNDREDTHS.filter_map(|n| net.clone().with_width(f64::from(n) / 100.0).ok());
+    let name = match scaled.find(|scaled| trunk(scaled) == trunk(&derived)) {
+        Some(scaled) => scaled.name,
+        None => format!("{}{CUSTOM}", net.name),
     };
-    let mut named = scaled.filter(same).map(|scaled| scaled.name);
-    named.next().unwrap_or_else(|| format!("{}{CUSTOM}", net.name))
+    Net { name, ..derived }
 }

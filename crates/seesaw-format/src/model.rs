@@ -193,7 +193,7 @@ fn as_given(net: Net, tensors: &Tensors, path: &Path, notes: &mut Vec<Note>) -> 
     } else {
         let derived = derive::like(&net, tensors).filter(|derived| fits(derived, tensors, true));
         notes.extend(derived.iter().map(|_| Note::Derived { from: net.name.clone() }));
-        derived.unwrap_or(net)
+        derived.map_or_else(|| net.clone(), |derived| derive::named(&net, derived))
     };
     let (net, adapted) = adapt(net, tensors, path);
     notes.extend(adapted);

@@ -35,7 +35,6 @@ pub fn recognize(tensors: &Tensors) -> Result<Vec<Net>, FormatError> {
         let width = *width;
         zoo::all().into_iter().filter_map(move |net| net.with_width(width).ok())
     };
-    let derived = || zoo::all().into_iter().filter_map(|net| derive::like(&net, tensors));
     for any_linear in [false, true] {
         let fitting = |nets: Vec<Net>| -> Vec<Net> {
             let nets = nets.into_iter().map(|net| net.with_classes(classes));
@@ -46,7 +45,11 @@ pub fn recognize(tensors: &Tensors) -> Result<Vec<Net>, FormatError> {
             nets = fitting(WIDTHS.iter().flat_map(scaled).collect());
         }
         if nets.is_empty() {
-            nets = fitting(derived().collect());
+            let zoo = zoo::all();
+            let like = zoo.iter().filter_map(|net| derive::like(net, tensors));
+            let of_zoo = |like: &Net| zoo.iter().find(|net| net.name == like.name);
+            let fitting = fitting(like.collect()).into_iter();
+            nets = fitting.filter_map(|like| Some(derive::named(of_zoo(&like)?, like))).collect();
         }
         if scheme != Scheme::Reference {
             // The packages define MobileNetV2 for 224 pixels only.

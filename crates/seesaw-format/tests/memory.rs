@@ -36,6 +36,18 @@ fn endless_list(bytes: usize) -> Vec<u8> {
     file
 }
 
+/// Very many values made by this program, each of them small.
+fn values(bytes: usize, each: &[u8]) -> Vec<u8> {
+    let mut file = endless_list(0);
+    file.truncate(file.len() - b".\x80\x02].".len());
+    // A name and a text, to use again and again.
+    file.extend(b"cos\nsystem\nq\x000X\x04\0\0\0textq\x010");
+    let part = [b"(".to_vec(), each.repeat(1000), b"e".to_vec()].concat();
+    file.extend(part.repeat(bytes / part.len()));
+    file.extend(b".\x80\x02].");
+    file
+}
+
 /// An archive that lists very many entries.
 fn entries(count: u32) -> Vec<u8> {
     let mut file = b"PK\x03\x04".to_vec();
@@ -68,6 +80,10 @@ fn files_of_a_few_megabytes_stay_below_the_limit() {
         assert!(error.contains("its header has"), "{error}");
     }
     assert!(pytorch::read(&endless_list(16 << 20)).is_err());
+    for each in [&b"]"[..], b"}", b"h\x00)R", b"h\x01h\x01\x86", b"X\x01\0\0\0a", b"h\x00)\x81}b"] {
+        let error = pytorch::read(&values(16 << 20, each)).unwrap_err().to_string();
+        assert!(error.contains("makes more values"), "{error}");
+    }
     let error = pytorch::read(&entries(65_000)).unwrap_err().to_string();
     assert!(error.contains("without a checkpoint's `data.pkl`"), "{error}");
     let peak = peak_memory_kb().unwrap();

@@ -20,7 +20,7 @@ pub(super) const NONE: Id = Id::MAX;
 pub(super) const OTHER: Id = Id::MAX - 1;
 
 /// The most memory that all values together may take; those of real checkpoints take a few megabytes.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 96 << 20;
 /// What a value takes in addition to what it holds.
 const VALUE_BYTES: usize = 48;
 /// The longest text that is kept; longer ones are neither names nor keys.
@@ -121,7 +121,7 @@ impl Values {
             Value::Global(_) => VALUE_BYTES,
             Value::Storage(_) => 3 * VALUE_BYTES,
             Value::Tensor(_) => 5 * VALUE_BYTES,
-            Value::Object(_) => 3 * VALUE_BYTES,
+            Value::Object(_) => 2 * VALUE_BYTES,
         })?;
         self.all.push(value);
         Ok((self.all.len() - 1) as Id)

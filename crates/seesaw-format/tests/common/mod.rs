@@ -2,6 +2,8 @@
 //! later one.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod nets;
+
 /// A file whose object is `program`, without storages.
 pub fn hostile(program: &[u8]) -> Vec<u8> {
     let mut file =

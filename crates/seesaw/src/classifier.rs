@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use seesaw_arch::{Net, Preprocess};
 use seesaw_engine::{ClassMaps, Machine, Options, Plan, compile};
-use seesaw_format::{Model, load_model};
+use seesaw_format::{Model, Note, load_model};
 use seesaw_image::RgbImage;
 
 use crate::{
@@ -22,6 +22,7 @@ pub struct Classifier {
     net: Net,
     labels: Vec<String>,
     preprocess: Preprocess,
+    notes: Vec<Note>,
 }
 
 /// A class of a photo.
@@ -98,7 +99,7 @@ impl Builder {
         let Self { machine, batch, labels, preprocess } = self;
         let preprocess = preprocess.unwrap_or_else(|| preprocess_of(&model));
         preprocess.validate()?;
-        let Model { net, weights, labels: own, .. } = model;
+        let Model { net, weights, labels: own, notes, .. } = model;
         let labels = match labels.unwrap_or(own) {
             labels if labels.is_empty() => (0..net.classes).map(|c| c.to_string()).collect(),
             labels => labels,
@@ -108,7 +109,7 @@ impl Builder {
         }
         let options = Options::new(&net).input_size(preprocess.crop as usize).batch(batch);
         let plan = compile(&net, weights, &options, &machine)?;
-        Ok(Classifier { plan, net, labels, preprocess })
+        Ok(Classifier { plan, net, labels, preprocess, notes })
     }
 }
 
@@ -265,6 +266,11 @@ impl Classifier {
     /// The name of each class, or its index where the model has no names.
     pub fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    /// What was chosen, assumed or left out when the model's file was read.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// How photos are prepared.

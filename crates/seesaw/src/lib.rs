@@ -40,5 +40,5 @@ pub use classifier::{Builder, Classifier, Explanation, Guess, preprocess_of};
 pub use error::{Error, PhotoError};
 pub use seesaw_arch::Preprocess;
 pub use seesaw_engine::{ClassMaps, Isa, Machine};
-pub use seesaw_format::Model;
+pub use seesaw_format::{Model, Note};
 pub use seesaw_image::RgbImage;

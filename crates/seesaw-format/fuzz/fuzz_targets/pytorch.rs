@@ -8,4 +8,5 @@ fuzz_target!(|bytes: &[u8]| {
         let numbers: usize = tensors.iter().map(|(_, tensor)| tensor.data.len()).sum();
         assert!(numbers <= bytes.len());
     }
+    let _ = seesaw_format::pytorch::read_keyed(bytes, Some("model.net"));
 });

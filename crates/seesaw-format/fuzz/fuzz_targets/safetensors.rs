@@ -1,8 +1,10 @@
 //! The native reader on any bytes, and what follows it: recognition and conversion.
 #![no_main]
 
+use std::path::Path;
+
 use libfuzzer_sys::fuzz_target;
-use seesaw_format::{NetWeights, recognize, safetensors};
+use seesaw_format::{Contents, NetWeights, recognize, safetensors};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok((tensors, metadata)) = safetensors::read(bytes) {
@@ -10,5 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         if let Some(metadata) = metadata {
             let _ = NetWeights::from_tensors(&metadata.net, &tensors);
         }
+        let contents = Contents::from_bytes(bytes).expect("it was read before");
+        let _ = contents.into_model(None, Path::new(""));
     }
 });

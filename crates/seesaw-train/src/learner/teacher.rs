@@ -106,6 +106,12 @@ impl TeacherModel {
         }
     }
 
+    /// What was chosen, assumed or left out in its file.
+    pub fn notes(&self) -> Vec<String> {
+        let path = self.path.display();
+        self.model.notes.iter().map(|note| format!("{path}: {note}")).collect()
+    }
+
     /// The teacher's net.
     pub fn net(&self) -> &Net {
         &self.model.net

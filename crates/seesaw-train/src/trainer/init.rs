@@ -92,7 +92,9 @@ fn grafted(
     let columns = columns.map(|matching| matching.columns).ok();
     let teacher = (&model.net, &model.weights);
     let graft = graft(net, fresh, teacher, columns.as_deref())?;
-    let mut notes = Vec::new();
+    // Those of weights to start from are for the caller, who has read them to choose the net.
+    let mut notes: Vec<String> =
+        model.notes.iter().map(|note| format!("{}: {note}", path.display())).collect();
     let kept: Vec<f64> = graft.kept.iter().copied().flatten().collect();
     let mean = kept.iter().sum::<f64>() / kept.len() as f64;
     notes.push(format!(

@@ -64,6 +64,8 @@ impl Trainer {
         let labels = (!start.unlabeled).then(|| data.train.classes());
         let teacher = start.teacher.as_deref();
         let teacher = teacher.map(|path| load_teacher(path, labels, &preprocess)).transpose()?;
+        let notes = teacher.iter().flat_map(TeacherModel::notes);
+        notes.for_each(|note| on(Event::Note(&note)));
         let classes = match (&teacher, labels) {
             (Some(teacher), None) => teacher.classes(),
             (_, labels) => labels.unwrap_or_default().to_vec(),

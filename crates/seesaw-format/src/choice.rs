@@ -59,6 +59,12 @@ fn is_ema(path: &str) -> bool {
     words.any(|word| matches!(word, "ema" | "modelema" | "emamodel" | "averaged"))
 }
 
+/// Whether a key is one that training scripts use for weights.
+#[cfg_attr(not(feature = "pytorch"), allow(dead_code))]
+pub(crate) fn is_usual_key(key: &str) -> bool {
+    KEYS.contains(&key) || is_ema(key)
+}
+
 /// How far back a set is in the order of preference, the smallest first.
 fn order(choice: &Choice) -> (Reverse<u8>, bool, usize) {
     let last = choice.path.rsplit('.').next().unwrap_or_default();

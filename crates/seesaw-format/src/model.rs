@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The longest file that is read: 1 GiB.
-const MAX_FILE: u64 = 1 << 30;
+pub(crate) const MAX_FILE: u64 = 1 << 30;
 /// The first bytes of a file that say what it is.
 const FIRST: usize = 512;
 

@@ -128,7 +128,10 @@ impl fmt::Display for Note {
                 f.write_str("left out the first of 1001 classes, TensorFlow's background")
             }
             Self::Derived { from } => {
-                write!(f, "{from} with the channel counts and numbers of blocks of the tensors")
+                write!(
+                    f,
+                    "taken for {from} with the channel counts and numbers of blocks of the tensors"
+                )
             }
             Self::Adapted { what } => f.write_str(what),
             Self::Assumed(assumption) => assumption.fmt(f),

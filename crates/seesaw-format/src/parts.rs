@@ -5,18 +5,20 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::Read,
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use serde::Deserialize;
 
-use crate::{Contents, FormatError, Note, Tensors, error::shown, model::load_file};
+use crate::{
+    Contents, FormatError, Note, Tensors,
+    error::shown,
+    model::{MAX_FILE, load_file},
+};
 
 /// The longest index, and the most parts.
 const MAX_INDEX: u64 = 4 << 20;
 const MAX_PARTS: usize = 64;
-/// The most numbers of all parts together: those of the largest net that is allowed, and some.
-const MAX_NUMBERS: usize = 1 << 29;
 
 /// An index of parts.
 #[derive(Debug, Deserialize)]
@@ -73,26 +75,29 @@ pub(crate) fn load(path: &Path, rest: File, start: Vec<u8>) -> Result<Contents, 
         let what = format!("it lists {} parts, and the limit is {MAX_PARTS}", files.len());
         return Err(FormatError::Index(what));
     }
+    let paths: Vec<PathBuf> =
+        files.iter().map(|name| place(path, name)).collect::<Result<_, _>>()?;
+    let lengths = paths.iter().map(|path| path.metadata().map_or(0, |file| file.len()));
+    let len = lengths.fold(0, u64::saturating_add);
+    if len > MAX_FILE {
+        return Err(FormatError::TooLarge { path: path.to_owned(), len, max: MAX_FILE });
+    }
     let mut tensors = Tensors::new();
     let mut notes = Vec::new();
-    let mut numbers = 0;
-    for file in &files {
-        let part = part(path, file)?;
-        for (name, tensor) in part.tensors {
-            numbers += tensor.data.len();
-            tensors.insert(name, tensor);
-        }
+    for (path, name) in paths.iter().zip(&files) {
+        let part = load_file(path, None).map_err(|error| match error {
+            error @ (FormatError::Io { .. } | FormatError::TooLarge { .. }) => error,
+            error => FormatError::Index(format!("its part `{}`: {error}", shown(name))),
+        })?;
+        part.tensors.into_iter().for_each(|(name, tensor)| tensors.insert(name, tensor));
         notes.extend(part.notes);
-        if numbers > MAX_NUMBERS {
-            return Err(FormatError::Index("its parts are too large together".to_owned()));
-        }
     }
     notes.push(Note::Parts { count: files.len() });
     Ok(Contents { tensors, metadata: None, notes })
 }
 
-/// The contents of one part, which must be next to the index.
-fn part(index: &Path, name: &str) -> Result<Contents, FormatError> {
+/// The path of a part, which must be next to the index.
+fn place(index: &Path, name: &str) -> Result<PathBuf, FormatError> {
     let is_name = matches!(
         Path::new(name).components().collect::<Vec<_>>().as_slice(),
         [Component::Normal(only)] if only.to_string_lossy() == name
@@ -106,8 +111,5 @@ fn part(index: &Path, name: &str) -> Result<Contents, FormatError> {
         let what = format!("its part `{}` is not next to it; get all parts", shown(name));
         return Err(FormatError::Index(what));
     }
-    load_file(&path, None).map_err(|error| match error {
-        error @ (FormatError::Io { .. } | FormatError::TooLarge { .. }) => error,
-        error => FormatError::Index(format!("its part `{}`: {error}", shown(name))),
-    })
+    Ok(path)
 }

@@ -129,15 +129,15 @@ pub(crate) fn choose(
         let has_it = |net: &Net| stride.is_none_or(|stride| net.stem.stride == stride);
         narrow(&mut left, &mut reason, Reason::Classes(classes), has_it);
     }
+    // A name that the caller can give.
+    let name = |net: &Net| net.name.strip_suffix(CUSTOM).unwrap_or(&net.name).to_owned();
     let [net] = left.as_slice() else {
-        let name = |net: &Net| net.name.strip_suffix(CUSTOM).unwrap_or(&net.name).to_owned();
         let candidates = left.into_iter().map(name).collect();
         return Err(FormatError::Ambiguous { candidates });
     };
     let assumption = reason.map(|reason| {
         let others = candidates.iter().filter(|other| other.name != net.name);
-        let others = others.map(|other| other.name.clone()).collect();
-        Assumption { chosen: net.name.clone(), others, reason }
+        Assumption { chosen: name(net), others: others.map(name).collect(), reason }
     });
     Ok(((*net).clone(), assumption))
 }

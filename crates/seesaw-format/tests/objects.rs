@@ -244,3 +244,30 @@ fn modules_within_themselves_end() {
     let deep = [b"\x80\x02".to_vec(), deep, b".".to_vec()].concat();
     assert!(matches!(pytorch::read(&hostile(&deep)), Err(FormatError::Pickle(_))));
 }
+
+/// What a file repeats without end costs no more than its bytes.
+#[test]
+fn repeated_objects_are_looked_into_once() {
+    let start = std::time::Instant::now();
+    // A module whose submodules are one and the same object, which has many attributes.
+    let mut file = b"\x80\x02ca\nB\n)\x81q\x00}(".to_vec();
+    for i in 0..20_000 {
+        file.extend([text(&format!("attribute{i}")), b"K\x01".to_vec()].concat());
+    }
+    file.extend(b"ub0");
+    file.extend([b"ca\nC\n)\x81}(".to_vec(), text("_parameters"), b"}".to_vec()].concat());
+    file.extend([text("_modules"), b"}(".to_vec()].concat());
+    file.extend([text("m"), b"h\x00".to_vec()].concat().repeat(200_000));
+    file.extend(b"uub.");
+    assert!(matches!(pytorch::read(&hostile(&file)), Err(FormatError::Pickle(_))));
+    // A call with the same dictionary as argument very often, and a dictionary of very many.
+    let mut file = b"\x80\x02ca\nB\n(}q\x00".to_vec();
+    file.extend(b"h\x00".repeat(500_000));
+    file.extend(b"tR.");
+    assert!(pytorch::read(&hostile(&file)).is_err());
+    let results = (0..20_000).map(|i| (format!("{i}.jpg"), Py::dict([("score", Py::Float(0.5))])));
+    let mut entries: Vec<(String, Py)> = results.collect();
+    entries.push(("model".into(), one(1.5)));
+    assert_eq!(read(&Py::dict(entries)).unwrap().0, 1.5);
+    assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
+}

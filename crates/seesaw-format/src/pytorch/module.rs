@@ -12,6 +12,8 @@ use crate::FormatError;
 
 /// The deepest nesting of modules.
 const MAX_DEPTH: usize = 32;
+/// A module's own attributes are among its first ones.
+const MAX_OWN: usize = 128;
 /// The attributes of a `torch.nn.Module` that hold its tensors and submodules.
 const TENSORS: [&str; 2] = ["_parameters", "_buffers"];
 const MODULES: &str = "_modules";
@@ -38,7 +40,7 @@ pub(super) fn attributes<'a>(values: &'a Values, object: &Object) -> &'a [(Id, I
 }
 
 fn attribute(values: &Values, object: &Object, name: &str) -> Option<Id> {
-    let mut entries = attributes(values, object).iter();
+    let mut entries = attributes(values, object).iter().take(MAX_OWN);
     entries.find(|(key, _)| values.text(*key) == Some(name)).map(|(_, value)| *value)
 }
 
@@ -83,6 +85,7 @@ impl Modules<'_, '_> {
         depth: usize,
     ) -> Result<(), FormatError> {
         for (key, value) in entries {
+            self.named.step()?;
             let Some(key) = self.values.text(*key) else { continue };
             match self.values.get(*value) {
                 Value::Tensor(_) => self.named.push(format!("{prefix}{key}"), *value)?,

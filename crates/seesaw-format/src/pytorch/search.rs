@@ -10,16 +10,18 @@ use super::{
 };
 use crate::{
     FormatError, Note,
-    choice::{self, Choice, KEYS, Rank},
+    choice::{self, Choice, KEYS, Rank, is_usual_key},
     error::shown,
     names::stem_prefixes,
 };
 
 /// The most dictionaries, lists and objects that are looked into, and how deep.
-const MAX_NODES: usize = 1 << 16;
+const MAX_NODES: usize = 1 << 14;
 const MAX_DEPTH: usize = 8;
-/// Items of a list that are looked into.
+/// Items of a list that are looked into, and of a dictionary under keys that are not usual for weights,
+/// such as the results of many images.
 const MAX_ITEMS: usize = 64;
+const MAX_UNUSUAL: usize = 1024;
 /// The most tensors, and the most bytes of their names, in all candidates together.
 const MAX_TENSORS: usize = 1 << 17;
 const MAX_NAMES: usize = 16 << 20;
@@ -50,9 +52,22 @@ pub(super) struct Named {
     blocked: Option<String>,
     count: usize,
     bytes: usize,
+    steps: usize,
 }
 
 impl Named {
+    /// Counts an attribute or entry of a module.
+    ///
+    /// # Errors
+    /// [`FormatError::Pickle`] when there are too many.
+    pub fn step(&mut self) -> Result<(), FormatError> {
+        self.steps += 1;
+        if self.steps > 2 * MAX_TENSORS {
+            return Err(bad("its modules have more parts than those of any net"));
+        }
+        Ok(())
+    }
+
     /// Adds a tensor.
     ///
     /// # Errors
@@ -212,9 +227,10 @@ impl<'a> Search<'a> {
                     }
                     self.dict(&object.entries, &path, depth)?;
                     self.dict(attributes(values, object), &path, depth)?;
-                    for item in values.items(object.arguments).unwrap_or_default() {
+                    let arguments = values.items(object.arguments).unwrap_or_default();
+                    for item in arguments.iter().take(MAX_ITEMS) {
                         if matches!(values.get(*item), Value::Dict(_)) {
-                            self.queue.push_back((*item, path.clone(), depth + 1));
+                            self.enqueue(*item, path.clone(), depth + 1);
                         }
                     }
                 }
@@ -224,17 +240,22 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn visit(&mut self, id: Id, path: &str, key: &str, depth: usize) {
+    /// Puts what may lead to weights at the end of the queue. What waits is bounded too, since it has a
+    /// path.
+    fn enqueue(&mut self, id: Id, path: String, depth: usize) {
         let leads_on = matches!(
             self.values.get(id),
             Value::Dict(_) | Value::Tuple(_) | Value::List(_) | Value::Object(_)
         );
-        // What waits is bounded too, since each waiting node has a path.
-        let bounded = path.len() + key.len() <= MAX_NAME && self.queue.len() < MAX_NODES;
-        if leads_on && bounded && !self.seen.contains(&id) {
-            let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-            self.queue.push_back((id, path, depth + 1));
+        let is_bounded = path.len() <= MAX_NAME && self.queue.len() < MAX_NODES;
+        if leads_on && is_bounded && !self.seen.contains(&id) {
+            self.queue.push_back((id, path, depth));
         }
+    }
+
+    fn visit(&mut self, id: Id, path: &str, key: &str, depth: usize) {
+        let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        self.enqueue(id, path, depth + 1);
     }
 
     /// A dictionary: its tensors are a candidate, and its other entries are visited.
@@ -244,15 +265,21 @@ impl<'a> Search<'a> {
         path: &str,
         depth: usize,
     ) -> Result<(), FormatError> {
+        let mut unusual = 0;
         for (key, value) in entries {
             let Some(key) = self.values.text(*key) else { continue };
             match self.values.get(*value) {
-                Value::Tensor(_) => self.named.push(key.to_owned(), *value)?,
-                Value::Object(object) => {
-                    self.named.block(key, self.values.name(object.class));
-                    self.visit(*value, path, key, depth);
+                Value::Tensor(_) => {
+                    self.named.push(key.to_owned(), *value)?;
+                    continue;
                 }
-                _ => self.visit(*value, path, key, depth),
+                Value::Object(object) => self.named.block(key, self.values.name(object.class)),
+                Value::Dict(_) | Value::Tuple(_) | Value::List(_) => {}
+                _ => continue,
+            }
+            unusual += usize::from(!is_usual_key(key));
+            if unusual <= MAX_UNUSUAL || is_usual_key(key) {
+                self.visit(*value, path, key, depth);
             }
         }
         self.finish(path.to_owned(), None);

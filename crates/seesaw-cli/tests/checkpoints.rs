@@ -117,11 +117,15 @@ fn errors_lead_somewhere() {
         path
     };
     let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
-    seesaw(args!["import", file("lfs.pth", lfs), output])
-        .fails(&["lfs.pth: no weights that can be read: a Git LFS pointer", "`git lfs pull`"]);
+    seesaw(args!["import", file("lfs.pth", lfs), output]).fails(&[
+        "lfs.pth: neither a safetensors file nor a PyTorch checkpoint, but a Git LFS pointer",
+        "`git lfs pull`",
+    ]);
     let cut = &std::fs::read(&tiny.weights).unwrap()[..5000];
-    seesaw(args!["import", file("cut.safetensors", cut), output])
-        .fails(&["cut.safetensors: cut short: 5000 bytes of", "download or copy it again"]);
+    seesaw(args!["import", file("cut.safetensors", cut), output]).fails(&[
+        "cut.safetensors: cut short: 5000 bytes, and the end is missing",
+        "download or copy it again",
+    ]);
     // Names that no `--net` could help with.
     let tensors = load(&tiny.weights).unwrap().tensors;
     let renamed: Tensors = tensors

@@ -45,9 +45,9 @@ fn files_that_are_not_weights() {
     for (bytes, what) in [
         (&b""[..], "neither a safetensors file nor a PyTorch checkpoint"),
         (b"This is text.", "neither a safetensors file nor a PyTorch checkpoint"),
-        (&zip, "not a PyTorch checkpoint that can be read"),
+        (&zip, "cut short: 160 bytes, and the end is missing"),
         (&huge_header, "not a safetensors file that can be read"),
-        (b"\x80\x02}.", "not a PyTorch checkpoint that can be read"),
+        (b"\x80\x02}.", "a pickle that `torch.save` did not write"),
     ] {
         std::fs::write(&path, bytes).unwrap();
         summary(&path).fails(&["bad.safetensors: ", what]);

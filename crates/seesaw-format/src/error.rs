@@ -30,7 +30,7 @@ pub enum FormatError {
     #[error("neither a safetensors file nor a PyTorch checkpoint")]
     UnknownKind,
     /// The file is neither a safetensors file nor a PyTorch checkpoint, but something known.
-    #[error("no weights that can be read: {0}")]
+    #[error("neither a safetensors file nor a PyTorch checkpoint, but {0}")]
     OtherKind(FileKind),
     /// The file ends before it is complete.
     #[error("cut short: {}; download or copy it again", bytes_of(*len, *expected))]

@@ -67,8 +67,8 @@ const CONVERT: &str = "load it where it was made and save the weights as safeten
 impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
-            Self::Empty => "the file is empty; download or copy it again",
-            Self::Zeros => "the file begins with zeros only; download or copy it again",
+            Self::Empty => "an empty file; download or copy it again",
+            Self::Zeros => "a file that begins with zeros only; download or copy it again",
             Self::LfsPointer => {
                 "a Git LFS pointer, which stands for the file; `git lfs pull` fetches the file itself"
             }

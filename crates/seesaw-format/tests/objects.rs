@@ -126,7 +126,7 @@ fn nested(tensors: &[(String, Py)]) -> Py {
 #[test]
 fn whole_modules_are_read_and_none_of_their_code() {
     let net = nested(&state_dict("", 1.5));
-    let Py::Call(_, _, Some(state)) = net.clone() else { unreachable!() };
+    let Py::Call(_, _, Some(state)) = net else { unreachable!() };
     let own = Py::Call("__main__.Net".into(), Vec::new(), Some(state));
     let empty = || Py::Dict(Vec::new());
     let parallel = module(

@@ -47,6 +47,7 @@ pub(crate) struct Rank {
     /// Its index.
     pub index: usize,
     /// What the names of the wanted tensors begin with, where the key leads into them.
+    #[cfg_attr(not(feature = "pytorch"), allow(dead_code))]
     pub rest: Option<String>,
     /// Other sets that look as much like weights.
     pub others: Vec<String>,

@@ -46,7 +46,7 @@ fn bundled_weights_are_what_their_entries_say() {
         assert_eq!(model.labels.len(), classes, "{name}");
         let preprocess = model.preprocess.as_ref().unwrap();
         assert_eq!(preprocess.crop as usize, input_size, "{name}");
-        assert!(model.origin.is_some() && model.assumption.is_none(), "{name}");
+        assert!(model.origin.is_some() && model.notes.is_empty(), "{name}");
         assert!(!license.is_empty() && !source.is_empty(), "{name}");
         let cards = include_str!("../../../weights/README.md");
         assert!(cards.contains(&format!("\n## {name}\n")), "no model card of {name}");

@@ -34,6 +34,7 @@ pub fn preprocess(model: &Model, sizes: &SizeArgs) -> Result<Preprocess, Failure
         preprocess = preprocess.with_crop(crop);
     }
     preprocess.resize = sizes.resize.unwrap_or(preprocess.resize);
+    preprocess.fit = sizes.fit.map_or(preprocess.fit, Into::into);
     preprocess.validate()?;
     Ok(preprocess)
 }
@@ -53,7 +54,7 @@ mod tests {
     }
 
     fn sides(model: &Model, resize: Option<u32>, crop: Option<u32>) -> (u32, u32) {
-        let preprocess = preprocess(model, &SizeArgs { resize, crop }).unwrap();
+        let preprocess = preprocess(model, &SizeArgs { resize, crop, fit: None }).unwrap();
         (preprocess.resize, preprocess.crop)
     }
 
@@ -62,7 +63,7 @@ mod tests {
         let cifar = model("seesaw-shuffle-0.5d-cifar", None);
         assert_eq!(sides(&cifar, None, None), (32, 32));
         assert_eq!(
-            preprocess(&cifar, &SizeArgs { resize: None, crop: None }).unwrap(),
+            preprocess(&cifar, &SizeArgs { resize: None, crop: None, fit: None }).unwrap(),
             Preprocess::cifar()
         );
         let photos = model("seesaw-shuffle-0.5d-imagenet", None);
@@ -82,9 +83,9 @@ mod tests {
             Preprocess { crop: 0, ..Preprocess::imagenet(224) },
         ] {
             let wrong = model("seesaw-shuffle-0.5d-cifar", Some(wrong));
-            assert!(preprocess(&wrong, &SizeArgs { resize: None, crop: None }).is_err());
+            assert!(preprocess(&wrong, &SizeArgs { resize: None, crop: None, fit: None }).is_err());
         }
         let cifar = model("seesaw-shuffle-0.5d-cifar", None);
-        assert!(preprocess(&cifar, &SizeArgs { resize: None, crop: Some(0) }).is_err());
+        assert!(preprocess(&cifar, &SizeArgs { resize: None, crop: Some(0), fit: None }).is_err());
     }
 }

@@ -42,6 +42,25 @@ impl RgbImage {
         &mut self.pixels
     }
 
+    /// Whether 999 of 1000 samples are below 16 of 255: a night without lights, a lens cap, or samples of 12
+    /// bits that were saved in 16.
+    pub fn is_nearly_black(&self) -> bool {
+        let mut allowed = self.pixels.len() / 1000;
+        // Ends early where the image is anything else.
+        self.pixels.iter().filter(|&&sample| sample >= 16).all(|_| {
+            let is_allowed = allowed > 0;
+            allowed = allowed.saturating_sub(1);
+            is_allowed
+        })
+    }
+
+    /// Whether all pixels have the same color, give or take 3 of 255: a scan of nothing, a placeholder.
+    pub fn is_uniform(&self) -> bool {
+        let first = [self.pixels[0], self.pixels[1], self.pixels[2]];
+        let (pixels, _) = self.pixels.as_chunks::<3>();
+        pixels.iter().all(|pixel| pixel.iter().zip(first).all(|(a, b)| a.abs_diff(b) <= 3))
+    }
+
     /// Mirrors the image: left and right change places.
     pub fn flip_horizontal(&mut self) {
         for row in self.pixels.chunks_exact_mut(3 * self.width as usize) {
@@ -172,8 +191,30 @@ mod tests {
     }
 
     #[test]
+    fn dark_and_empty_pictures_are_told() {
+        let image = |samples: Vec<u8>| RgbImage::new(100, 20, samples).unwrap();
+        let looks = |samples: &[u8]| {
+            let image = image(samples.to_vec());
+            (image.is_nearly_black(), image.is_uniform())
+        };
+        let mut samples: Vec<u8> = (0..6000).map(|i| (i % 16) as u8).collect();
+        assert_eq!(looks(&samples), (true, false));
+        samples[..6].fill(255);
+        assert_eq!(looks(&samples), (true, false), "six hot samples of 6000");
+        samples[6] = 16;
+        assert_eq!(looks(&samples), (false, false));
+        assert_eq!(looks(&[2; 6000]), (true, true));
+        let mut paper = [[250, 240, 230]; 2000].concat();
+        paper[5997] -= 3;
+        assert_eq!(looks(&paper), (false, true));
+        paper[5997] -= 1;
+        assert_eq!(looks(&paper), (false, false));
+    }
+
+    #[test]
     fn a_transpose_in_place_is_the_same() {
-        let mut sizes: Vec<(u32, u32)> = (1..14).flat_map(|w| (1..14).map(move |h| (w, h))).collect();
+        let mut sizes: Vec<(u32, u32)> =
+            (1..14).flat_map(|w| (1..14).map(move |h| (w, h))).collect();
         sizes.extend([(70, 37), (64, 96), (96, 64), (33, 120), (100, 1), (1, 100), (77, 77)]);
         for (width, height) in sizes {
             let pixels = (0..3 * width * height).map(|i| (i * 7 % 251) as u8).collect();

@@ -47,9 +47,31 @@ pub struct SizeArgs {
     /// Resize the shorter side of a photo to this [default: as the weights say]
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub resize: Option<u32>,
-    /// Side of the center crop that the net sees [default: as the weights say]
+    /// Side of the square that the net sees [default: as the weights say]
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub crop: Option<u32>,
+    /// Cut out the center (`crop`), or show the whole photo: padded, or squeezed into the square [default: as
+    /// the weights say]
+    #[arg(long, value_name = "FIT")]
+    pub fit: Option<Fit>,
+}
+
+/// How a photo becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fit {
+    Crop,
+    Pad,
+    Squeeze,
+}
+
+impl From<Fit> for seesaw_arch::Fit {
+    fn from(fit: Fit) -> Self {
+        match fit {
+            Fit::Crop => Self::Crop,
+            Fit::Pad => Self::Pad,
+            Fit::Squeeze => Self::Squeeze,
+        }
+    }
 }
 
 /// How many threads compute.

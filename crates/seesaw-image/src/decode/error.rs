@@ -15,7 +15,9 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
     /// The content is in no image format, whatever the file is called.
-    #[error("not an image: JPEG, PNG, WebP, GIF, TIFF, BMP and PNM are recognized by their content")]
+    #[error(
+        "not an image: JPEG, PNG, WebP, GIF, TIFF, BMP and PNM are recognized by their content"
+    )]
     NotAnImage,
     /// A file in another well-known format.
     #[error("{name} is not supported: {advice}")]

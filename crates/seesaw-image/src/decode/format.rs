@@ -28,8 +28,8 @@ pub enum Format {
 impl Format {
     /// The extensions of files in these formats, in lower case. What a file is, its content decides.
     pub const EXTENSIONS: &[&str] = &[
-        "jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "mpo", "png", "apng", "webp", "bmp", "dib", "gif",
-        "tif", "tiff", "pbm", "pgm", "ppm", "pnm", "pam",
+        "jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "mpo", "png", "apng", "webp", "bmp", "dib",
+        "gif", "tif", "tiff", "pbm", "pgm", "ppm", "pnm", "pam",
     ];
 
     /// The extensions of photos and pictures in formats that are not decoded, in lower case. A file with
@@ -40,8 +40,8 @@ impl Format {
         "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "raf", "orf", "rw2", "pef",
         "srw", "x3f", "3fr", "iiq", "mrw", "kdc", "dcr", "erf", "mef", "mos", "rwl", "raw",
         // Editors.
-        "psd", "psb", "xcf", "kra", "svg", "svgz", "eps", "ai", "pdf", "exr", "hdr", "tga", "qoi", "dds",
-        "ico", "icns", "pcx",
+        "psd", "psb", "xcf", "kra", "svg", "svgz", "eps", "ai", "pdf", "exr", "hdr", "tga", "qoi",
+        "dds", "ico", "icns", "pcx",
     ];
 
     /// The format that `bytes` begin with.
@@ -107,9 +107,8 @@ const VIDEO_ADVICE: &str = "save single pictures of it, for example with `ffmpeg
 impl Foreign {
     fn detect(bytes: &[u8]) -> Option<Self> {
         let of = |name, advice| Some(Self { name, advice });
-        let at = |at: usize, magic: &[u8]| {
-            bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))
-        };
+        let at =
+            |at: usize, magic: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(magic));
         match () {
             () if at(4, b"ftyp") => Self::boxed(bytes),
             () if at(0, b"\xFF\x0A") || at(4, b"JXL \r\n\x87\n") => of("JPEG XL", CONVERT_ADVICE),
@@ -150,7 +149,10 @@ impl Foreign {
         let has = |known: &[&[u8]]| brands.iter().any(|brand| known.contains(brand));
         let (name, advice) = match () {
             () if has(&[b"avif", b"avis"]) => ("AVIF", CONVERT_ADVICE),
-            () if has(&[b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"]) => {
+            () if has(&[
+                b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs",
+            ]) =>
+            {
                 ("HEIC", HEIC_ADVICE)
             }
             () if has(&[b"mif1", b"msf1", b"mif2"]) => ("HEIF", HEIC_ADVICE),

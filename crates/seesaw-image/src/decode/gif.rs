@@ -13,7 +13,9 @@ const BYTES_PER_PIXEL: u64 = 5;
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageError> {
     let mut options = DecodeOptions::new();
     // Metadata is limited by this number; frames are checked below.
-    options.set_memory_limit(MemoryLimit::Bytes(NonZeroU64::new(bytes.len() as u64 + 1).expect("above 0")));
+    options.set_memory_limit(MemoryLimit::Bytes(
+        NonZeroU64::new(bytes.len() as u64 + 1).expect("above 0"),
+    ));
     let mut decoder = options.read_info(bytes).map_err(convert)?;
     let screen = (u32::from(decoder.width()), u32::from(decoder.height()));
     let frame = decoder.next_frame_info().map_err(convert)?;
@@ -35,7 +37,9 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
 
     let stride = width as usize;
     let mut canvas = vec![background; pixels];
-    for (row, from) in canvas.chunks_exact_mut(stride).skip(top).zip(indices.chunks_exact(frame_width)) {
+    for (row, from) in
+        canvas.chunks_exact_mut(stride).skip(top).zip(indices.chunks_exact(frame_width))
+    {
         row[left..left + frame_width].copy_from_slice(from);
     }
     drop(indices);

@@ -1,10 +1,14 @@
-//! Decoding photos from bytes or files: JPEG, PNG, WebP and BMP to 8-bit RGB.
+//! Decoding photos from bytes or files: JPEG, PNG, WebP, GIF, TIFF, BMP and Netpbm to 8-bit RGB.
 //!
 //! The format is recognized from the content, never from the name. The pixels are what Pillow's
 //! `ImageOps.exif_transpose(Image.open(path)).convert("RGB")` gives: the EXIF orientation is
 //! applied, alpha is dropped, gray is repeated, palettes are looked up, CMYK and YCCK follow Adobe's
 //! inverted convention, and 16-bit samples keep their high byte (gray ones too, which Pillow turns
-//! white). JPEG samples can differ from Pillow's by rounding, usually by 1 or 2 of 255.
+//! white). JPEG samples can differ from Pillow's by rounding, usually by 1 or 2 of 255; very large
+//! ones are decoded [at a fraction of their size](Limits). Of an animation, the first frame is read.
+//!
+//! A file whose picture is whole is read, also where a checksum or the end is missing or bytes are in
+//! between; a part of a picture is an error.
 //!
 //! Every size is checked against [`Limits`] before memory is allocated for it.
 

@@ -70,7 +70,8 @@ impl Repair {
     /// nothing else would show.
     fn of(bytes: &[u8]) -> Option<Self> {
         const SIGNATURE_LEN: usize = 8;
-        let mut repair = Self { bytes: bytes.get(..SIGNATURE_LEN)?.to_vec(), checksums_differ: false };
+        let mut repair =
+            Self { bytes: bytes.get(..SIGNATURE_LEN)?.to_vec(), checksums_differ: false };
         let mut rest = &bytes[SIGNATURE_LEN..];
         let mut ended = false;
         while let Some((&[l0, l1, l2, l3, name @ ..], after)) = rest.split_first_chunk::<8>() {
@@ -127,9 +128,10 @@ fn crc32(name: &[u8; 4], body: &[u8]) -> u32 {
         }
         table
     };
-    !name.iter().chain(body).fold(u32::MAX, |crc, &byte| {
-        crc >> 8 ^ TABLE[(crc as u8 ^ byte) as usize]
-    })
+    !name
+        .iter()
+        .chain(body)
+        .fold(u32::MAX, |crc, &byte| crc >> 8 ^ TABLE[(crc as u8 ^ byte) as usize])
 }
 
 /// Converts `pixels` pixels of this many channels at the start of `samples` to RGB, in place.

@@ -115,9 +115,7 @@ impl Header {
                 let stored = scanner.rest.get(..row_len * self.height as usize).ok_or(TRUNCATED)?;
                 let bit = |row: &[u8], x: usize| row[x / 8] >> (7 - x % 8) & 1;
                 let rows = stored.chunks_exact(row_len);
-                Ok(rows
-                    .flat_map(|row| (0..width).map(move |x| 255 * (1 - bit(row, x))))
-                    .collect())
+                Ok(rows.flat_map(|row| (0..width).map(move |x| 255 * (1 - bit(row, x)))).collect())
             }
             Encoding::Binary if self.largest < 256 => {
                 let stored = scanner.rest.get(..count).ok_or(TRUNCATED)?;

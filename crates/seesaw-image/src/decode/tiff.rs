@@ -123,8 +123,12 @@ fn to_rgb(samples: Vec<u8>, color: ColorType) -> Result<Vec<u8>, ImageError> {
         ColorType::Gray(_) => Ok(each(1, |pixel| [pixel[0]; 3])),
         // Gray and alpha.
         ColorType::Multiband { num_samples: 2, .. } => Ok(each(2, |pixel| [pixel[0]; 3])),
-        ColorType::CMYK(_) => Ok(each(4, |pixel| super::cmyk([pixel[0], pixel[1], pixel[2], pixel[3]]))),
-        ColorType::CMYKA(_) => Ok(each(5, |pixel| super::cmyk([pixel[0], pixel[1], pixel[2], pixel[3]]))),
+        ColorType::CMYK(_) => {
+            Ok(each(4, |pixel| super::cmyk([pixel[0], pixel[1], pixel[2], pixel[3]])))
+        }
+        ColorType::CMYKA(_) => {
+            Ok(each(5, |pixel| super::cmyk([pixel[0], pixel[1], pixel[2], pixel[3]])))
+        }
         _ => Err(unsupported(&format!("a TIFF of the color type {color:?}"))),
     }
 }

@@ -107,7 +107,8 @@ impl Outline {
 
 /// Width and height of an animation's frame, and the chunks in it.
 fn frame_header(chunk: &[u8]) -> Option<((u32, u32), &[u8])> {
-    let (&[_, _, _, _, _, _, w0, w1, w2, h0, h1, h2, _, _, _, _], chunks) = chunk.split_first_chunk()?;
+    let (&[_, _, _, _, _, _, w0, w1, w2, h0, h1, h2, _, _, _, _], chunks) =
+        chunk.split_first_chunk()?;
     let side = |b0, b1, b2| u32::from_le_bytes([b0, b1, b2, 0]) + 1;
     Some(((side(w0, w1, w2), side(h0, h1, h2)), chunks))
 }

@@ -16,7 +16,9 @@ pub(super) fn end_of_image(bytes: &[u8], outline: &Outline) -> Option<usize> {
         at = payload.end;
         match marker.code {
             0xC4 => walker.define_tables(segment)?,
-            0xDD => walker.restart_interval = usize::from(u16::from_be_bytes(*segment.first_chunk()?)),
+            0xDD => {
+                walker.restart_interval = usize::from(u16::from_be_bytes(*segment.first_chunk()?))
+            }
             0xDA => {
                 at = walker.scan(segment, bytes, at)?;
                 if walker.is_complete() {
@@ -118,7 +120,8 @@ impl Walker {
             }
             let (symbols, rest) = rest.split_at_checked(place)?;
             let tables = if kind >> 4 == 0 { &mut self.dc } else { &mut self.ac };
-            *tables.get_mut(usize::from(kind & 15))? = Some(Table { lengths, symbols: symbols.to_vec() });
+            *tables.get_mut(usize::from(kind & 15))? =
+                Some(Table { lengths, symbols: symbols.to_vec() });
             segment = rest;
         }
         Some(())
@@ -312,7 +315,13 @@ impl Bits<'_> {
 
     /// The place after so many zeros; each coefficient that is known not to be 0 is passed over, and has a
     /// bit that corrects it.
-    fn skip_zeros(&mut self, mut k: usize, last: usize, mut zeros: u32, known: Option<u64>) -> Option<usize> {
+    fn skip_zeros(
+        &mut self,
+        mut k: usize,
+        last: usize,
+        mut zeros: u32,
+        known: Option<u64>,
+    ) -> Option<usize> {
         while k <= last {
             if known.is_some_and(|known| known >> k & 1 == 1) {
                 self.bit()?;

@@ -41,17 +41,15 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
 
 /// The file with what decoders refuse mended, where nothing of the image is missing: bytes between the
 /// segments, and the end mark.
-fn repaired<'a>(
-    bytes: &'a [u8],
-    budget: &Budget,
-) -> Result<(Cow<'a, [u8]>, Outline), ImageError> {
+fn repaired<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Cow<'a, [u8]>, Outline), ImageError> {
     let (outline, result) = Outline::read(bytes);
     let Err(error) = result else {
         if !outline.has_junk {
             return Ok((Cow::Borrowed(bytes), outline));
         }
         budget.admit_bytes(bytes.len() as u64)?;
-        let joined: Vec<u8> = outline.parts.iter().flat_map(|part| &bytes[part.clone()]).copied().collect();
+        let joined: Vec<u8> =
+            outline.parts.iter().flat_map(|part| &bytes[part.clone()]).copied().collect();
         return reread(joined);
     };
     if !matches!(error, ImageError::Truncated(_) | ImageError::Damaged { .. }) {
@@ -102,9 +100,8 @@ fn divisor(outline: &Outline, needed: u32) -> u64 {
 
 /// The image at 1/`divisor`: 1, 2, 4 or 8.
 fn scaled(bytes: &[u8], outline: &Outline, divisor: u64) -> Result<RgbImage, ImageError> {
-    let counted_differently = outline.components.len() > 1
-        && outline.keeps_coefficients
-        && outline.blocks_differ();
+    let counted_differently =
+        outline.components.len() > 1 && outline.keeps_coefficients && outline.blocks_differ();
     if counted_differently {
         return Err(ImageError::Unsupported("a JPEG with components of these sizes".into()));
     }
@@ -165,3 +162,6 @@ fn convert(error: DecodeErrors) -> ImageError {
         other => ImageError::damaged(Format::Jpeg, format!("{other:?}").trim()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,7 +122,7 @@ pub fn resize_view(
 fn seen(start: f64, len: f64, side: u32, size: u32) -> Option<Axis> {
     let source = start.max(0.0);
     let source_len = (start + len).min(f64::from(side)) - source;
-    let is_seen = len.is_finite() && len > 0.0 && source_len > 0.0;
+    let is_seen = start.is_finite() && len.is_finite() && len > 0.0 && source_len > 0.0;
     if !is_seen {
         return None;
     }

@@ -71,6 +71,10 @@ mod gif_files {
         bytes
     }
 
+    pub fn seed() -> Vec<u8> {
+        gif(7, 5, &[frame(1, 1, 5, 3), frame(0, 0, 7, 5)])
+    }
+
     #[test]
     fn the_first_frame_lies_on_the_screen() {
         let bytes = check("whole", (7, 5), &[frame(0, 0, 7, 5)], 0);
@@ -257,6 +261,13 @@ mod tiff_files {
         }
     }
 
+    pub fn seed() -> Vec<u8> {
+        let mut file = Cursor::new(vec![]);
+        let mut encoder = TiffEncoder::new(&mut file).unwrap().with_compression(Compression::Lzw);
+        encoder.write_image::<colortype::RGB8>(9, 7, &noise(3 * 63)).unwrap();
+        file.into_inner()
+    }
+
     #[test]
     fn compressed_strips_are_read() {
         let samples = noise(3 * 50 * 40);
@@ -303,7 +314,7 @@ fn netpbm_is_read_as_text_and_binary() {
         // Rows end with a byte.
         ("P4", binary("P4\n10 2\n", &[0xA0, 0x40, 0, 0xC0]), 10, {
             let mut expected = [255; 20];
-            [0, 2, 9, 18, 19].map(|at| expected[at] = 0);
+            [0, 2, 9, 18, 19].into_iter().for_each(|at| expected[at] = 0);
             gray(expected)
         }),
         // The first sample is a white space too.
@@ -380,6 +391,10 @@ mod webp_files {
         [b"RIFF", &(chunks.len() as u32 + 4).to_le_bytes()[..], b"WEBP", &chunks].concat()
     }
 
+    pub fn seed() -> Vec<u8> {
+        animation((8, 6), &[frame(0, 0, (8, 6), &lossless(8, 6, &noise(3 * 8 * 6)))])
+    }
+
     #[test]
     fn the_first_frame_of_an_animation_is_read() {
         let (first, second) = (noise(3 * 8 * 6), vec![200; 3 * 8 * 6]);
@@ -408,4 +423,37 @@ mod webp_files {
         let bytes = animation((8, 6), &[frame(0, 0, (8, 6), &chunk(b"VP8 ", &lossy))]);
         assert!(decoded(&bytes).unwrap_err().to_string().contains("differs in size"));
     }
+}
+
+#[test]
+fn damage_makes_no_decoder_panic() {
+    let mut state = 7_u64;
+    let mut next = move |bound: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    let limits = Limits::new().pixels(1 << 18).memory(1 << 23);
+    let seeds = [
+        gif_files::seed(),
+        tiff_files::seed(),
+        webp_files::seed(),
+        b"P6 3 2 255 aaaaaaaaaaaaaaaaaa".to_vec(),
+    ];
+    let mut counts = [0, 0];
+    for seed in seeds {
+        assert!(decode::decode(&seed, &limits).is_ok());
+        for _ in 0..1500 {
+            let mut bytes = seed.clone();
+            for _ in 0..=next(3) {
+                let at = next(bytes.len());
+                bytes[at] = [0, 0xFF, bytes[at] ^ 1 << next(8)][next(3)];
+            }
+            let error = decode::decode(&bytes, &limits).err();
+            counts[usize::from(error.is_some())] += 1;
+            let message = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(!message.contains("gave up"), "{bytes:?}");
+        }
+    }
+    assert!(counts.iter().all(|&count| count > 300), "{counts:?}");
 }

@@ -6,6 +6,9 @@ use seesaw_testing::peak_memory_kb;
 
 const LIMIT_KB: u64 = 245_000;
 
+/// The same with twice the coefficients of 50 megapixels.
+const PROGRESSIVE_LIMIT_KB: u64 = 360_000;
+
 /// Run-length encoded, and over after its palette.
 fn bmp(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = b"BM\0\0\0\0\0\0\0\0\x36\x04\0\0\x28\0\0\0".to_vec();
@@ -70,23 +73,19 @@ fn jpeg(width: u16, height: u16, progressive: bool, orientation: u8) -> Vec<u8> 
     bytes
 }
 
-/// Photos of 50 megapixels, with the bytes that such photos have.
-fn large_jpegs(limits: &Limits) {
-    for progressive in [false, true] {
-        for (width, height, orientation) in [(8160, 6120, 1), (8160, 6120, 6), (6144, 8192, 8)] {
-            let mut bytes = jpeg(width, height, progressive, orientation);
-            bytes.resize(20 << 20, 0);
-            let image = decode::decode(&bytes, limits)
-                .unwrap_or_else(|error| panic!("{width}x{height}, {orientation}: {error}"));
-            let stored = if orientation == 1 { (width, height) } else { (height, width) };
-            let divisor = if progressive { 4 } else { 1 };
-            let expected = (u32::from(stored.0) / divisor, u32::from(stored.1) / divisor);
-            assert_eq!((image.width(), image.height()), expected);
-            assert!(image.pixels().iter().all(|&sample| sample == 128), "gray");
-        }
+/// Photos of 50 megapixels, with as many bytes as such photos have.
+fn decode_large_jpegs(limits: &Limits, progressive: bool) {
+    for (width, height, orientation) in [(8160, 6120, 6), (6144, 8192, 1)] {
+        let mut bytes = jpeg(width, height, progressive, orientation);
+        bytes.resize(20 << 20, 0);
+        let image = decode::decode(&bytes, limits)
+            .unwrap_or_else(|error| panic!("{width}x{height}, {orientation}: {error}"));
+        let stored = if orientation == 1 { (width, height) } else { (height, width) };
+        let divisor = if progressive { 4 } else { 1 };
+        let expected = (u32::from(stored.0) / divisor, u32::from(stored.1) / divisor);
+        assert_eq!((image.width(), image.height()), expected);
+        assert!(image.pixels().iter().all(|&sample| sample == 128), "gray");
     }
-    let too_large = decode::decode(&jpeg(9000, 7200, true, 1), limits).unwrap_err();
-    assert!(too_large.to_string().contains("too large"), "{too_large}");
 }
 
 #[test]
@@ -95,7 +94,7 @@ fn the_largest_pictures_of_the_smallest_files_stay_below_the_limit() {
         return;
     }
     let limits = Limits::default();
-    large_jpegs(&limits);
+    decode_large_jpegs(&limits, false);
     assert!(decode::decode(&bmp(7900, 7900), &limits).is_ok());
     assert!(decode::decode(&bmp(8100, 8100), &limits).is_err());
     assert!(decode::decode(&png(7200, 7200), &limits).is_ok());
@@ -103,4 +102,11 @@ fn the_largest_pictures_of_the_smallest_files_stay_below_the_limit() {
     let peak = peak_memory_kb().unwrap();
     // Far below, the images would not have been decoded.
     assert!((190_000..LIMIT_KB).contains(&peak), "{peak} kB");
+
+    decode_large_jpegs(&limits, true);
+    let too_large = decode::decode(&jpeg(9000, 7100, true, 1), &limits).unwrap_err();
+    assert!(too_large.to_string().contains("too large"), "{too_large}");
+    // Of one color, they are the worst case: up to as many coefficients wait as are kept.
+    let peak = peak_memory_kb().unwrap();
+    assert!(peak < PROGRESSIVE_LIMIT_KB, "{peak} kB");
 }

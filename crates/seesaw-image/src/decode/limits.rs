@@ -6,8 +6,9 @@ use super::{ImageError, Quantity};
 ///
 /// The defaults admit JPEGs up to some 58 megapixels, whatever their orientation (progressive ones of the
 /// usual 4:2:0 up to 55), PNGs up to 52, and WebPs up to 40 (26 if lossless, 19 with lossy alpha), and keep
-/// a process that decodes one image at a time below 250 MB. There is one known gap: a malicious lossless
-/// WebP can spend far more on its Huffman tables.
+/// a process that decodes one image at a time below 250 MB. There are two known gaps: a malicious
+/// lossless WebP can spend far more on its Huffman tables, and a malicious progressive JPEG that is decoded at
+/// a fraction twice as much on its coefficients.
 ///
 /// A JPEG that takes more than 160 MiB to decode because it is progressive, or because its components
 /// follow each other, is decoded at 1/2, 1/4 or 1/8 of its size. Its shorter side stays at least
@@ -95,6 +96,11 @@ impl Budget {
         // No allocation is larger than this, so that admitted sizes fit a usize on 32-bit targets too.
         let memory = limits.memory.min(isize::MAX as u64);
         Self { limits: limits.memory(memory), file_len: file_len as u64 }
+    }
+
+    /// The most pixels that an image may have.
+    pub fn pixels(&self) -> u64 {
+        self.limits.pixels
     }
 
     /// Pixels that the shorter side needs to have.

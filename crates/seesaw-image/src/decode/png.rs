@@ -1,7 +1,12 @@
 //! PNG, with the `png` crate.
 
-use std::io::{Cursor, ErrorKind};
+use std::{
+    collections::VecDeque,
+    io::{self, Cursor, ErrorKind, Read},
+    ops::Range,
+};
 
+use flate2::read::ZlibDecoder;
 use png::{ColorType, DecodeOptions, Decoder, DecodingError, Transformations};
 
 use super::{Budget, Decoded, Format, ImageError};
@@ -11,7 +16,7 @@ use crate::RgbImage;
 const METADATA_BYTES: usize = 8 << 20;
 
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageError> {
-    let first = read(bytes, budget, false);
+    let first = read(bytes, budget);
     let wrong = match &first {
         // Also where the data end within the image: then the second try fails too.
         Err(ImageError::Truncated(_) | ImageError::Damaged { .. }) => Repair::of(bytes),
@@ -21,12 +26,14 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     budget.admit_bytes(repair.bytes.len() as u64)?;
     // A wrong checksum of the stored bytes alone does not say that the image is wrong: its own checksum,
     // of the unpacked bytes, decides.
-    read(&repair.bytes, budget, repair.checksums_differ).or(first)
+    if repair.checksums_differ && !repair.image_is_right(budget) {
+        return first;
+    }
+    read(&repair.bytes, budget).or(first)
 }
 
-fn read(bytes: &[u8], budget: &Budget, check_image: bool) -> Result<Decoded, ImageError> {
+fn read(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageError> {
     let mut options = DecodeOptions::default();
-    options.set_ignore_adler32(!check_image);
     // Text and color profiles are not needed here, and can unpack to far more than the file.
     options.set_ignore_text_chunk(true);
     options.set_ignore_iccp_chunk(true);
@@ -61,6 +68,8 @@ fn read(bytes: &[u8], budget: &Budget, check_image: bool) -> Result<Decoded, Ima
 /// checksums and an end.
 struct Repair {
     bytes: Vec<u8>,
+    /// The contents of the chunks of image data, in the repaired file.
+    data: Vec<Range<usize>>,
     /// Whether the checksum of a chunk of image data was wrong.
     checksums_differ: bool,
 }
@@ -70,8 +79,8 @@ impl Repair {
     /// nothing else would show.
     fn of(bytes: &[u8]) -> Option<Self> {
         const SIGNATURE_LEN: usize = 8;
-        let mut repair =
-            Self { bytes: bytes.get(..SIGNATURE_LEN)?.to_vec(), checksums_differ: false };
+        let before = bytes.get(..SIGNATURE_LEN)?.to_vec();
+        let mut repair = Self { bytes: before, data: vec![], checksums_differ: false };
         let mut rest = &bytes[SIGNATURE_LEN..];
         let mut ended = false;
         while let Some((&[l0, l1, l2, l3, name @ ..], after)) = rest.split_first_chunk::<8>() {
@@ -88,6 +97,8 @@ impl Repair {
                 b"IHDR" | b"PLTE" if !right => return None,
                 b"IDAT" => {
                     repair.checksums_differ |= stored.is_some() && !right;
+                    let start = repair.bytes.len() + 8;
+                    repair.data.push(start..start + body.len());
                     repair.push(&name, body);
                 }
                 b"IHDR" | b"PLTE" => repair.push(&name, body),
@@ -103,11 +114,36 @@ impl Repair {
         Some(repair)
     }
 
+    /// Whether the checksum of the unpacked image data is right.
+    fn image_is_right(&self, budget: &Budget) -> bool {
+        // Samples have two bytes at most, and rows and interlaced parts of them one more.
+        let limit = budget.pixels().saturating_mul(9);
+        let parts = self.data.iter().map(|part| &self.bytes[part.clone()]);
+        let packed = Parts(parts.collect());
+        let mut unpacked = ZlibDecoder::new(packed).take(limit);
+        io::copy(&mut unpacked, &mut io::sink()).is_ok_and(|len| len < limit)
+    }
+
     fn push(&mut self, name: &[u8; 4], body: &[u8]) {
         self.bytes.extend((body.len() as u32).to_be_bytes());
         self.bytes.extend(name);
         self.bytes.extend(body);
         self.bytes.extend(crc32(name, body).to_be_bytes());
+    }
+}
+
+/// Reads slices one after the other.
+struct Parts<'a>(VecDeque<&'a [u8]>);
+
+impl Read for Parts<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(part) = self.0.front_mut() {
+            if !part.is_empty() {
+                return part.read(buffer);
+            }
+            self.0.pop_front();
+        }
+        Ok(0)
     }
 }
 

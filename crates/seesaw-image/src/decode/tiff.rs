@@ -36,7 +36,7 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     };
     let copied = if indexed { bytes.len() as u64 } else { 0 };
     let mut limits = Limits::default();
-    limits.decoding_buffer_size = 0;
+    limits.decoding_buffer_size = DIRECTORY_BYTES;
     limits.ifd_value_size = DIRECTORY_BYTES;
     let mut reader = Decoder::new(Cursor::new(bytes)).map_err(convert)?.with_limits(limits.clone());
     let (width, height) = reader.dimensions().map_err(convert)?;
@@ -46,7 +46,8 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     let pixels = budget.admit(width, height, 3 + channels * bits.div_ceil(8))?;
     let stored = pixels * channels * bits.div_ceil(8);
     budget.admit_bytes(copied + 3 * pixels + stored)?;
-    limits.decoding_buffer_size = stored as usize;
+    // The palette's limit too.
+    limits.decoding_buffer_size = (stored as usize).max(DIRECTORY_BYTES);
     limits.intermediate_buffer_size = stored as usize + DIRECTORY_BYTES;
     reader = reader.with_limits(limits);
     if channels > 1 && tag(&mut reader, Tag::PlanarConfiguration)? == Some(2) {

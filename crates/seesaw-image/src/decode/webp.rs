@@ -1,6 +1,9 @@
 //! WebP, with the `image-webp` crate. The container is checked first, because the decoder trusts it.
 
-use std::io::{Cursor, ErrorKind};
+use std::{
+    borrow::Cow,
+    io::{Cursor, ErrorKind},
+};
 
 use image_webp::{DecodingError, WebPDecoder};
 
@@ -8,6 +11,10 @@ use super::{Budget, Decoded, Format, ImageError};
 use crate::RgbImage;
 
 const TRUNCATED: ImageError = ImageError::Truncated(Format::WebP);
+
+/// Where a frame's flags are in its chunk, and the one that says that its pixels replace the canvas's.
+const FRAME_FLAGS: usize = 15;
+const REPLACES: u8 = 0b10;
 
 /// Peak bytes of memory per pixel while decoding.
 mod bytes_per_pixel {
@@ -23,7 +30,17 @@ mod bytes_per_pixel {
 
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageError> {
     let outline = Outline::read(bytes)?;
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(convert)?;
+    let bytes = if outline.frame.is_some() {
+        // Over the empty canvas, blending changes nothing but for the decoder's rounding.
+        budget.admit_bytes(bytes.len() as u64)?;
+        let mut replacing = bytes.to_vec();
+        replacing[outline.flags_at] |= REPLACES;
+        Cow::Owned(replacing)
+    } else {
+        Cow::Borrowed(bytes)
+    };
+    let copied = if outline.frame.is_some() { bytes.len() as u64 } else { 0 };
+    let mut decoder = WebPDecoder::new(Cursor::new(&bytes[..])).map_err(convert)?;
     decoder.set_memory_limit(bytes.len());
     let (width, height) = decoder.dimensions();
     let per_pixel = match (outline.lossy_size, decoder.has_alpha()) {
@@ -34,7 +51,7 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     let per_pixel = per_pixel + if outline.frame.is_some() { bytes_per_pixel::ANIMATED } else { 0 };
     let pixels = budget.admit(width, height, per_pixel)?;
     // The decoder reads a whole lossy chunk, and copies it.
-    budget.admit_bytes(pixels * per_pixel + 2 * outline.lossy_len)?;
+    budget.admit_bytes(copied + pixels * per_pixel + 2 * outline.lossy_len)?;
     let pixels = pixels as usize;
     let frame = outline.frame.unwrap_or((width, height));
     if frame.0 > width || frame.1 > height {
@@ -66,6 +83,8 @@ struct Outline {
     lossy_len: u64,
     /// The size of an animation's first frame.
     frame: Option<(u32, u32)>,
+    /// Where that frame's flags are.
+    flags_at: usize,
 }
 
 impl Outline {
@@ -76,13 +95,13 @@ impl Outline {
         if bytes.len() < riff_len.saturating_add(8) {
             return Err(TRUNCATED);
         }
-        let mut outline = Self { lossy_size: None, lossy_len: 0, frame: None };
-        outline.read_chunks(bytes.get(12..).unwrap_or_default())?;
+        let mut outline = Self { lossy_size: None, lossy_len: 0, frame: None, flags_at: 0 };
+        outline.read_chunks(bytes.get(12..).unwrap_or_default(), bytes.len())?;
         Ok(outline)
     }
 
     /// Reads chunks up to the first picture's last.
-    fn read_chunks(&mut self, mut rest: &[u8]) -> Result<(), ImageError> {
+    fn read_chunks(&mut self, mut rest: &[u8], file_len: usize) -> Result<(), ImageError> {
         while let Some((header, body)) = rest.split_first_chunk::<8>() {
             let [name @ .., l0, l1, l2, l3] = *header;
             let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
@@ -93,7 +112,9 @@ impl Outline {
             if &name == b"ANMF" && self.frame.is_none() {
                 let (size, chunks) = frame_header(content).ok_or(TRUNCATED)?;
                 self.frame = Some(size);
-                return self.read_chunks(chunks);
+                // `rest` ends with the file.
+                self.flags_at = file_len - body.len() + FRAME_FLAGS;
+                return self.read_chunks(chunks, file_len);
             }
             if &name == b"VP8 " && self.lossy_size.is_none() {
                 self.lossy_size = Some(lossy_header(content).ok_or(TRUNCATED)?);

@@ -34,7 +34,14 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, ImageErro
     } else {
         let divisor = if full_size { 1 } else { divisor(&outline, budget.needed_side()) };
         budget.admit_bytes(outline.scaled_peak_bytes(divisor))?;
-        scaled(&bytes, &outline, divisor)?
+        if outline.color_is_plain() {
+            scaled(&bytes, &outline, divisor)?
+        } else {
+            // Its color is known, and the decoder refuses markers that it does not know.
+            let (copied, all) = (bytes.len() as u64, outline.scaled_peak_bytes(divisor));
+            budget.admit_bytes(copied + all)?;
+            scaled(&without_metadata(&bytes, &outline), &outline, divisor)?
+        }
     };
     Ok(Decoded { orientation, ..Decoded::new(Format::Jpeg, Some(image), None)? })
 }
@@ -60,6 +67,12 @@ fn repaired<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Cow<'a, [u8]>, Outl
     budget.admit_bytes(bytes.len() as u64)?;
     let Some(end) = entropy::end_of_image(bytes, &outline) else { return Err(error) };
     reread([&bytes[..end], &[0xFF, 0xD9]].concat())
+}
+
+fn without_metadata(bytes: &[u8], outline: &Outline) -> Vec<u8> {
+    let is_metadata = |part: &[u8]| matches!(part, [0xFF, 0xE0..=0xEF, ..]);
+    let parts = outline.parts.iter().map(|part| &bytes[part.clone()]);
+    parts.filter(|part| !is_metadata(part)).flatten().copied().collect()
 }
 
 fn reread(bytes: Vec<u8>) -> Result<(Cow<'static, [u8]>, Outline), ImageError> {

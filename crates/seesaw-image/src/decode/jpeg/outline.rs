@@ -237,8 +237,9 @@ impl Outline {
 
     /// Peak bytes of memory while jpeg-decoder decodes at 1/`divisor`.
     ///
-    /// It keeps all coefficients of a progressive file. Those of another wait for the threads that
-    /// transform them, in the worst case all.
+    /// It keeps all coefficients of a progressive file. Rows of them wait for the threads that transform
+    /// them, which are faster than the codes of a photo can be read; only a file that is made for it, such
+    /// as one of a single color, can have more of them waiting, at most as many again.
     pub fn scaled_peak_bytes(&self, divisor: u64) -> u64 {
         let (all, row) = self.coefficient_bytes();
         let side = BLOCK / divisor;

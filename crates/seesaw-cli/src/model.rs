@@ -53,6 +53,17 @@ mod tests {
         model
     }
 
+    #[test]
+    fn the_fit_is_the_weights_own_or_the_one_named() {
+        let squeezed = Preprocess { fit: seesaw_arch::Fit::Squeeze, ..Preprocess::imagenet(160) };
+        let model = model("seesaw-shuffle-0.5d-imagenet", Some(squeezed));
+        let fit =
+            |fit| preprocess(&model, &SizeArgs { resize: None, crop: None, fit }).unwrap().fit;
+        assert_eq!(fit(None), seesaw_arch::Fit::Squeeze);
+        assert_eq!(fit(Some(crate::args::Fit::Pad)), seesaw_arch::Fit::Pad);
+        assert_eq!(fit(Some(crate::args::Fit::Crop)), seesaw_arch::Fit::Crop);
+    }
+
     fn sides(model: &Model, resize: Option<u32>, crop: Option<u32>) -> (u32, u32) {
         let preprocess = preprocess(model, &SizeArgs { resize, crop, fit: None }).unwrap();
         (preprocess.resize, preprocess.crop)

@@ -37,5 +37,5 @@ pub use groups::{Groups, Share};
 pub use layer_id::{LayerId, LayerKind, Unit};
 pub use net::{Head, Net, Stage, Stem};
 pub use padding::Padding;
-pub use preprocess::{Filter, Preprocess};
+pub use preprocess::{Filter, Fit, Preprocess};
 pub use steps::{BATCH_NORM_EPS, Op, Step};

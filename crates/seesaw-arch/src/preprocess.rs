@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::{ArchError, validate::SIDES};
 
 /// From a photo to the input of a net: torchvision's `Resize(resize, filter)`, `CenterCrop(crop)`,
-/// `ToTensor()`, `Normalize(mean, std)`.
+/// `ToTensor()`, `Normalize(mean, std)`. [`Fit`] has alternatives to the first two.
 ///
 /// It is plain data that travels with nets and weights; the crate `seesaw-image` applies it.
 /// Unknown fields are refused: they would change what the net sees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
-    /// Pixels of the shorter side after scaling.
+    /// Pixels of the shorter side after scaling; not in use where the whole photo is shown.
     pub resize: u32,
-    /// Pixels of both sides of the input, cut from the center.
+    /// Pixels of both sides of the input.
     pub crop: u32,
     /// Mean of red, green and blue, where 1 is full brightness.
     pub mean: [f32; 3],
@@ -23,6 +23,32 @@ pub struct Preprocess {
     /// The filter of the scaling; bilinear where it is not given.
     #[serde(default, skip_serializing_if = "Filter::is_bilinear")]
     pub filter: Filter,
+    /// How a photo becomes a square; cropped where it is not given.
+    #[serde(default, skip_serializing_if = "Fit::is_crop")]
+    pub fit: Fit,
+}
+
+/// How a photo that is not square becomes a square input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// The shorter side is scaled to `resize`, and the center is cut out: the ends of a long photo are
+    /// not seen.
+    #[default]
+    Crop,
+    /// The longer side is scaled to `crop`, and the rest of the square is of the mean color: everything
+    /// is seen in its own proportions.
+    Pad,
+    /// Both sides are scaled to `crop`: everything is seen, and fills the square.
+    Squeeze,
+}
+
+impl Fit {
+    /// Whether it is [`Fit::Crop`].
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    pub fn is_crop(&self) -> bool {
+        *self == Self::Crop
+    }
 }
 
 /// How pixels are weighted when a photo is scaled. Both widen by the scale where it shrinks, as
@@ -53,6 +79,7 @@ impl Preprocess {
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],
             filter: Filter::Bilinear,
+            fit: Fit::Crop,
         }
     }
 
@@ -65,6 +92,7 @@ impl Preprocess {
             mean: [0.4914, 0.4822, 0.4465],
             std: [0.2470, 0.2435, 0.2616],
             filter: Filter::Bilinear,
+            fit: Fit::Crop,
         }
     }
 
@@ -76,7 +104,13 @@ impl Preprocess {
             mean: [127.0 / 255.0; 3],
             std: [128.0 / 255.0; 3],
             filter: Filter::Bicubic,
+            fit: Fit::Crop,
         }
+    }
+
+    /// The mean color, as 8-bit samples.
+    pub fn mean_color(&self) -> [u8; 3] {
+        self.mean.map(|mean| (mean * 255.0).round() as u8)
     }
 
     /// The same view of a photo at another input size: the shorter side is scaled in proportion.
@@ -147,6 +181,20 @@ mod tests {
         assert!(toml::to_string(&bicubic).unwrap().contains("filter = \"bicubic\""));
         let error = toml::from_str::<Preprocess>(&format!("filter = \"lanczos\"\n{text}"));
         assert!(error.unwrap_err().to_string().contains("`bilinear` or `bicubic`"));
+    }
+
+    #[test]
+    fn a_fit_is_written_only_where_it_is_not_a_crop() {
+        let text = toml::to_string(&Preprocess::imagenet(224)).unwrap();
+        assert!(!text.contains("fit"), "{text}");
+        for (name, fit) in [("crop", Fit::Crop), ("pad", Fit::Pad), ("squeeze", Fit::Squeeze)] {
+            let read: Preprocess = toml::from_str(&format!("fit = \"{name}\"\n{text}")).unwrap();
+            assert_eq!(read, Preprocess { fit, ..Preprocess::imagenet(224) });
+            let line = format!("fit = \"{name}\"");
+            assert_eq!(toml::to_string(&read).unwrap().contains(&line), fit != Fit::Crop);
+        }
+        let error = toml::from_str::<Preprocess>(&format!("fit = \"stretch\"\n{text}"));
+        assert!(error.unwrap_err().to_string().contains("`crop`, `pad`, `squeeze`"));
     }
 
     #[test]

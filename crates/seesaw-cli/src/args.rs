@@ -21,6 +21,8 @@ mod train;
 use clap::{Parser, Subcommand};
 
 pub use bench::BenchArgs;
+#[cfg(test)]
+pub use common::Fit;
 pub use common::{Channels, ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;

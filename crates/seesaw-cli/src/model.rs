@@ -51,6 +51,7 @@ pub fn preprocess(model: &Model, sizes: &SizeArgs) -> Result<Preprocess, Failure
         preprocess = preprocess.with_crop(crop);
     }
     preprocess.resize = sizes.resize.unwrap_or(preprocess.resize);
+    preprocess.fit = sizes.fit.map_or(preprocess.fit, Into::into);
     preprocess.validate()?;
     Ok(preprocess)
 }
@@ -67,6 +68,16 @@ mod tests {
         let mut model = Model::new(net, weights);
         model.preprocess = preprocess;
         model
+    }
+
+    #[test]
+    fn the_fit_is_the_weights_own_or_the_one_named() {
+        let squeezed = Preprocess { fit: seesaw_arch::Fit::Squeeze, ..Preprocess::imagenet(160) };
+        let model = model("seesaw-shuffle-0.5d-imagenet", Some(squeezed));
+        let fit = |fit| preprocess(&model, &SizeArgs { fit, ..SizeArgs::default() }).unwrap().fit;
+        assert_eq!(fit(None), seesaw_arch::Fit::Squeeze);
+        assert_eq!(fit(Some(crate::args::Fit::Pad)), seesaw_arch::Fit::Pad);
+        assert_eq!(fit(Some(crate::args::Fit::Crop)), seesaw_arch::Fit::Crop);
     }
 
     fn sides(model: &Model, resize: Option<u32>, crop: Option<u32>) -> (u32, u32) {

@@ -173,7 +173,8 @@ fn files_that_are_not_photos() {
         (b"Dear reader, this is no photo.".to_vec(), "not an image"),
         (b"".to_vec(), "the file is empty"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00".to_vec(), "photo.jpg: "),
-        (b"GIF89a".to_vec(), "not supported"),
+        (b"GIF89a".to_vec(), "truncated"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(), "HEIC is not supported: convert it"),
     ] {
         std::fs::write(&photo, bytes).unwrap();
         let run = seesaw(args!["predict", "--weights", weights, photo]);
@@ -200,7 +201,8 @@ fn peak_kb(arguments: &[std::ffi::OsString]) -> Option<u64> {
 
 #[test]
 fn hostile_files_take_little_memory() {
-    const LIMIT_KB: u64 = 195_000;
+    // 300 MB.
+    const LIMIT_KB: u64 = 292_000;
     let tiny = Tiny::new();
     let weights = tiny.path("large.safetensors");
     // Weights of a usual size, so that they count too.
@@ -214,7 +216,7 @@ fn hostile_files_take_little_memory() {
     for number in 0..4 {
         std::fs::write(photos.join(format!("{number}a.png")), png_claiming(100_000)).unwrap();
         // As large as is decoded, from a small file.
-        std::fs::write(photos.join(format!("{number}b.png")), flat_png(5_500)).unwrap();
+        std::fs::write(photos.join(format!("{number}b.png")), flat_png(7_100)).unwrap();
     }
     let Some(peak) = peak_kb(&args!["predict", "--weights", weights, photos, "--threads", "2"])
     else {
@@ -224,7 +226,7 @@ fn hostile_files_take_little_memory() {
         return;
     };
     // Far below, the large photos would not have been decoded.
-    assert!((100_000..LIMIT_KB).contains(&peak), "{peak} kB");
+    assert!((190_000..LIMIT_KB).contains(&peak), "{peak} kB");
     let header = [&(1u64 << 40).to_le_bytes()[..], b"{"].concat();
     std::fs::write(tiny.path("header.safetensors"), header).unwrap();
     let peak = peak_kb(&args!["summary", tiny.path("header.safetensors")]).unwrap_or(0);

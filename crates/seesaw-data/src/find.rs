@@ -7,13 +7,11 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use seesaw_image::Format;
 use walkdir::WalkDir;
 
 pub use leftovers::is_leftover;
 pub use skipped::Skipped;
-
-/// The extensions of photos, in lower case.
-const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "jpe", "jfif", "jif", "png", "webp", "bmp"];
 
 /// An error of finding photos.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +21,7 @@ pub enum FindError {
     #[error("{}: no such file or folder", .0.display())]
     Missing(PathBuf),
     /// A folder without photos in it or its subfolders.
-    #[error("{}: no photos in this folder; supported are {}{}", .folder.display(), EXTENSIONS.join(", "), other_files(skipped))]
+    #[error("{}: no photos in this folder; supported are {}{}", .folder.display(), Format::EXTENSIONS.join(", "), other_files(skipped))]
     NoPhotos {
         /// The folder.
         folder: PathBuf,
@@ -181,7 +179,7 @@ fn is_pattern(path: &Path) -> bool {
 }
 
 pub(crate) fn is_photo(path: &Path) -> bool {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|found| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found)))
+    path.extension().and_then(|extension| extension.to_str()).is_some_and(|found| {
+        Format::EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found))
+    })
 }

@@ -54,6 +54,7 @@ fn metadata() -> Metadata {
             mean: [0.5; 3],
             std: [0.25; 3],
             filter: Filter::Bicubic,
+            fit: seesaw_arch::Fit::Crop,
         })
         .origin("made by a test")
 }

@@ -42,6 +42,25 @@ impl RgbImage {
         &mut self.pixels
     }
 
+    /// Whether 999 of 1000 samples are below 16 of 255: a night without lights, a lens cap, or samples of 12
+    /// bits that were saved in 16.
+    pub fn is_nearly_black(&self) -> bool {
+        let mut allowed = self.pixels.len() / 1000;
+        // Ends early where the image is anything else.
+        self.pixels.iter().filter(|&&sample| sample >= 16).all(|_| {
+            let is_allowed = allowed > 0;
+            allowed = allowed.saturating_sub(1);
+            is_allowed
+        })
+    }
+
+    /// Whether all pixels have the same color, give or take 3 of 255: a scan of nothing, a placeholder.
+    pub fn is_uniform(&self) -> bool {
+        let first = [self.pixels[0], self.pixels[1], self.pixels[2]];
+        let (pixels, _) = self.pixels.as_chunks::<3>();
+        pixels.iter().all(|pixel| pixel.iter().zip(first).all(|(a, b)| a.abs_diff(b) <= 3))
+    }
+
     /// Mirrors the image: left and right change places.
     pub fn flip_horizontal(&mut self) {
         for row in self.pixels.chunks_exact_mut(3 * self.width as usize) {
@@ -73,6 +92,62 @@ impl RgbImage {
         self.pixels = turned;
         std::mem::swap(&mut self.width, &mut self.height);
     }
+}
+
+impl RgbImage {
+    /// The same as [`transpose`](Self::transpose), in memory for a few dozen columns and rows instead of
+    /// a second image.
+    ///
+    /// Rotates the columns, permutes each row and then each column, so that every pixel is moved at most
+    /// three times (Catanzaro, Keller and Garland 2014, "A decomposition for in-place matrix
+    /// transposition", algorithm 1).
+    pub fn transpose_in_place(&mut self) {
+        let (n, m) = (self.width as usize, self.height as usize);
+        let common = greatest_common_divisor(m, n);
+        let (rows_each, columns_each) = (m / common, n / common);
+        if common > 1 {
+            self.permute_columns(|i, j| (i + j / columns_each) % m);
+        }
+        let mut moved = vec![0; 3 * n];
+        for (i, row) in self.pixels.chunks_exact_mut(3 * n).enumerate() {
+            for (j, pixel) in row.chunks_exact(3).enumerate() {
+                let to = ((i + j / columns_each) % m + j * m) % n;
+                moved[3 * to..3 * to + 3].copy_from_slice(pixel);
+            }
+            row.copy_from_slice(&moved);
+        }
+        // (j + i * n - i / rows_each) modulo m, without a negative number.
+        self.permute_columns(|i, j| (j + i * n + m - i / rows_each % m) % m);
+        std::mem::swap(&mut self.width, &mut self.height);
+    }
+
+    /// Moves the pixel at row `from(i, j)` of column j to row i, for each row and column.
+    fn permute_columns(&mut self, from: impl Fn(usize, usize) -> usize) {
+        // So many columns are a cache line or more.
+        const COLUMNS: usize = 32;
+        let (width, height) = (self.width as usize, self.height as usize);
+        let mut moved = vec![0; 3 * COLUMNS * height];
+        for first in (0..width).step_by(COLUMNS) {
+            let columns = COLUMNS.min(width - first);
+            for (i, row) in moved.chunks_exact_mut(3 * COLUMNS).enumerate() {
+                for (j, pixel) in row.chunks_exact_mut(3).take(columns).enumerate() {
+                    let at = 3 * (from(i, first + j) * width + first + j);
+                    pixel.copy_from_slice(&self.pixels[at..at + 3]);
+                }
+            }
+            let rows = self.pixels.chunks_exact_mut(3 * width).zip(moved.chunks_exact(3 * COLUMNS));
+            for (row, moved) in rows {
+                row[3 * first..3 * (first + columns)].copy_from_slice(&moved[..3 * columns]);
+            }
+        }
+    }
+}
+
+fn greatest_common_divisor(mut a: usize, mut b: usize) -> usize {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 /// Shows the size alone: nobody reads a million samples.
@@ -112,6 +187,42 @@ mod tests {
         for (i, found) in image.pixels().chunks_exact(3).enumerate() {
             let (x, y) = (i as u32 % height, i as u32 / height);
             assert_eq!(found, pixel(y, x), "at {x}, {y}");
+        }
+    }
+
+    #[test]
+    fn dark_and_empty_pictures_are_told() {
+        let image = |samples: Vec<u8>| RgbImage::new(100, 20, samples).unwrap();
+        let looks = |samples: &[u8]| {
+            let image = image(samples.to_vec());
+            (image.is_nearly_black(), image.is_uniform())
+        };
+        let mut samples: Vec<u8> = (0..6000).map(|i| (i % 16) as u8).collect();
+        assert_eq!(looks(&samples), (true, false));
+        samples[..6].fill(255);
+        assert_eq!(looks(&samples), (true, false), "six hot samples of 6000");
+        samples[6] = 16;
+        assert_eq!(looks(&samples), (false, false));
+        assert_eq!(looks(&[2; 6000]), (true, true));
+        let mut paper = [[250, 240, 230]; 2000].concat();
+        paper[5997] -= 3;
+        assert_eq!(looks(&paper), (false, true));
+        paper[5997] -= 1;
+        assert_eq!(looks(&paper), (false, false));
+    }
+
+    #[test]
+    fn a_transpose_in_place_is_the_same() {
+        let mut sizes: Vec<(u32, u32)> =
+            (1..14).flat_map(|w| (1..14).map(move |h| (w, h))).collect();
+        sizes.extend([(70, 37), (64, 96), (96, 64), (33, 120), (100, 1), (1, 100), (77, 77)]);
+        for (width, height) in sizes {
+            let pixels = (0..3 * width * height).map(|i| (i * 7 % 251) as u8).collect();
+            let mut expected = RgbImage::new(width, height, pixels).unwrap();
+            let mut found = expected.clone();
+            expected.transpose();
+            found.transpose_in_place();
+            assert!(found == expected, "{width}x{height}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`decode`] | JPEG, PNG, WebP and BMP to 8-bit RGB, within [limits](decode::Limits) |
-//! | [`resize`] | the resize and the center crop of torchvision's evaluation |
+//! | [`decode`] | JPEG, PNG, WebP, GIF, TIFF, BMP and Netpbm to 8-bit RGB, within [limits](decode::Limits) |
+//! | [`resize`] | the resize and the center crop of torchvision's evaluation, and the whole photo on a square |
 //!
 //! ```
 //! use seesaw_arch::Preprocess;

@@ -23,8 +23,8 @@ pub enum PreprocessError {
     },
 }
 
-/// Writes an image into `output` as a net's input: planes `[3, crop, crop]`, red first, resized,
-/// cropped and normalized as `preprocess` says.
+/// Writes an image into `output` as a net's input: planes `[3, crop, crop]`, red first, made square and
+/// normalized as `preprocess` says.
 ///
 /// # Errors
 /// As [`Preprocess::validate`], and [`PreprocessError::OutputLen`].
@@ -38,10 +38,9 @@ pub fn preprocess(
     if found != expected {
         return Err(PreprocessError::OutputLen { expected, found });
     }
-    let Preprocess { resize, crop, filter, .. } = *preprocess;
-    let cropped = resize::resize_and_crop(image, resize, crop, filter)
-        .expect("validated sizes are within resize::MAX_SIDE");
-    Normalizer::new(preprocess.mean, preprocess.std).write(&cropped, output);
+    let square =
+        resize::to_square(image, preprocess).expect("validated sizes are within resize::MAX_SIDE");
+    Normalizer::new(preprocess.mean, preprocess.std).write(&square, output);
     Ok(())
 }
 

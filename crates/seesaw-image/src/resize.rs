@@ -1,5 +1,7 @@
 //! The geometry of torchvision's evaluation: `Resize` of the shorter side, then `CenterCrop`.
 //!
+//! [`to_square`] also has the alternatives that show the whole photo.
+//!
 //! The filters are those of PIL images there: bilinear or bicubic, the support widened by the scale
 //! when the image shrinks (antialiased). Samples differ from Pillow's by at most 1 of 255, because of
 //! shorter fixed-point weights and, where the filter is bilinear, the other order of the two passes.
@@ -10,7 +12,7 @@ use fast_image_resize::{
     pixels::{F32, U8x3},
 };
 
-use seesaw_arch::Filter;
+use seesaw_arch::{Filter, Fit, Preprocess};
 
 use crate::RgbImage;
 
@@ -48,6 +50,88 @@ pub fn resize_and_crop(
     scale(image, &source, crop, &target, filter)
 }
 
+/// The square of `preprocess.crop` pixels that a net sees of an image, before it is normalized.
+///
+/// A padded image's shorter side becomes `short * crop / long`, rounded and at least 1, and lies in the
+/// middle.
+///
+/// Returns `None` where a size is 0 or more than [`MAX_SIDE`].
+pub fn to_square(image: &RgbImage, preprocess: &Preprocess) -> Option<RgbImage> {
+    let Preprocess { resize, crop, filter, fit, .. } = *preprocess;
+    match fit {
+        Fit::Crop => resize_and_crop(image, resize, crop, filter),
+        Fit::Pad | Fit::Squeeze => {
+            let side = u64::from(image.width().max(image.height()));
+            let whole = Rect { left: 0, top: 0, width: image.width(), height: image.height() };
+            let view = match fit {
+                Fit::Pad => {
+                    let before = |len: u32| (side as i64 - i64::from(len)) as f64 / -2.0;
+                    let (left, top) = (before(image.width()), before(image.height()));
+                    Rect { left, top, width: side as f64, height: side as f64 }
+                }
+                _ => whole.to_f64(),
+            };
+            resize_view(image, &view, crop, filter, preprocess.mean_color())
+        }
+    }
+}
+
+/// Scales a part of the plane on which an image lies to a square of `size` pixels. Where there is no
+/// image, the square has this color.
+///
+/// The image's edges are rounded to pixels of the square, and it has at least one.
+///
+/// Returns `None` where the part is empty or shows nothing of the image, or `size` is 0 or more than
+/// [`MAX_SIDE`].
+pub fn resize_view(
+    image: &RgbImage,
+    view: &Rect<f64>,
+    size: u32,
+    filter: Filter,
+    color: [u8; 3],
+) -> Option<RgbImage> {
+    if !(1..=MAX_SIDE).contains(&size) {
+        return None;
+    }
+    let across = seen(view.left, view.width, image.width(), size)?;
+    let down = seen(view.top, view.height, image.height(), size)?;
+    let source = Rect {
+        left: across.source,
+        top: down.source,
+        width: across.source_len,
+        height: down.source_len,
+    };
+    let target =
+        Rect { left: across.target, top: down.target, width: across.len, height: down.len };
+    let mut square = scale(image, &source, size, &target, filter)?;
+    let rows = target.top..target.top + target.height;
+    let columns = target.left..target.left + target.width;
+    if rows.len() < size as usize || columns.len() < size as usize {
+        for (y, row) in (0..).zip(square.pixels_mut().chunks_exact_mut(3 * size as usize)) {
+            for (x, pixel) in (0..).zip(row.chunks_exact_mut(3)) {
+                if !rows.contains(&y) || !columns.contains(&x) {
+                    pixel.copy_from_slice(&color);
+                }
+            }
+        }
+    }
+    Some(square)
+}
+
+/// Which part of a side of `side` pixels is seen from `start` on, and where on a square.
+fn seen(start: f64, len: f64, side: u32, size: u32) -> Option<Axis> {
+    let source = start.max(0.0);
+    let source_len = (start + len).min(f64::from(side)) - source;
+    let is_seen = start.is_finite() && len.is_finite() && len > 0.0 && source_len > 0.0;
+    if !is_seen {
+        return None;
+    }
+    let scale = f64::from(size) / len;
+    let target_len = ((source_len * scale).round() as u32).clamp(1, size);
+    let target = (((source - start) * scale).round() as u32).min(size - target_len);
+    Some(Axis { source, source_len, target, len: target_len })
+}
+
 /// A rectangle of pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rect<T = u32> {
@@ -61,6 +145,14 @@ pub struct Rect<T = u32> {
     pub height: T,
 }
 
+impl Rect {
+    /// The same with fractions.
+    pub fn to_f64(self) -> Rect<f64> {
+        let Self { left, top, width, height } = self;
+        Rect { left: left.into(), top: top.into(), width: width.into(), height: height.into() }
+    }
+}
+
 /// Scales a part of an image to a square of `size` pixels, with the bilinear filter of
 /// [`resize_and_crop`].
 /// Pixels around the part have no influence.
@@ -71,14 +163,8 @@ pub fn resize_region(image: &RgbImage, region: &Rect, size: u32) -> Option<RgbIm
     if !(1..=MAX_SIDE).contains(&size) {
         return None;
     }
-    let source = Rect {
-        left: region.left.into(),
-        top: region.top.into(),
-        width: region.width.into(),
-        height: region.height.into(),
-    };
     let target = Rect { left: 0, top: 0, width: size, height: size };
-    scale(image, &source, size, &target, Filter::Bilinear)
+    scale(image, &region.to_f64(), size, &target, Filter::Bilinear)
 }
 
 /// Scales square planes `[n, from, from]` to `[n, to, to]`, each on its own, with the bilinear filter of
@@ -218,67 +304,4 @@ fn half_to_even(n: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_crop_begins_where_torchvisions_does() {
-        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(half_to_even), [0, 0, 1, 2, 2, 2, 3, 4]);
-        // 500x375 to 341x256: the crop of 224 begins at round(58.5) = 58.
-        let axis = Axis::new(500, 375, 256, 224);
-        assert_eq!((axis.target, axis.len), (0, 224));
-        assert!((axis.source - 58.0 * 500.0 / 341.0).abs() < 1e-9);
-        // Padding: 10 to 13 leaves 3, of which 1 is before.
-        let axis = Axis::new(10, 10, 10, 13);
-        assert_eq!(axis, Axis { source: 0.0, source_len: 10.0, target: 1, len: 10 });
-    }
-
-    #[test]
-    fn a_picture_of_the_right_size_is_left_alone() {
-        let image = RgbImage::new(3, 2, (0..18).collect()).unwrap();
-        let cut = resize_and_crop(&image, 2, 2, Filter::Bilinear).unwrap();
-        // round(0.5) is 0.
-        assert_eq!(cut.pixels(), [0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14]);
-    }
-
-    #[test]
-    fn planes_are_scaled_one_by_one_as_pictures_are() {
-        let samples: Vec<u8> = (0..2 * 25).map(|i| (i * 37 % 251) as u8).collect();
-        let planes: Vec<f32> = samples.iter().map(|&sample| f32::from(sample)).collect();
-        let whole = Rect { left: 0, top: 0, width: 5, height: 5 };
-        for size in [3, 5, 12] {
-            let scaled = resize_planes(&planes, 5, size).unwrap();
-            for (plane, scaled) in samples.chunks(25).zip(scaled.chunks(size * size)) {
-                let gray = plane.iter().flat_map(|&sample| [sample; 3]).collect();
-                let image = RgbImage::new(5, 5, gray).unwrap();
-                let expected = resize_region(&image, &whole, size as u32).unwrap();
-                for (sample, pixel) in scaled.iter().zip(expected.pixels().chunks(3)) {
-                    assert!((sample - f32::from(pixel[0])).abs() <= 1.0, "{sample}, {pixel:?}");
-                }
-            }
-        }
-        assert_eq!(resize_planes(&planes, 5, 5).unwrap(), planes);
-        assert_eq!(resize_planes(&planes[1..], 5, 6), None);
-        assert_eq!(resize_planes(&planes, 5, 0), None);
-    }
-
-    #[test]
-    fn extreme_shapes_cost_no_more_than_the_crop() {
-        for (width, height) in [(1, 65_535), (65_535, 1), (1, 1)] {
-            let image = RgbImage::new(width, height, vec![77; 3 * (width * height) as usize]);
-            let cut = resize_and_crop(&image.unwrap(), 256, 224, Filter::Bicubic).unwrap();
-            assert!(cut.pixels().iter().all(|&sample| sample == 77), "{width}x{height}");
-        }
-    }
-
-    #[test]
-    fn sizes_out_of_range_give_nothing() {
-        let image = RgbImage::new(1, 1, vec![0; 3]).unwrap();
-        for (resize, crop) in [(0, 1), (1, 0), (MAX_SIDE + 1, 1), (1, u32::MAX)] {
-            assert!(
-                resize_and_crop(&image, resize, crop, Filter::Bilinear).is_none(),
-                "{resize}, {crop}"
-            );
-        }
-    }
-}
+mod tests;

@@ -170,7 +170,7 @@ impl Classifier {
     /// # Errors
     /// As [`Self::classify_file`].
     pub fn classify_bytes(&self, photo: &[u8]) -> Result<Vec<Guess<'_>>, Error> {
-        self.classify(&decode_one(photo)?)
+        self.classify(&decode_one(photo, &self.preprocess)?)
     }
 
     /// Classifies many photos and hands each result to `take`, in the order of the photos. They are

@@ -24,15 +24,11 @@ pub(crate) struct PhotoLoader<'a> {
     memory: RwLock<()>,
 }
 
-/// The most bytes that decoding one photo may take. With a net and its buffers, a process of two
-/// threads stays below 200 MB.
-const MEMORY: u64 = 120 << 20;
-
 impl<'a> PhotoLoader<'a> {
     /// A loader for `threads` threads.
     pub fn new(preprocess: &'a Preprocess, threads: usize) -> Self {
-        let limits = |memory| Limits::new().memory(memory);
-        let (alone, shared) = (limits(MEMORY), limits(MEMORY / threads.max(1) as u64));
+        let alone = limits(preprocess);
+        let shared = alone.memory(alone.memory / threads.max(1) as u64);
         Self { preprocess, alone, shared, memory: RwLock::new(()) }
     }
 
@@ -58,8 +54,13 @@ impl<'a> PhotoLoader<'a> {
 }
 
 /// The photo in these bytes, with all the memory that one photo may take.
-pub(crate) fn decode_one(bytes: &[u8]) -> Result<RgbImage, PhotoError> {
-    Ok(decode::decode(bytes, &Limits::new().memory(MEMORY))?)
+pub(crate) fn decode_one(bytes: &[u8], preprocess: &Preprocess) -> Result<RgbImage, PhotoError> {
+    Ok(decode::decode(bytes, &limits(preprocess))?)
+}
+
+/// The limits of every command, for photos that are scaled to this size.
+fn limits(preprocess: &Preprocess) -> Limits {
+    Limits::default().at_least(preprocess.resize.max(preprocess.crop))
 }
 
 /// The image as an input of the net, `[3, crop, crop]`.

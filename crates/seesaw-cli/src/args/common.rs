@@ -51,7 +51,7 @@ pub struct SizeArgs {
     /// Resize the shorter side of a photo to this [default: as the weights say]
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub resize: Option<u32>,
-    /// Side of the center crop that the net sees [default: as the weights say]
+    /// Side of the square that the net sees [default: as the weights say]
     #[arg(long, value_name = "PIXELS", value_parser = side())]
     pub crop: Option<u32>,
     /// Mean of red, green and blue in the training images, where 1 is full brightness [default: as the
@@ -61,6 +61,28 @@ pub struct SizeArgs {
     /// Standard deviation of red, green and blue [default: as the weights say]
     #[arg(long, value_name = "R,G,B", value_parser = std)]
     pub std: Option<Channels>,
+    /// Cut out the center (`crop`), or show the whole photo: padded, or squeezed into the square [default: as
+    /// the weights say]
+    #[arg(long, value_name = "FIT")]
+    pub fit: Option<Fit>,
+}
+
+/// How a photo becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fit {
+    Crop,
+    Pad,
+    Squeeze,
+}
+
+impl From<Fit> for seesaw_arch::Fit {
+    fn from(fit: Fit) -> Self {
+        match fit {
+            Fit::Crop => Self::Crop,
+            Fit::Pad => Self::Pad,
+            Fit::Squeeze => Self::Squeeze,
+        }
+    }
 }
 
 /// A number for each of red, green and blue.

@@ -12,9 +12,9 @@ use super::{
 /// Classify photos
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads JPEG, PNG, WebP and BMP. Folders are searched with all their subfolders, and quoted patterns are
-expanded. A photo that cannot be read is reported and skipped; the exit code is then 1. Files that are no
-photos by their names are counted.
+Reads JPEG, PNG, WebP, GIF, TIFF, BMP and Netpbm. Folders are searched with all their subfolders, and
+quoted patterns are expanded. A photo that cannot be read is reported and skipped; the exit code is
+then 1. Files that are no photos by their names are counted.
 
 The program carries weights that know the 1000 classes of ImageNet, and others (`seesaw models` lists
 them). A photo of anything else is assigned to one of the classes too.

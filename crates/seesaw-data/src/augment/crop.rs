@@ -1,24 +1,49 @@
 //! Random crops.
 
-use seesaw_arch::Filter;
+use seesaw_arch::{Filter, Fit, Preprocess};
 use seesaw_image::{
     RgbImage,
     resize::{self, Rect},
 };
 
-use super::Padding;
+use super::{Augment, Padding};
 use crate::rng::Rng;
 
-/// A rectangle of random area and shape, scaled to `size` by `size`.
+/// A rectangle of random area and shape, scaled to the net's input.
 pub(super) fn resized(
     image: &RgbImage,
     scale: [f64; 2],
     ratio: [f64; 2],
-    size: u32,
+    preprocess: &Preprocess,
     rng: &mut Rng,
 ) -> Option<RgbImage> {
-    let region = region(image.width(), image.height(), scale, ratio, rng);
-    resize::resize_region(image, &region, size)
+    let (width, height, size) = (image.width(), image.height(), preprocess.crop);
+    if preprocess.fit == Fit::Crop {
+        return resize::resize_region(image, &region(width, height, scale, ratio, rng), size);
+    }
+    // Of a square, in pixels of the image's longer side.
+    let side = width.max(height);
+    let Rect { left, top, width: w, height: h } = region(side, side, scale, ratio, rng).to_f64();
+    let view = if preprocess.fit == Fit::Pad {
+        let (left, width_seen) = inside(left, w, side, width);
+        let (top, height_seen) = inside(top, h, side, height);
+        Rect { left, top, width: width_seen, height: height_seen }
+    } else {
+        let (across, down) =
+            (f64::from(width) / f64::from(side), f64::from(height) / f64::from(side));
+        Rect { left: left * across, top: top * down, width: w * across, height: h * down }
+    };
+    resize::resize_view(image, &view, size, Filter::Bilinear, preprocess.mean_color())
+}
+
+/// Moves a part of a padded side of `side` pixels to where it shows as much as it can of the `len` pixels
+/// in its middle, and as near to its first place as that allows in proportion. In pixels of the image.
+fn inside(start: f64, part: f64, side: u32, len: u32) -> (f64, f64) {
+    let (side, len) = (f64::from(side), f64::from(len));
+    let free = side - part;
+    let share = if free > 0.0 { start / free } else { 0.5 };
+    // A part that is longer than the image begins before it, at most so far that it ends with it.
+    (share * (len - part), part)
 }
 
 /// The rectangle, by torchvision's rule: ten tries, and then the largest centered rectangle whose shape
@@ -50,19 +75,20 @@ fn region(width: u32, height: u32, scale: [f64; 2], ratio: [f64; 2], rng: &mut R
     Rect { left: (width - w) / 2, top: (height - h) / 2, width: w, height: h }
 }
 
-/// The image scaled to a square of `size` pixels, and moved by up to `padding` pixels in both directions.
+/// The image scaled to the net's input, and moved by up to `padding` pixels in both directions.
 pub(super) fn padded(
     image: &RgbImage,
-    padding: u32,
-    mode: Padding,
-    size: u32,
+    augment: &Augment,
+    preprocess: &Preprocess,
     rng: &mut Rng,
 ) -> Option<RgbImage> {
+    let (padding, mode, size) = (augment.padding, augment.padding_mode, preprocess.crop);
     let scaled;
     let square = if (image.width(), image.height()) == (size, size) {
         image
     } else {
-        scaled = resize::resize_and_crop(image, size, size, Filter::Bilinear)?;
+        let whole = Preprocess { resize: size, filter: Filter::Bilinear, ..preprocess.clone() };
+        scaled = resize::to_square(image, &whole)?;
         &scaled
     };
     let mut shift = || rng.below(2 * u64::from(padding) + 1) as i64 - i64::from(padding);
@@ -140,8 +166,12 @@ mod tests {
         let image = RgbImage::new(3, 3, (0..27).collect()).unwrap();
         let mut seen = std::collections::BTreeSet::new();
         for index in 0..400 {
-            let cut = padded(&image, 1, Padding::Zero, 3, &mut rng(index)).unwrap();
-            let reflected = padded(&image, 1, Padding::Reflect, 3, &mut rng(index)).unwrap();
+            let moved = |padding_mode| {
+                let augment = Augment { padding: 1, padding_mode, ..Augment::default() };
+                let three = Preprocess { crop: 3, ..Preprocess::cifar() };
+                padded(&image, &augment, &three, &mut rng(index)).unwrap()
+            };
+            let (cut, reflected) = (moved(Padding::Zero), moved(Padding::Reflect));
             for (zero, reflected) in cut.pixels().iter().zip(reflected.pixels()) {
                 assert!(zero == reflected || *zero == 0);
             }
@@ -158,5 +188,60 @@ mod tests {
         };
         assert_eq!(row(3), [1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1].map(Some));
         assert_eq!(row(1), [Some(0); 13]);
+    }
+
+    /// 60 by 20 pixels, each of which says where it is: red across, green down, blue 255.
+    fn map() -> RgbImage {
+        let pixels =
+            (0..20).flat_map(|y| (0..60).flat_map(move |x| [4 * x as u8, 10 * y as u8, 255]));
+        RgbImage::new(60, 20, pixels.collect()).unwrap()
+    }
+
+    fn cut(fit: Fit, scale: [f64; 2], index: u64) -> RgbImage {
+        let preprocess = Preprocess { fit, crop: 32, mean: [0.0; 3], ..Preprocess::cifar() };
+        resized(&map(), scale, [0.75, 4.0 / 3.0], &preprocess, &mut rng(index)).unwrap()
+    }
+
+    #[test]
+    fn a_crop_of_a_squeezed_image_has_its_proportions() {
+        for index in 0..200 {
+            let image = cut(Fit::Squeeze, [0.3, 1.0], index);
+            assert!(image.pixels().chunks(3).all(|pixel| pixel[2] == 255), "no padding");
+            let (first, last) = (&image.pixels()[..3], &image.pixels()[3 * 32 * 31 + 3 * 31..]);
+            // A pixel is a share of either side; the map spans 240 in red and 200 in green.
+            let (across, down) =
+                (f64::from(last[0] - first[0]) / 240.0, f64::from(last[1] - first[1]) / 200.0);
+            assert!((0.6..1.7).contains(&(across / down)), "{index}: {across}, {down}");
+            assert!((0.2..1.1).contains(&(across * down)), "{index}: {across}, {down}");
+        }
+    }
+
+    #[test]
+    fn a_crop_of_a_padded_image_shows_all_that_fits() {
+        let mut padded = 0;
+        for index in 0..300 {
+            let image = cut(Fit::Pad, [0.02, 1.0], index);
+            let shown: Vec<bool> = image.pixels().chunks(3).map(|pixel| pixel[2] > 0).collect();
+            let rows = shown.chunks(32).filter(|row| row[0]).count();
+            // Columns are never padded: the image is as wide as the square.
+            assert!(
+                shown.chunks(32).all(|row| row.iter().all(|&pixel| pixel == row[0])),
+                "{index}"
+            );
+            assert!(rows > 0, "{index}: nothing is shown");
+            if rows < 32 {
+                padded += 1;
+                // Then all rows of the image are there.
+                let greens: Vec<u8> = image
+                    .pixels()
+                    .chunks(3)
+                    .filter(|pixel| pixel[2] > 0)
+                    .map(|pixel| pixel[1])
+                    .collect();
+                let (least, most) = (greens.iter().min().unwrap(), greens.iter().max().unwrap());
+                assert!(*least < 25 && *most > 165, "{index}: {least} to {most}");
+            }
+        }
+        assert!((100..300).contains(&padded), "{padded}");
     }
 }

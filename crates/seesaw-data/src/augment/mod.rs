@@ -178,6 +178,9 @@ impl Augment {
     /// normalized. Shorter side and filter of `preprocess` apply to a [`Crop::Center`]; the random crops
     /// are bilinear.
     ///
+    /// Where `preprocess` pads or squeezes, random crops are cut from the padded or squeezed image. Of a
+    /// padded one, a crop shows as much of the image as its size allows, so that none is empty.
+    ///
     /// Returns `None` where a size is 0 or more than [`resize::MAX_SIDE`].
     pub fn apply(
         &self,
@@ -185,11 +188,10 @@ impl Augment {
         preprocess: &Preprocess,
         rng: &mut Rng,
     ) -> Option<RgbImage> {
-        let Preprocess { resize, crop: size, filter, .. } = *preprocess;
         let mut image = match self.crop {
-            Crop::Center => resize::resize_and_crop(image, resize, size, filter)?,
-            Crop::Resized => crop::resized(image, self.scale, self.ratio, size, rng)?,
-            Crop::Padded => crop::padded(image, self.padding, self.padding_mode, size, rng)?,
+            Crop::Center => resize::to_square(image, preprocess)?,
+            Crop::Resized => crop::resized(image, self.scale, self.ratio, preprocess, rng)?,
+            Crop::Padded => crop::padded(image, self, preprocess, rng)?,
         };
         if self.flip && rng.chance(0.5) {
             image.flip_horizontal();

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
-/// Extensions, in lower case, of photos that cannot be decoded.
-const UNSUPPORTED: [&str; 22] = [
-    "heic", "heif", "hif", "avif", "jxl", "jp2", "j2k", "jpf", "jpx", "psd", "svg", "ico", "tga",
-    "dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf", "raw",
-];
+use seesaw_image::Format;
 
 /// The files that a search did not look at, and what it ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -122,7 +118,7 @@ fn were(count: usize, one: &str, many: &str) -> String {
 fn may_be_photo(extension: &str) -> bool {
     let resembles = |known: &str| extension.starts_with(known) && extension != known;
     extension.is_empty()
-        || UNSUPPORTED.contains(&extension)
+        || Format::FOREIGN_EXTENSIONS.contains(&extension)
         || ["jpg", "jpeg", "png", "webp"].into_iter().any(resembles)
 }
 

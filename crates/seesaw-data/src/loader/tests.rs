@@ -30,6 +30,7 @@ const PLAIN: Preprocess = Preprocess {
     mean: [0.0; 3],
     std: [1.0 / 255.0; 3],
     filter: seesaw_arch::Filter::Bilinear,
+    fit: seesaw_arch::Fit::Crop,
 };
 
 fn batches(

@@ -15,9 +15,19 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
     /// The content is in no image format, whatever the file is called.
-    #[error("not an image: JPEG, PNG, WebP and BMP are recognized by their content")]
+    #[error(
+        "not an image: JPEG, PNG, WebP, GIF, TIFF, BMP and PNM are recognized by their content"
+    )]
     NotAnImage,
-    /// An image of an unsupported kind.
+    /// A file in another well-known format.
+    #[error("{name} is not supported: {advice}")]
+    Foreign {
+        /// The format.
+        name: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// An image of a supported format, but of an unsupported kind.
     #[error("{0} is not supported: convert the image to a common JPEG or PNG")]
     Unsupported(String),
     /// The data ends before the image does.

@@ -1,4 +1,4 @@
-//! The one EXIF tag that affects pixels: the orientation.
+//! The one EXIF tag that affects pixels: the orientation; and the directory that it is in.
 
 use crate::RgbImage;
 
@@ -9,29 +9,59 @@ pub(super) fn orientation(exif: &[u8]) -> u16 {
     find_orientation(tiff).filter(|o| (1..=8).contains(o)).unwrap_or(1)
 }
 
-/// Reads tag 0x0112 of the first directory (TIFF 6.0, section 2).
+/// Reads tag 0x0112 of the first directory.
 fn find_orientation(tiff: &[u8]) -> Option<u16> {
     const ORIENTATION: u16 = 0x0112;
+    first_directory(tiff, ORIENTATION)
+}
+
+/// The number of a tag in the first directory of a TIFF file (TIFF 6.0, section 2): the value of a short,
+/// and the low half of a long.
+pub(super) fn first_directory(tiff: &[u8], tag: u16) -> Option<u16> {
+    let (value_at, little_endian) = find_value(tiff, tag)?;
+    u16_at(tiff, value_at, little_endian)
+}
+
+/// A copy of a TIFF file in which a tag that [`first_directory`] finds has another value.
+pub(super) fn with_first_directory(tiff: &[u8], tag: u16, value: u16) -> Vec<u8> {
+    let mut changed = tiff.to_vec();
+    if let Some((at, little_endian)) = find_value(tiff, tag) {
+        let value = if little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
+        if let Some(stored) = changed.get_mut(at..at + 2) {
+            stored.copy_from_slice(&value);
+        }
+    }
+    changed
+}
+
+/// Where the number is, and whether its low byte comes first.
+fn find_value(tiff: &[u8], tag: u16) -> Option<(usize, bool)> {
     const ENTRY_LEN: usize = 12;
+    const LONG: u16 = 4;
     let little_endian = match tiff.get(..4)? {
         b"II*\0" => true,
         b"MM\0*" => false,
         _ => return None,
     };
-    let u16_at = |at: usize| {
-        let bytes = tiff.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(if little_endian { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
-    };
+    let u16_at = |at| u16_at(tiff, at, little_endian);
     let u32_at = |at: usize| {
         let (first, second) = (u32::from(u16_at(at)?), u32::from(u16_at(at.checked_add(2)?)?));
         Some(if little_endian { second << 16 | first } else { first << 16 | second })
     };
     let directory = u32_at(4)? as usize;
     let entries = usize::from(u16_at(directory)?);
-    (0..entries)
+    let entry = (0..entries)
         .map_while(|i| directory.checked_add(2 + ENTRY_LEN * i))
-        .find(|&entry| u16_at(entry) == Some(ORIENTATION))
-        .and_then(|entry| u16_at(entry.checked_add(8)?))
+        .find(|&entry| u16_at(entry) == Some(tag))?;
+    let value_at = entry.checked_add(8)?;
+    // The low half of a big-endian long comes second.
+    let long = u16_at(entry.checked_add(2)?)? == LONG && !little_endian;
+    Some((if long { value_at.checked_add(2)? } else { value_at }, little_endian))
+}
+
+fn u16_at(bytes: &[u8], at: usize, little_endian: bool) -> Option<u16> {
+    let bytes = bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
+    Some(if little_endian { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
 }
 
 /// Whether an image of this orientation changes its width with its height when made upright.
@@ -40,9 +70,11 @@ pub(super) fn transposes(orientation: u16) -> bool {
 }
 
 /// Turns a stored image upright.
-pub(super) fn upright(image: &mut RgbImage, orientation: u16) {
+///
+/// Where `in_place`, it takes no memory for a second image, and three times as long.
+pub(super) fn upright(image: &mut RgbImage, orientation: u16, in_place: bool) {
     if transposes(orientation) {
-        image.transpose();
+        if in_place { image.transpose_in_place() } else { image.transpose() }
     }
     match orientation {
         2 | 6 => image.flip_horizontal(),

@@ -1,81 +1,37 @@
-//! Decoding photos from bytes or files: JPEG, PNG, WebP and BMP to 8-bit RGB.
+//! Decoding photos from bytes or files: JPEG, PNG, WebP, GIF, TIFF, BMP and Netpbm to 8-bit RGB.
 //!
 //! The format is recognized from the content, never from the name. The pixels are what Pillow's
 //! `ImageOps.exif_transpose(Image.open(path)).convert("RGB")` gives: the EXIF orientation is
 //! applied, alpha is dropped, gray is repeated, palettes are looked up, CMYK and YCCK follow Adobe's
 //! inverted convention, and 16-bit samples keep their high byte (gray ones too, which Pillow turns
-//! white). JPEG samples can differ from Pillow's by rounding, usually by 1 or 2 of 255.
+//! white). JPEG samples can differ from Pillow's by rounding, usually by 1 or 2 of 255; very large
+//! ones are decoded [at a fraction of their size](Limits). Of an animation, the first frame is read.
+//!
+//! A file whose picture is whole is read, also where a checksum or the end is missing or bytes are in
+//! between; a part of a picture is an error.
 //!
 //! Every size is checked against [`Limits`] before memory is allocated for it.
 
 mod bmp;
 mod error;
 mod exif;
+mod format;
+mod gif;
 mod jpeg;
 mod limits;
 mod png;
+mod pnm;
+mod tiff;
 mod webp;
 
-use std::{fmt, fs::File, io::Read, panic, path::Path};
+use std::{fs::File, io::Read, panic, path::Path};
 
 pub use error::{ImageError, Quantity};
+pub use format::Format;
 pub use limits::Limits;
 
 use crate::RgbImage;
 use limits::Budget;
-
-/// A supported image format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Baseline and progressive, gray, YCbCr, RGB, CMYK, YCCK, 8 bits a sample.
-    Jpeg,
-    /// All color types and bit depths; of an animation, the default image.
-    Png,
-    /// Lossy and lossless, with or without alpha; no animations.
-    WebP,
-    /// 1, 4, 8, 16, 24 and 32 bits a pixel, run-length encoded or not.
-    Bmp,
-}
-
-impl Format {
-    /// The format that `bytes` begin with.
-    ///
-    /// # Errors
-    /// [`ImageError::Empty`], [`ImageError::Unsupported`] for other well-known formats, and
-    /// [`ImageError::NotAnImage`] for anything else.
-    pub fn detect(bytes: &[u8]) -> Result<Self, ImageError> {
-        let four_at = |at: usize| bytes.get(at..at + 4).unwrap_or_default();
-        match bytes {
-            [] => Err(ImageError::Empty),
-            [0xFF, 0xD8, 0xFF, ..] => Ok(Self::Jpeg),
-            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Ok(Self::Png),
-            [b'R', b'I', b'F', b'F', ..] if four_at(8) == b"WEBP" => Ok(Self::WebP),
-            // A BMP's header size is small; text that begins with "BM" has letters there.
-            [b'B', b'M', ..] if matches!(four_at(14), [12..=124, 0, 0, 0]) => Ok(Self::Bmp),
-            [b'G', b'I', b'F', b'8', ..] => Err(ImageError::Unsupported("GIF".into())),
-            [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => {
-                Err(ImageError::Unsupported("TIFF".into()))
-            }
-            [0xFF, 0x0A, ..] => Err(ImageError::Unsupported("JPEG XL".into())),
-            _ if four_at(4) == b"JXL " => Err(ImageError::Unsupported("JPEG XL".into())),
-            _ if four_at(4) == b"ftyp" => {
-                Err(ImageError::Unsupported("HEIC, AVIF or video".into()))
-            }
-            _ => Err(ImageError::NotAnImage),
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Jpeg => "JPEG",
-            Self::Png => "PNG",
-            Self::WebP => "WebP",
-            Self::Bmp => "BMP",
-        })
-    }
-}
 
 /// Reads and decodes the image at `path`, upright.
 ///
@@ -100,37 +56,55 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageError> {
         Format::Png => png::decode(bytes, &budget),
         Format::WebP => webp::decode(bytes, &budget),
         Format::Bmp => bmp::decode(bytes, &budget),
+        Format::Gif => gif::decode(bytes, &budget),
+        Format::Tiff => tiff::decode(bytes, &budget),
+        Format::Pnm => pnm::decode(bytes, &budget),
     };
     // The decoders are large and not ours: one bad photo in a million must not end the program.
-    let Decoded { mut image, exif } =
+    let Decoded { mut image, orientation } =
         panic::catch_unwind(run).unwrap_or_else(|_| Err(ImageError::damaged(format, GAVE_UP)))?;
-    let orientation = exif.as_deref().map_or(1, exif::orientation);
-    if exif::transposes(orientation) {
-        budget.admit_bytes(2 * image.pixels().len() as u64)?;
-    }
-    exif::upright(&mut image, orientation);
+    let two_fit = budget.admit_bytes(2 * image.pixels().len() as u64).is_ok();
+    exif::upright(&mut image, orientation, !two_fit);
     Ok(image)
 }
 
 /// The reason given for a decoder's panic.
 const GAVE_UP: &str = "the decoder gave up";
 
-/// A decoder's result: the image as stored, and its EXIF block.
+/// A decoder's result: the image as stored.
 struct Decoded {
     image: RgbImage,
-    exif: Option<Vec<u8>>,
+    /// The EXIF orientation, 1 to 8.
+    orientation: u16,
 }
 
 impl Decoded {
-    /// The result for `image`, which is `None` where the file has no pixels.
+    /// The result for `image`, which is `None` where the file has no pixels, and its EXIF block.
     fn new(
         format: Format,
         image: Option<RgbImage>,
-        exif: Option<Vec<u8>>,
+        exif: Option<&[u8]>,
     ) -> Result<Self, ImageError> {
         let image = image.ok_or_else(|| ImageError::damaged(format, "it has no pixels"))?;
-        Ok(Self { image, exif })
+        Ok(Self { image, orientation: exif.map_or(1, exif::orientation) })
     }
+}
+
+/// The RGB colors of indices into a palette; black where the palette is too short, as in Pillow.
+fn look_up(indices: &[u8], palette: &[u8]) -> Vec<u8> {
+    let (colors, _) = palette.as_chunks::<3>();
+    let color = |&index: &u8| colors.get(usize::from(index)).copied().unwrap_or_default();
+    indices.iter().flat_map(color).collect()
+}
+
+/// RGB of an amount of ink each of cyan, magenta, yellow and black, as Pillow converts it.
+fn cmyk([c, m, y, k]: [u8; 4]) -> [u8; 3] {
+    let light = u32::from(255 - k);
+    [c, m, y].map(|ink| {
+        // Divided by 255 and rounded.
+        let product = u32::from(ink) * light + 128;
+        (light - (((product >> 8) + product) >> 8).min(light)) as u8
+    })
 }
 
 /// Converts RGBA to RGB in place.

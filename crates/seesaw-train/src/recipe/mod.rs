@@ -87,6 +87,10 @@ pub struct Recipe {
     /// Share of a photo's shorter side that the center crop of validation keeps.
     #[serde(default = "center", alias = "centre")]
     pub center: f64,
+    /// How photos become square, in training and in validation: `crop`, or `pad` and `squeeze`, which show
+    /// the whole photo. `center` is only for the first.
+    #[serde(default, skip_serializing_if = "seesaw_arch::Fit::is_crop")]
+    pub fit: seesaw_arch::Fit,
     /// The optimizer.
     pub optimizer: OptimizerSpec,
     /// How its learning rate changes.
@@ -323,6 +327,7 @@ impl Recipe {
             std: self.std,
             // As random crops are scaled.
             filter: seesaw_arch::Filter::Bilinear,
+            fit: self.fit,
         }
     }
 }

@@ -213,3 +213,13 @@ fn every_net_has_a_recipe_for_its_images() {
         assert_eq!(Recipe::default_for(&net), Recipe::built_in(expected).unwrap());
     }
 }
+
+#[test]
+fn the_fit_is_part_of_the_preprocessing() {
+    let mut recipe = Recipe::built_in("fine-tune").unwrap();
+    assert!(!toml::to_string(&recipe).unwrap().contains("\nfit ="), "absent where it is a crop");
+    recipe.set("fit", "pad").unwrap();
+    assert_eq!(recipe.preprocess(224).fit, seesaw_arch::Fit::Pad);
+    assert!(toml::to_string(&recipe).unwrap().contains("\nfit = \"pad\""));
+    assert!(recipe.set("fit", "stretch").is_err());
+}

@@ -79,6 +79,14 @@ fn files_that_are_not_looked_at_are_counted_everywhere() {
 }
 
 #[test]
+fn nearly_black_images_are_counted() {
+    let album = Album::new();
+    std::fs::write(album.data.join("red/dark.bmp"), bmp(20, [2, 2, 3])).unwrap();
+    let info = seesaw(args!["data", "info", album.data, "--check", "--json"]).json();
+    assert_eq!((&info["dark"], &info["broken"]), (&1.into(), &0.into()));
+}
+
+#[test]
 fn jpegs_of_other_extensions_are_photos() {
     let album = Album::new();
     for name in ["a.jfif", "b.JPE", "c.jif"] {

@@ -66,6 +66,8 @@ struct Info {
     copies: Option<usize>,
     /// How many images have copies in another class; unknown without `--check`.
     contradictions: Option<usize>,
+    /// How many images are nearly black; unknown without `--check`.
+    dark: Option<usize>,
     /// How the layout was understood, and what is not used.
     notes: Vec<String>,
     /// Files that were not looked at, by extension.
@@ -89,6 +91,7 @@ struct Checked {
     broken: usize,
     copies: usize,
     contradictions: usize,
+    dark: usize,
 }
 
 fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
@@ -122,6 +125,7 @@ impl Checked {
             let how = Verify::new(threads).part(part);
             let report = check::verify(dataset, how, "images checked")?;
             checked.broken += report.broken.len();
+            checked.dark += report.dark.len();
             let contents = report.entries.iter().filter(|e| e.broken.is_empty()).map(|e| e.content);
             if part == Part::Train {
                 trained.extend(contents);
@@ -165,6 +169,7 @@ impl Info {
             broken: checked.map(|checked| checked.broken),
             copies: checked.map(|checked| checked.copies),
             contradictions: checked.map(|checked| checked.contradictions),
+            dark: checked.map(|checked| checked.dark),
             notes: splits.findings.sentences(),
             skipped: splits.findings.skipped.by_extension().clone(),
             leftovers: splits.findings.skipped.leftovers(),
@@ -189,6 +194,7 @@ impl Info {
             (self.broken, "broken images"),
             (self.copies, "validation and test images are copies of training images"),
             (self.contradictions, "images have copies in another class"),
+            (self.dark, "images are nearly black"),
         ] {
             if let Some(count) = count {
                 writeln!(out, "{} {what}", output::thousands(count as u64))?;

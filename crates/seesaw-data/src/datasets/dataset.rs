@@ -97,6 +97,8 @@ pub struct Report {
     pub kept: usize,
     /// Images that were dropped, in their order, and why.
     pub broken: Vec<(PathBuf, String)>,
+    /// Images that are nearly black, in their order, as pictures of 12 bits in 16 are.
+    pub dark: Vec<PathBuf>,
     /// All files that were checked, in their order, as those of `part`.
     pub entries: Vec<Entry>,
 }
@@ -138,6 +140,7 @@ impl<'a> Verify<'a> {
 struct Checked {
     entry: Option<Entry>,
     broken: Option<String>,
+    dark: bool,
 }
 
 impl Dataset {
@@ -302,7 +305,7 @@ impl Dataset {
     /// Decodes an image, unless its file is registered and has not changed.
     fn check(&self, index: usize, item: &Item, how: Verify<'_>) -> Checked {
         if item.record.is_some() {
-            return Checked { entry: None, broken: None };
+            return Checked { entry: None, broken: None, dark: false };
         }
         let name = portable(&item.name);
         let (modified, len) = stamp(&item.path());
@@ -310,22 +313,26 @@ impl Dataset {
         if let Some(entry) = known.filter(|e| (e.modified, e.content.bytes) == (modified, len)) {
             item.content.get_or_init(|| entry.content);
             let broken = (!entry.broken.is_empty()).then(|| entry.broken.clone());
-            return Checked { entry: Some(entry.clone()), broken };
+            return Checked { entry: Some(entry.clone()), broken, dark: false };
         }
-        let broken = self.image(index).err().map(|error| match error {
-            DataError::Image { source, .. } => source.to_string(),
-            other => other.to_string(),
-        });
+        let (broken, dark) = match self.image(index) {
+            Ok(image) => (None, image.is_nearly_black()),
+            Err(DataError::Image { source, .. }) => (Some(source.to_string()), false),
+            Err(other) => (Some(other.to_string()), false),
+        };
         let content = item.content.get().copied().unwrap_or(Content { bytes: len, crc32c: 0 });
         let reason = broken.clone().unwrap_or_default();
-        Checked { entry: Some(Entry::new(how.part, name, content, modified, reason)), broken }
+        let entry = Entry::new(how.part, name, content, modified, reason);
+        Checked { entry: Some(entry), broken, dark }
     }
 
     fn leave_out(&mut self, checked: Vec<Checked>) -> Result<Report, DataError> {
-        let (mut broken, mut entries) = (vec![], vec![]);
+        let (mut broken, mut dark, mut entries) = (vec![], vec![], vec![]);
         let mut usable = vec![];
-        for (item, Checked { entry, broken: reason }) in self.items.iter().zip(checked) {
+        for (item, checked) in self.items.iter().zip(checked) {
+            let Checked { entry, broken: reason, dark: is_dark } = checked;
             usable.push(reason.is_none());
+            dark.extend(is_dark.then(|| item.path()));
             broken.extend(reason.map(|reason| (item.path(), reason)));
             entries.extend(entry);
         }
@@ -336,7 +343,7 @@ impl Dataset {
                 first: first.clone(),
                 reason: reason.clone(),
             }),
-            _ => Ok(Report { kept: self.items.len(), broken, entries }),
+            _ => Ok(Report { kept: self.items.len(), broken, dark, entries }),
         }
     }
 

@@ -41,7 +41,7 @@ fn broken_images_are_named_and_left_out_and_none_left_is_an_error() {
     let mut empty = open(folder.path(), &with_split(0.0, 0)).unwrap().val;
     assert_eq!(
         empty.verify(Verify::new(2), &|_| {}).unwrap(),
-        Report { kept: 0, broken: vec![], entries: vec![] }
+        Report { kept: 0, broken: vec![], dark: vec![], entries: vec![] }
     );
 }
 

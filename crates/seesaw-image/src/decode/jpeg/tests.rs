@@ -9,7 +9,7 @@ fn picture(width: u16, height: u16) -> Vec<u8> {
     let pixel = move |x: u16, y: u16| {
         let (fx, fy) = (f32::from(x), f32::from(y));
         let wave = (fx / 37.0).sin() * 50.0 + (fy / 91.0).cos() * 40.0 + 128.0;
-        let edge = if (x / 150 + y / 130) % 2 == 0 { 30.0 } else { 0.0 };
+        let edge = if (x / 150 + y / 130).is_multiple_of(2) { 30.0 } else { 0.0 };
         let texture = ((fx * 12.9898 + fy * 78.233).sin() * 43_758.547).fract() * 20.0;
         [wave + edge, wave + texture, 255.0 - wave - edge].map(|sample| sample as u8)
     };

@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 pub use bench::BenchArgs;
 #[cfg(test)]
 pub use common::Fit;
-pub use common::{Channels, ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
+pub use common::{Balance, Channels, ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
 pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs};
@@ -58,7 +58,7 @@ Examples:
   seesaw summary seesaw-shuffle-1.0d-imagenet         show a net layer by layer
 
 Exit codes: 0 success, 1 some inputs failed, 2 wrong usage or an unusable file, 130 interrupted by
-Ctrl-C."
+Ctrl-C, 129, 138 or 143 by another signal."
 )]
 pub struct Cli {
     #[command(subcommand)]

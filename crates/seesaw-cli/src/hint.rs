@@ -1,14 +1,18 @@
 //! What a user of this command can do about errors of the libraries, which know none of its
 //! arguments.
 
-use std::error::Error;
+use std::{error::Error, path::Path};
 
 use seesaw_arch::ArchError;
 use seesaw_data::{DataError, download::DownloadError, find::FindError, loader::LoadError};
 use seesaw_engine::EngineError;
 use seesaw_format::FormatError;
 use seesaw_kernels::KernelError;
-use seesaw_train::{TrainError, recipe::RecipeError};
+use seesaw_train::{
+    TrainError,
+    recipe::RecipeError,
+    run::{Config, RunFolder, read_log},
+};
 
 /// An error of a library that may have a remedy in terms of this command.
 pub trait Hint: Error {
@@ -105,6 +109,8 @@ impl Hint for TrainError {
             Self::RunExists { folder } | Self::Unfinished { folder, .. } => {
                 return Some(format!("`seesaw resume {}` continues the run", folder.display()));
             }
+            Self::OtherLength { folder, epochs, .. } => return train_on(folder, *epochs),
+            Self::OneValue { .. } => "pass a larger `--batch` or `--input-size`",
             Self::NeedsImages { .. } => "`--val-split 0.2` holds out a fifth for validation",
             Self::TeacherNormalization { mean, std, .. } => {
                 return Some(format!("pass `--set mean='{mean:?}' --set std='{std:?}'`"));
@@ -117,6 +123,52 @@ impl Hint for TrainError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// The command that starts a new run where another one ends, which cannot be given more epochs.
+///
+/// The run's own recipe holds out the same images for validation; at a tenth of its rate, the first
+/// steps do not undo what the last ones learned.
+fn train_on(folder: &Path, epochs: usize) -> Option<String> {
+    let run = RunFolder::new(folder);
+    let Config { run: facts, data, recipe, .. } = Config::read(&run.config()).ok()?;
+    let done = run.last().exists().then(|| read_log(&run.log()).ok()).flatten().map_or(0, |l| l.len());
+    if done == 0 {
+        return None;
+    }
+    let more = if epochs > done { epochs - done } else { epochs };
+    let mut command = format!(
+        "seesaw train --data {} --init {} --recipe {} --epochs {more} --set optimizer.rate={}",
+        quoted(&data.path),
+        quoted(&run.last()),
+        quoted(folder),
+        tenth(recipe.optimizer.rate),
+    );
+    if let Some(limit) = data.limit {
+        command += &format!(" --limit {limit}");
+    }
+    if let Some(teacher) = &facts.teacher {
+        command += &format!(" --teacher {}", quoted(teacher));
+    }
+    if facts.unlabeled {
+        command += " --unlabeled";
+    }
+    Some(format!(
+        "to train its last weights for {more} epochs more, in a new run with the same recipe and a \
+         tenth of its rate: `{command}`"
+    ))
+}
+
+/// A tenth of a rate, without the digits that only binary numbers have.
+fn tenth(rate: f64) -> f64 {
+    format!("{:.6e}", rate / 10.0).parse().unwrap_or(rate / 10.0)
+}
+
+/// A path as a word of a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/\\:._-+=@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 impl Hint for seesaw::Error {

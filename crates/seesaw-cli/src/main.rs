@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match commands::dispatch(args::Cli::parse()) {
         Ok(Outcome::Complete) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
-        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Ok(Outcome::Interrupted(code)) => ExitCode::from(code),
         Err(failure) => {
             failure.report();
             ExitCode::from(2)

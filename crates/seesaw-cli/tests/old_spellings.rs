@@ -24,7 +24,9 @@ fn train_resume_is_resume() {
     let old = seesaw(args!["train", "--resume", run].into_iter().chain(options.map(Into::into)));
     let new = seesaw(args!["resume", run].into_iter().chain(options.map(Into::into)));
     assert_eq!((old.ok(), old.stderr()), (new.ok(), new.stderr()));
-    for change in [["--epochs", "9"], ["--data", "photos"], ["--set", "clip=1"], ["--limit", "3"]] {
+    let longer = seesaw(args!["train", "--resume", run, "--epochs", "9"]);
+    longer.fails(&["cannot be used with `--epochs`", "seesaw resume", "--epochs 9`"]);
+    for change in [["--batch", "9"], ["--data", "photos"], ["--set", "clip=1"], ["--limit", "3"]] {
         let changed =
             seesaw(args!["train", "--resume", run].into_iter().chain(change.map(Into::into)));
         changed.fails(&["cannot be used with", change[0]]);

@@ -21,6 +21,8 @@ pub enum Purpose {
     Split = 4,
     /// The choice of images that a quick trial keeps.
     Limit = 5,
+    /// The order of a class's images where classes are drawn equally often.
+    Balance = 6,
 }
 
 /// A sequence of random numbers.

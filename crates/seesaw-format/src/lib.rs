@@ -43,7 +43,7 @@ pub use metadata::Metadata;
 pub use model::{Contents, Model, load, load_keyed, load_model};
 pub use note::{Assumption, Note, Reason};
 pub use recognize::recognize;
-pub use replace::replace_file;
+pub use replace::{remove_unfinished, replace_file};
 pub use safetensors::StoredPrecision;
 pub use tensors::{Tensor, Tensors};
 pub use weights::{BatchNorm, BlockWeights, ConvBn, Linear, NetWeights};

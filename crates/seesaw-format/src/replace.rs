@@ -53,6 +53,40 @@ fn create_next_to(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
+/// Removes the temporary files of [`replace_file`] that processes left in a folder because they were
+/// killed, and returns how many there were.
+///
+/// Files of processes that still run are kept, where the system tells. No other file is touched.
+///
+/// # Errors
+/// When the folder cannot be read, or a file cannot be removed.
+pub fn remove_unfinished(folder: &Path) -> io::Result<usize> {
+    let mut removed = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(process) = name.to_str().and_then(process_of) else { continue };
+        if entry.file_type()?.is_file() && !is_running(process) {
+            fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// The number of the process that a temporary file belongs to, by its name.
+fn process_of(name: &str) -> Option<u32> {
+    let (process, number) = name.strip_prefix(".seesaw-")?.split_once('-')?;
+    number.parse::<usize>().ok()?;
+    process.parse().ok()
+}
+
+/// Whether this is the number of another process that runs, as far as Linux tells. Numbers come again,
+/// in containers even the same ones: this process leaves no file where it looks for them.
+fn is_running(number: u32) -> bool {
+    number != process::id() && Path::new("/proc").join(number.to_string()).exists()
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -91,6 +125,37 @@ mod tests {
         assert_eq!(replace_file(&missing, |_| Ok(())).unwrap_err().kind(), ErrorKind::NotFound);
         // A folder cannot be replaced by a file.
         assert!(replace_file(folder.path(), |_| Ok(())).is_err());
+    }
+
+    #[test]
+    fn files_of_killed_processes_are_removed_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        // Linux gives no process such a number.
+        let unfinished = [".seesaw-4294967294-0", ".seesaw-4294967294-17"];
+        let others = [".seesaw", ".seesaw-1", ".seesaw-a-1", ".seesaw-4294967294-1x", "a", ".b"];
+        for name in unfinished.iter().chain(&others) {
+            fs::write(folder.path().join(name), "half").unwrap();
+        }
+        fs::create_dir(folder.path().join(".seesaw-4294967294-3")).unwrap();
+        assert_eq!(remove_unfinished(folder.path()).unwrap(), 2);
+        let left = files(folder.path());
+        assert_eq!(left.len(), others.len() + 1, "{left:?}");
+        assert!(others.iter().all(|name| left.iter().any(|left| left == name)), "{left:?}");
+        assert_eq!(remove_unfinished(folder.path()).unwrap(), 0);
+        assert!(remove_unfinished(&folder.path().join("none")).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn files_of_running_processes_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = process::Command::new("sleep").arg("60").spawn().unwrap();
+        let path = folder.path().join(format!(".seesaw-{}-0", child.id()));
+        fs::write(&path, "half").unwrap();
+        assert_eq!(remove_unfinished(folder.path()).unwrap(), 0);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(remove_unfinished(folder.path()).unwrap(), 1);
     }
 
     #[test]

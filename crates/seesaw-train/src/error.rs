@@ -7,7 +7,7 @@ use std::{
 
 use seesaw_format::FormatError;
 
-use crate::recipe::RecipeError;
+use crate::recipe::{OtherLength, RecipeError};
 
 /// Why a net cannot be trained, or a run cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +122,30 @@ pub enum TrainError {
         done: usize,
         /// Epochs of the recipe.
         epochs: usize,
+    },
+    /// A run cannot go on as one that was started with another number of epochs.
+    #[error("{}: cannot go on to {epochs} epochs: {why}", folder.display())]
+    OtherLength {
+        /// The folder of the run.
+        folder: PathBuf,
+        /// The number of epochs that was asked for.
+        epochs: usize,
+        /// Why not.
+        why: OtherLength,
+    },
+    /// A batch norm would normalize one value, which leaves nothing of it.
+    #[error(
+        "the batch norm of layer {layer} would see one value per channel, in batches of {batch} images \
+         of {size} pixels, and learn nothing; use a larger `batch`, larger images, or \
+         `statistics = \"running\"` with trained weights"
+    )]
+    OneValue {
+        /// The layer.
+        layer: String,
+        /// Side of the images, in pixels.
+        size: usize,
+        /// Images in a batch.
+        batch: usize,
     },
     /// Two of the runs to compare have the same net and seed.
     #[error("{}: another run also has net {net} and seed {seed}", folder.display())]

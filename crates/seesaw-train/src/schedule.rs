@@ -53,6 +53,20 @@ pub struct Schedule {
 /// Where a warm-up starts, as a share of the rate.
 const WARMUP_FROM: f64 = 0.01;
 
+impl ScheduleKind {
+    /// Its name in a recipe.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Cosine => "cosine",
+            Self::OneCycle => "one-cycle",
+            Self::Step => "step",
+            Self::MultiStep => "multi-step",
+            Self::Exponential => "exponential",
+        }
+    }
+}
+
 impl Schedule {
     /// The share of the learning rate at `epoch`, in a training of `epochs`. Epochs count from 0 and
     /// may be fractions: 2.5 is halfway through the third.
@@ -76,6 +90,13 @@ impl Schedule {
             return share * (WARMUP_FROM + (1.0 - WARMUP_FROM) * epoch / warmup);
         }
         share
+    }
+
+    /// Whether a training of `epochs` has the same rates as one of `others`, as far as both go.
+    pub fn agrees(&self, epochs: f64, others: f64) -> bool {
+        let by_length = matches!(self.kind, ScheduleKind::Cosine | ScheduleKind::OneCycle);
+        let warmup = |epochs: f64| self.warmup.min(epochs / 2.0);
+        epochs == others || (!by_length && warmup(epochs) == warmup(others))
     }
 
     fn one_cycle(&self, over: f64) -> f64 {
@@ -149,6 +170,28 @@ mod tests {
         let middle = (1.0 + 1.0 / 25.0) / 2.0;
         let points = [(0.0, 0.04), (1.5, middle), (3.0, 1.0), (10.0, 4e-6)];
         check("kind = 'one-cycle'\nwarmup = 5.0", 10.0, &points);
+    }
+
+    #[test]
+    fn trainings_of_two_lengths_agree_where_the_length_decides_nothing() {
+        let schedule = |text: &str| toml::from_str::<Schedule>(text).unwrap();
+        for (text, agrees) in [
+            ("kind = 'constant'\nwarmup = 2.0", true),
+            ("kind = 'step'\nevery = 3.0", true),
+            ("kind = 'multi-step'\nat = [3.0, 7.0]", true),
+            ("kind = 'exponential'", true),
+            // A warm-up of eight epochs takes five of ten.
+            ("kind = 'constant'\nwarmup = 8.0", false),
+            ("kind = 'cosine'", false),
+            ("kind = 'one-cycle'", false),
+        ] {
+            assert_eq!(schedule(text).agrees(10.0, 20.0), agrees, "{text}");
+            assert!(schedule(text).agrees(10.0, 10.0), "{text}");
+            let same = (0..100).map(|tenth| f64::from(tenth) / 10.0).all(|epoch| {
+                share(text, epoch, 10.0).to_bits() == share(text, epoch, 20.0).to_bits()
+            });
+            assert_eq!(same, agrees, "{text}");
+        }
     }
 
     #[test]

@@ -181,6 +181,13 @@ pub enum Precision {
     Bf16,
 }
 
+/// What makes classes of unequal size count alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Balance {
+    Weights,
+    Sampler,
+}
+
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -225,6 +232,10 @@ pub struct RecipeChanges {
     /// matches the same text, such as 'burst([0-9]+)'
     #[arg(long, value_name = "PATTERN")]
     pub group_by: Option<String>,
+    /// Make classes of unequal size count alike: `weights` multiplies the loss of rare classes, `sampler`
+    /// shows their images more often
+    #[arg(long, value_name = "HOW")]
+    pub balance: Option<Balance>,
     /// Change a field of the recipe, such as `optimizer.rate=0.05`; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub set: Vec<(String, String)>,

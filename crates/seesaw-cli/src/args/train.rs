@@ -23,7 +23,9 @@ seesaw-shuffle-0.5d-imagenet, and the default recipe `photos-modern`. Images clo
 224 start from random weights too, with seesaw-shuffle-0.5d-cifar and `cifar-modern`.
 
 Ctrl-C finishes the current step, saves a checkpoint and exits with code 130; a second Ctrl-C exits at
-once. `seesaw resume` continues the run, which ends with the same weights as one without interruption.
+once. So do SIGTERM (143), SIGHUP when the terminal closes (129), and SIGUSR1 (138 on Linux), which Slurm
+can send before a job's time is over. `seesaw resume` continues the run, which ends with the same weights
+as one without interruption.
 
 Examples:
   seesaw train --data photos                               a few hundred photos are enough
@@ -87,7 +89,10 @@ pub struct StartArgs {
 /// Old spellings of `seesaw resume` and `seesaw recipes`, which still work.
 #[derive(Debug, Args)]
 pub struct OldTrainArgs {
-    #[arg(long, value_name = "RUN", hide = true, conflicts_with_all = ["StartArgs", "RecipeChanges"])]
+    // Not `epochs`: the command says what to do instead.
+    #[arg(long, value_name = "RUN", hide = true, conflicts_with_all = [
+        "StartArgs", "batch", "seed", "input_size", "precision", "val_split", "group_by", "balance", "set",
+    ])]
     pub resume: Option<PathBuf>,
     #[arg(long, hide = true, exclusive = true)]
     pub list_recipes: bool,

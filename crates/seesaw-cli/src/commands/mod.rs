@@ -32,8 +32,9 @@ pub enum Outcome {
     Complete,
     /// Some inputs failed and were reported: exit code 1.
     SomeFailed,
-    /// Ctrl-C ended it, and the work so far is saved: exit code 130.
-    Interrupted,
+    /// Ctrl-C or another signal ended it, and the work so far is saved: this exit code, which is 130
+    /// for Ctrl-C.
+    Interrupted(u8),
 }
 
 /// Carries out what the command line asks for.

@@ -5,7 +5,7 @@ use std::io::Write;
 use seesaw_train::recipe::{Loaded, NAMES, Recipe};
 
 use crate::{
-    args::{RecipeChanges, RecipesArgs},
+    args::{Balance, RecipeChanges, RecipesArgs},
     failure::{self, Failure},
     output::{self, Align, Table},
 };
@@ -85,8 +85,8 @@ pub fn change(recipe: &mut Recipe, changes: &RecipeChanges) -> Result<(), Failur
 
 /// The changes as keys and values of the recipe's TOML form, so that there is one validator.
 fn settings(changes: &RecipeChanges) -> Vec<(&str, String)> {
-    let RecipeChanges { epochs, batch, seed, input_size, precision, val_split, group_by, set } =
-        changes;
+    let RecipeChanges { epochs, batch, seed, input_size, precision, .. } = changes;
+    let RecipeChanges { val_split, group_by, balance, set, .. } = changes;
     let mut settings = Vec::new();
     let mut add = |key, value: Option<String>| settings.extend(value.map(|value| (key, value)));
     add("epochs", epochs.map(|count| count.to_string()));
@@ -97,6 +97,11 @@ fn settings(changes: &RecipeChanges) -> Vec<(&str, String)> {
     add("val_split", val_split.map(|share| format!("{share:?}")));
     add("group_by", group_by.as_ref().map(|pattern| toml::Value::from(&**pattern).to_string()));
     add("sizes", input_size.map(|side| format!("[{{ from_epoch = 0, size = {side} }}]")));
+    match balance {
+        Some(Balance::Weights) => settings.push(("loss.class_weights", "balanced".to_owned())),
+        Some(Balance::Sampler) => settings.push(("sampler", "balanced".to_owned())),
+        None => {}
+    }
     settings.extend(set.iter().map(|(key, value)| (key.as_str(), value.clone())));
     settings
 }

@@ -14,20 +14,31 @@ use crate::{
 };
 
 pub fn run(args: &ResumeArgs) -> Result<Outcome, Failure> {
-    resume(&args.run, args.data.as_deref(), &args.execution)
+    let changes = Changes { data: args.data.as_deref(), epochs: args.epochs };
+    resume(&args.run, changes, &args.execution)
 }
 
-/// Resumes the run in `folder`, whose data set may have been moved to `data`.
+/// What is no longer as it was when a run was started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Changes<'a> {
+    /// Where the data set lies now.
+    pub data: Option<&'a Path>,
+    /// Epochs in all.
+    pub epochs: Option<usize>,
+}
+
+/// Resumes the run in `folder`.
 pub fn resume(
     folder: &Path,
-    data: Option<&Path>,
+    changes: Changes<'_>,
     args: &ExecutionArgs,
 ) -> Result<Outcome, Failure> {
+    let Changes { data, epochs } = changes;
     if let (None, Ok(config)) = (data, Config::read(&RunFolder::new(folder).config())) {
         check_data(&config.data.path, folder)?;
     }
     training::train(args, |machine, options, on| {
-        let options = options.clone().data(data.map(Path::to_owned));
+        let options = options.clone().data(data.map(Path::to_owned)).epochs(epochs);
         Trainer::resume(folder, machine, &options, on)
     })
 }

@@ -20,7 +20,13 @@ use defaults::Defaults;
 
 pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
     if let Some(folder) = &args.old.resume {
-        return resume::resume(folder, None, &args.execution);
+        if let Some(epochs) = args.changes.epochs {
+            let run = folder.display();
+            return Err(Failure::new("`train --resume` cannot be used with `--epochs`").hint(
+                format_args!("`seesaw resume {run} --epochs {epochs}` goes on to {epochs} epochs"),
+            ));
+        }
+        return resume::resume(folder, resume::Changes::default(), &args.execution);
     }
     if args.old.list_recipes {
         recipes::list()?;

@@ -1,15 +1,9 @@
 //! A training that this process carries out, of a new run or of a resumed one.
 
+mod stop;
 mod watch;
 
-use std::{
-    io::Write,
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::io::Write;
 
 use seesaw_kernels::Machine;
 use seesaw_train::{
@@ -26,12 +20,10 @@ use crate::{
     output,
 };
 
+use stop::Stop;
 use watch::Watch;
 
-/// The exit code of a process that Ctrl-C ended, by the convention of shells.
-const INTERRUPTED: i32 = 130;
-
-/// Trains until the run is finished, it stops early, or Ctrl-C is pressed.
+/// Trains until the run is finished, it stops early, or Ctrl-C or another signal asks it to stop.
 ///
 /// `begin` starts or resumes the run.
 pub fn train(
@@ -45,13 +37,18 @@ pub fn train(
     let mut trainer = begin(&machine, &options, &mut |event| watch.on(event))?;
     watch.introduce(trainer.config(), trainer.folder(), trainer.progress());
     warn_of_slow(trainer.config().recipe.precision, &machine);
-    let stop = stop_at_ctrl_c()?;
-    let outcome = trainer.run(&stop, &mut |event| watch.on(event))?;
-    watch.finish()?;
+    let stop = Stop::at_signals()?;
+    let outcome = trainer.run(stop.asked(), &mut |event| watch.on(event))?;
+    let printed = watch.finish();
     report_end(outcome, trainer.folder());
     if outcome == trainer::Outcome::Stopped {
-        return Ok(Outcome::Interrupted);
+        // A terminal that closes takes standard output along; the signal is why training ended.
+        if let Err(failure) = printed {
+            failure.report();
+        }
+        return Ok(Outcome::Interrupted(stop.exit_code()));
     }
+    printed?;
     if let (Some(best), false) = (trainer.progress().best, args.json) {
         print_best(&best, trainer.folder())?;
     }
@@ -63,21 +60,6 @@ pub fn warn_of_slow(precision: Precision, machine: &Machine) {
     if precision == Precision::Bf16 && machine.token().bf16().is_none() {
         failure::warn("this processor has no bf16 arithmetic; `--precision f32` is faster here");
     }
-}
-
-/// A flag that the first Ctrl-C sets; a second one ends the process.
-fn stop_at_ctrl_c() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let pressed = Arc::clone(&stop);
-    let handler = move || {
-        if pressed.swap(true, Ordering::Relaxed) {
-            process::exit(INTERRUPTED);
-        }
-        output::say("\nfinishing the step to save it; press Ctrl-C again to exit at once");
-    };
-    ctrlc::set_handler(handler)
-        .map_err(|error| Failure::new(format_args!("cannot handle Ctrl-C: {error}")))?;
-    Ok(stop)
 }
 
 /// Says why the training ended, where it did not go through all epochs.

@@ -2,7 +2,7 @@
 //!
 //! [`Augment`] is plain data, as written in a recipe. The default changes nothing: a center crop, as in
 //! validation. Changes to an image depend only on its own [`Rng`], and are made in this order: crop,
-//! flip, [trivial augment](Augment::trivial), [color jitter](Augment::jitter), normalization, random
+//! flips and quarter turns, [trivial augment](Augment::trivial), [color jitter](Augment::jitter), normalization, random
 //! erasing, cutout. Then the images of a batch are mixed.
 
 mod color;
@@ -10,6 +10,7 @@ mod crop;
 mod erase;
 mod mix;
 mod trivial;
+mod turn;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,14 @@ pub struct Augment {
     pub padding_mode: Padding,
     /// Whether half of the images are mirrored.
     pub flip: bool,
+    /// Whether half of the images are turned upside down by a mirror: for images without an up and
+    /// down, such as those from above or through a microscope.
+    #[serde(skip_serializing_if = "is_false")]
+    pub flip_vertical: bool,
+    /// Whether images are turned by 0, 90, 180 or 270 degrees, each equally often. With `flip` or
+    /// `flip_vertical`, all eight symmetries of a square occur.
+    #[serde(skip_serializing_if = "is_false")]
+    pub turn: bool,
     /// Color jitter.
     pub jitter: Jitter,
     /// One random operation of random strength: TrivialAugment, wide (Müller and Hutter, 2021).
@@ -107,6 +116,8 @@ impl Default for Augment {
             padding: 4,
             padding_mode: Padding::Zero,
             flip: false,
+            flip_vertical: false,
+            turn: false,
             jitter: Jitter::default(),
             trivial: false,
             erasing: 0.0,
@@ -116,6 +127,10 @@ impl Default for Augment {
             mix_probability: 1.0,
         }
     }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A setting out of range.
@@ -195,6 +210,13 @@ impl Augment {
         };
         if self.flip && rng.chance(0.5) {
             image.flip_horizontal();
+        }
+        // An option that is off draws no number, so that it changes nothing of the others.
+        if self.flip_vertical && rng.chance(0.5) {
+            image = turn::flipped_vertically(&image);
+        }
+        if self.turn {
+            image = turn::turned(&image, rng.below(4));
         }
         if self.trivial {
             image = trivial::apply(image, rng);

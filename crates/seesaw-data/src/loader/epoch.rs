@@ -10,7 +10,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{Batch, LoadError, Shared};
+use super::{Batch, LoadError, Shared, order::Draw};
 
 /// The batches of an epoch, in order. The first error ends the epoch.
 ///
@@ -27,7 +27,7 @@ pub struct Epoch {
 struct Work {
     shared: Arc<Shared>,
     epoch: u64,
-    order: Vec<u32>,
+    order: Vec<Draw>,
     stop: AtomicBool,
     queue: Mutex<Queue>,
     /// Notified of every change of the queue.

@@ -5,11 +5,14 @@
 
 mod epoch;
 mod error;
+mod order;
 
 use std::sync::Arc;
 
 pub use epoch::Epoch;
 pub use error::LoadError;
+
+use order::Draw;
 
 use seesaw_arch::Preprocess;
 use seesaw_image::Normalizer;
@@ -65,6 +68,10 @@ pub struct LoaderOptions {
     pub ahead: usize,
     /// Whether each epoch has a random order of its own instead of the data set's.
     pub shuffle: bool,
+    /// Whether each class is drawn equally often, whatever its number of images; only with `shuffle`.
+    /// An epoch has as many images as ever: some images of small classes come more than once, and
+    /// some of large classes wait for a later epoch.
+    pub balanced: bool,
     /// Whether a last batch that is not full is dropped.
     pub drop_last: bool,
 }
@@ -81,6 +88,7 @@ impl LoaderOptions {
             workers: 1,
             ahead: 2,
             shuffle: false,
+            balanced: false,
             drop_last: false,
         }
     }
@@ -109,6 +117,13 @@ impl LoaderOptions {
     #[must_use]
     pub fn shuffle(mut self, shuffle: bool) -> Self {
         self.shuffle = shuffle;
+        self
+    }
+
+    /// Sets whether each class is drawn equally often.
+    #[must_use]
+    pub fn balanced(mut self, balanced: bool) -> Self {
+        self.balanced = balanced;
         self
     }
 }
@@ -182,44 +197,36 @@ impl Loader {
 }
 
 impl Shared {
-    /// The indices of an epoch, in its order.
-    fn order(&self, epoch: u64) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.images).collect();
-        if self.options.shuffle {
-            Rng::new(self.options.seed, Purpose::Order, [epoch, 0]).shuffle(&mut order);
-        }
-        order
-    }
-
     /// The batch of these images; `None` where `stop` returns true before it is complete.
     fn batch(
         &self,
         epoch: u64,
-        indices: &[u32],
+        draws: &[Draw],
         stop: impl Fn() -> bool,
     ) -> Result<Option<Batch>, LoadError> {
         let (augment, size) = (&self.options.augment, self.size());
         let image_len = 3 * size * size;
-        let mut images = vec![0.0; image_len * indices.len()];
-        let mut labels = Vec::with_capacity(indices.len());
-        for (&index, planes) in indices.iter().zip(images.chunks_exact_mut(image_len)) {
+        let mut images = vec![0.0; image_len * draws.len()];
+        let mut labels = Vec::with_capacity(draws.len());
+        for (&draw, planes) in draws.iter().zip(images.chunks_exact_mut(image_len)) {
             if stop() {
                 return Ok(None);
             }
-            labels.push(self.dataset.label(index as usize)?);
-            self.image(epoch, index, planes)?;
+            labels.push(self.dataset.label(draw.index as usize)?);
+            self.image(epoch, draw, planes)?;
         }
         let mixed = augment.mixes().then(|| {
-            let rng = |place: usize| self.rng(Purpose::Mix, epoch, indices[place]);
+            let rng = |place: usize| self.rng(Purpose::Mix, epoch, draws[place]);
             augment::mix(augment, &mut images, &labels, size, rng)
         });
-        Ok(Some(Batch { images, labels, mixed, indices: indices.to_vec(), size }))
+        let indices = draws.iter().map(|draw| draw.index).collect();
+        Ok(Some(Batch { images, labels, mixed, indices, size }))
     }
 
-    fn image(&self, epoch: u64, index: u32, planes: &mut [f32]) -> Result<(), LoadError> {
+    fn image(&self, epoch: u64, draw: Draw, planes: &mut [f32]) -> Result<(), LoadError> {
         let LoaderOptions { preprocess, augment, .. } = &self.options;
-        let mut rng = self.rng(Purpose::Augment, epoch, index);
-        let image = self.dataset.image(index as usize)?;
+        let mut rng = self.rng(Purpose::Augment, epoch, draw);
+        let image = self.dataset.image(draw.index as usize)?;
         let image = augment.apply(&image, preprocess, &mut rng);
         // The sizes are valid, so it is the image that has an extreme shape.
         let image = image.ok_or(LoadError::Size(preprocess.crop))?;
@@ -233,8 +240,8 @@ impl Shared {
         self.options.preprocess.crop as usize
     }
 
-    fn rng(&self, purpose: Purpose, epoch: u64, index: u32) -> Rng {
-        Rng::new(self.options.seed, purpose, [epoch, index.into()])
+    fn rng(&self, purpose: Purpose, epoch: u64, draw: Draw) -> Rng {
+        Rng::new(self.options.seed, purpose, [epoch, draw.counter()])
     }
 }
 

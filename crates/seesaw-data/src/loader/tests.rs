@@ -146,6 +146,92 @@ fn mixing_names_the_partner_and_its_share() {
     }
 }
 
+/// Two classes, of 3 and 20 images, and one of 1.
+fn uneven(folder: &Path) -> Arc<Dataset> {
+    for (class, images) in [("ants", 3), ("bees", 20), ("cats", 1)] {
+        let class = folder.join(class);
+        fs::create_dir(&class).unwrap();
+        for n in 0..images {
+            fs::write(class.join(format!("{n:03}.bmp")), bmp(8, 8, [n, 128, 255])).unwrap();
+        }
+    }
+    Arc::new(open(folder, &OpenOptions::new().val_split(0.0)).unwrap().train)
+}
+
+#[test]
+fn balanced_epochs_have_each_class_equally_often() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = uneven(folder.path());
+    let counts = dataset.class_counts();
+    assert_eq!(counts.iter().sum::<usize>(), 24, "each image of the folder");
+    let options = LoaderOptions::train(&PLAIN, 5, Augment::default(), 7).balanced(true);
+    let options = LoaderOptions { drop_last: false, ..options };
+    let mut seen = vec![0; 24];
+    for epoch in 0..20 {
+        let mut classes = [0; 3];
+        for batch in batches(&dataset, &options, epoch, 0) {
+            batch.labels.iter().for_each(|label| classes[*label as usize] += 1);
+            batch.indices.iter().for_each(|index| seen[*index as usize] += 1);
+        }
+        assert_eq!(classes, [8; 3], "epoch {epoch}");
+    }
+    // 160 draws of each class, in whole passes over its images, and one that may not be whole.
+    for (index, &seen) in seen.iter().enumerate() {
+        let images = counts[dataset.label(index).unwrap() as usize];
+        assert!((160 / images..=160_usize.div_ceil(images)).contains(&seen), "{index}: {seen}");
+    }
+}
+
+#[test]
+fn classes_that_do_not_divide_an_epoch_take_turns() {
+    // Without a bee, three classes have 23 images; without the cat, two have as many, and the third,
+    // which has none, is not drawn.
+    for (removed, classes) in [(22, 3), (23, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dataset = Arc::into_inner(uneven(folder.path())).unwrap();
+        dataset.retain(|index| index != removed);
+        let dataset = Arc::new(dataset);
+        let options = LoaderOptions::train(&PLAIN, 23, Augment::default(), 7).balanced(true);
+        let mut total = [0; 3];
+        for epoch in 0..6 {
+            let mut counts = [0_usize; 3];
+            let labels = &batches(&dataset, &options, epoch, 0)[0].labels;
+            labels.iter().for_each(|label| counts[*label as usize] += 1);
+            for (total, count) in total.iter_mut().zip(counts).take(classes) {
+                assert!(count == 23 / classes || count == 23 / classes + 1, "{counts:?}");
+                *total += count;
+            }
+        }
+        let expected = 6 * 23 / classes;
+        assert!(total[..classes].iter().all(|&total| total == expected), "{total:?}");
+    }
+}
+
+#[test]
+fn balanced_batches_are_the_same_from_any_start_and_repeats_differ() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = uneven(folder.path());
+    let options = LoaderOptions::train(&PLAIN, 6, busy(), 7).balanced(true).workers(0);
+    let expected = batches(&dataset, &options, 3, 0);
+    assert_eq!(expected.len(), 4);
+    for (workers, first) in [(1, 1), (3, 2), (2, 3)] {
+        let found = batches(&dataset, &options.clone().workers(workers), 3, first);
+        assert!(found == expected[first..], "{workers} workers from {first}");
+    }
+    assert_ne!(batches(&dataset, &options, 4, 0)[0].indices, expected[0].indices);
+    // The one image of its class, eight times in an epoch, is cropped in several ways.
+    let augment =
+        Augment { crop: Crop::Padded, padding: 4, flip: true, cutout: 3, ..Augment::default() };
+    let options = LoaderOptions::train(&PLAIN, 24, augment, 7).balanced(true);
+    let batch = &batches(&dataset, &options, 0, 0)[0];
+    let images = batch.images.chunks_exact(3 * 64).zip(&batch.labels);
+    let views: std::collections::BTreeSet<Vec<u32>> = images
+        .filter(|(_, label)| dataset.class_counts()[**label as usize] == 1)
+        .map(|(image, _)| image.iter().map(|x| x.to_bits()).collect())
+        .collect();
+    assert!(views.len() > 4, "{}", views.len());
+}
+
 #[test]
 fn a_file_that_breaks_ends_the_epoch_with_its_name() {
     let folder = tempfile::tempdir().unwrap();

@@ -69,6 +69,8 @@ pub struct Learner {
     memory: Memory,
     train_net: TrainNet,
     teacher: Option<(TeacherModel, TeacherPlan)>,
+    /// How much the images of each class count; empty where all count alike.
+    class_weights: Vec<f64>,
     /// Of the last batch, in the order of the parameters.
     gradients: Vec<f32>,
     accumulator: Accumulator,
@@ -132,9 +134,22 @@ impl Learner {
             phase,
             memory,
             teacher: None,
+            class_weights: Vec::new(),
             gradients: vec![0.0; parameters],
             accumulator: Accumulator::new(parameters),
         })
+    }
+
+    /// The same, with a weight for the images of each class; see [`Loss`]. The recipe's
+    /// [`ClassWeights`](crate::recipe::ClassWeights) become such weights once the images are counted.
+    ///
+    /// # Panics
+    /// When there is not a weight for each class.
+    #[must_use]
+    pub fn with_class_weights(mut self, weights: Vec<f64>) -> Self {
+        assert_eq!(weights.len(), self.net.classes, "a weight for each class");
+        self.class_weights = weights;
+        self
     }
 
     /// The same, learning from a teacher's logits as well.
@@ -208,7 +223,7 @@ impl Learner {
     /// classified correctly.
     fn accumulate(&mut self, batch: &Batch, rate: f64) -> Result<(f64, Counts), TrainError> {
         self.check(batch)?;
-        let (spec, classes) = (self.recipe.loss, self.net.classes);
+        let (spec, classes) = (&self.recipe.loss, self.net.classes);
         let lesson = self.lesson(batch)?;
         let teacher = lesson.as_ref().map(|lesson| Teacher {
             logits: &lesson.logits,
@@ -219,7 +234,7 @@ impl Learner {
         let mixed = batch.mixed.as_ref().filter(|_| matches!(labels, Cow::Borrowed(_)));
         let mixed = mixed.map(|m| (m.labels.as_slice(), m.share.as_slice()));
         let targets = Targets { labels: &labels, mixed };
-        let function = Loss { smoothing: spec.smoothing };
+        let function = Loss { smoothing: spec.smoothing, class_weights: &self.class_weights };
         let mut counts = Counts::default();
         let input = StepInput {
             images: &batch.images,

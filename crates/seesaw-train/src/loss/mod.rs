@@ -57,18 +57,25 @@ pub struct Teacher<'a> {
 
 /// Cross entropy with smoothed labels, and distillation where there is a teacher (Hinton et al.,
 /// arXiv 1503.02531): `(1 - share) CE + share T^2 KL(teacher / T || student / T)`.
+///
+/// With class weights, the loss of an image is multiplied by the weight of its class, and for a mixed
+/// image each class's share by the weight of that class. The mean is over the number of images, not
+/// over their weights.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Loss {
+pub struct Loss<'a> {
     /// Share of a label that is spread evenly over all classes.
     pub smoothing: f64,
+    /// How much the images of each class count; 1 for all where it is empty.
+    pub class_weights: &'a [f64],
 }
 
-impl Loss {
+impl Loss<'_> {
     /// The mean loss over the batch; its gradient with respect to the logits goes into `gradient`,
     /// which has their length.
     ///
     /// # Panics
-    /// When a slice has another length than the shapes say, or a label is not a class.
+    /// When a slice has another length than the shapes say, or a label is not a class, or has no
+    /// weight where classes have weights.
     pub fn run(
         &self,
         logits: &[f32],
@@ -86,16 +93,27 @@ impl Loss {
         for (image, (logits, gradient)) in rows.enumerate() {
             row.set(logits);
             let share = teacher.map_or(0.0, |teacher| teacher.share);
-            sum += (1.0 - share)
-                * row.cross_entropy(targets.shares(image), self.smoothing, 1.0 - share);
+            let shares = self.weighted(targets.shares(image));
+            // The sum of the shares, which is exactly 1 without weights.
+            let weight = if self.class_weights.is_empty() { 1.0 } else { shares[0].1 + shares[1].1 };
+            sum += (1.0 - share) * row.cross_entropy(shares, weight, self.smoothing, 1.0 - share);
             if let Some(teacher) = teacher {
                 let logits = &teacher.logits[image * classes..][..classes];
+                let share = share * weight;
                 sum += share * row.distillation(logits, teacher.temperature, share);
             }
             let scaled = row.gradient.iter().map(|g| (g / images as f64) as f32);
             gradient.iter_mut().zip(scaled).for_each(|(to, from)| *to = from);
         }
         sum / images as f64
+    }
+
+    /// The classes' shares of an image, times their weights.
+    fn weighted(&self, shares: [(usize, f64); 2]) -> [(usize, f64); 2] {
+        if self.class_weights.is_empty() {
+            return shares;
+        }
+        shares.map(|(class, share)| (class, share * self.class_weights[class]))
     }
 }
 

@@ -20,21 +20,23 @@ impl Row {
         self.gradient.fill(0.0);
     }
 
-    /// Cross entropy with the classes' shares, smoothed; adds `weight` times its gradient.
+    /// Cross entropy with the classes' shares, which add up to `total`, smoothed; adds `weight` times
+    /// its gradient.
     pub fn cross_entropy(
         &mut self,
         targets: [(usize, f64); 2],
+        total: f64,
         smoothing: f64,
         weight: f64,
     ) -> f64 {
         let log_sum = log_sum_exp(&self.logits);
-        let even = smoothing / self.logits.len() as f64;
+        let even = total * smoothing / self.logits.len() as f64;
         let mut loss = 0.0;
         for (logit, gradient) in self.logits.iter().zip(&mut self.gradient) {
             let log_p = logit - log_sum;
             // A share of 0 has no part in the loss, even where the logit is infinitely low.
             loss -= if even > 0.0 { even * log_p } else { 0.0 };
-            *gradient += weight * (log_p.exp() - even);
+            *gradient += weight * (total * log_p.exp() - even);
         }
         for (class, share) in targets.into_iter().filter(|(_, share)| *share > 0.0) {
             let share = share * (1.0 - smoothing);

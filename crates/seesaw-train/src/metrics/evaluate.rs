@@ -25,17 +25,22 @@ pub fn evaluate(
 ) -> Result<Evaluation, TrainError> {
     let labels =
         |batch: &Batch| Ok(batch.labels.iter().map(|label| columns[*label as usize]).collect());
-    evaluate_on(plan, loader, &labels, keep, progress)
+    let all = evaluate_on(plan, loader, &labels, keep, &mut |done| {
+        progress(done);
+        true
+    })?;
+    Ok(all.expect("nothing asks it to stop"))
 }
 
-/// As [`evaluate`], with the labels of each batch from a function.
+/// As [`evaluate`], with the labels of each batch from a function; `None` where `goes_on`, which is told
+/// how many images are done, returns false.
 pub(crate) fn evaluate_on(
     plan: &Plan,
     loader: &Loader,
     labels: &dyn Fn(&Batch) -> Result<Vec<u32>, TrainError>,
     keep: Keep,
-    progress: &mut dyn FnMut(usize),
-) -> Result<Evaluation, TrainError> {
+    goes_on: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<Evaluation>, TrainError> {
     let mut evaluation = Evaluation::new(plan.classes(), keep);
     let image = 3 * plan.input_size() * plan.input_size();
     for batch in loader.epoch(0, 0) {
@@ -45,7 +50,9 @@ pub(crate) fn evaluate_on(
             logits.extend(plan.logits(images)?);
         }
         evaluation.add(&logits, &labels(&batch)?, &batch.indices);
-        progress(evaluation.counts().images);
+        if !goes_on(evaluation.counts().images) {
+            return Ok(None);
+        }
     }
-    Ok(evaluation)
+    Ok(Some(evaluation))
 }

@@ -36,6 +36,7 @@ impl Recipe {
         self.check_schedule()?;
         let loss = &self.loss;
         number("loss.smoothing", loss.smoothing, share, "from 0 to 1")?;
+        loss.class_weights.check()?;
         number("loss.teacher_share", loss.teacher_share, share, "from 0 to 1")?;
         number("loss.temperature", loss.temperature, positive, "above 0")?;
         let size = loss.teacher_size.unwrap_or(MAX_SIZE);

@@ -10,9 +10,11 @@
 //! assert!(recipe.set("optimizer.lr", "0.2").unwrap_err().to_string().contains("rate"));
 //! ```
 
+mod balance;
 mod built_in;
 mod check;
 mod epochs;
+mod extend;
 mod old_names;
 mod set;
 #[cfg(test)]
@@ -31,8 +33,10 @@ use crate::{
 
 pub use crate::counterparts::FeatureMaps;
 
+pub use balance::{ClassWeights, Sampler};
 pub use built_in::NAMES;
 pub use epochs::{Epochs, StepGoal};
+pub use extend::OtherLength;
 pub use old_names::OldName;
 
 /// How a net is trained. In TOML, the fields have the same names.
@@ -78,6 +82,10 @@ pub struct Recipe {
     /// ones follow; `running` for the running ones of the start weights, which then stay as they are.
     #[serde(default, skip_serializing_if = "Statistics::is_default")]
     pub statistics: Statistics,
+    /// Which training images make an epoch: `shuffle` for each once, in random order; `balanced` for
+    /// as many, drawn from each class equally often.
+    #[serde(default, skip_serializing_if = "Sampler::is_default")]
+    pub sampler: Sampler,
     /// Mean of red, green and blue of the photos, where 1 is full brightness.
     #[serde(default = "imagenet_mean")]
     pub mean: [f32; 3],
@@ -120,11 +128,14 @@ pub struct Recipe {
 }
 
 /// The table `[loss]` of a recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossSpec {
     /// Share of a label that is spread evenly over all classes.
     pub smoothing: f64,
+    /// How much the images of each class count.
+    #[serde(skip_serializing_if = "ClassWeights::is_default")]
+    pub class_weights: ClassWeights,
     /// With a teacher: the share of the loss that compares with it.
     pub teacher_share: f64,
     /// With a teacher: what both nets' logits are divided by.
@@ -165,6 +176,7 @@ impl Default for LossSpec {
     fn default() -> Self {
         Self {
             smoothing: 0.0,
+            class_weights: ClassWeights::None,
             teacher_share: 0.9,
             temperature: 2.0,
             teacher_size: None,
@@ -236,6 +248,12 @@ pub enum RecipeError {
         /// What it must be.
         rule: &'static str,
     },
+    /// The weights of the classes do not fit the data.
+    #[error("`loss.class_weights` {why}")]
+    ClassWeights {
+        /// What does not fit.
+        why: String,
+    },
     /// A value of `[augment]` out of its range.
     #[error(transparent)]
     Augment(#[from] seesaw_data::augment::AugmentError),
@@ -262,7 +280,7 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The built-in recipe of that name, or the one in that file.
+    /// The built-in recipe of that name, the one in that file, or that of the run in that folder.
     ///
     /// # Errors
     /// When there is neither, or the file is not a valid recipe.
@@ -271,8 +289,11 @@ impl Recipe {
         match Self::built_in(name_or_path) {
             Err(unknown) if !path.exists() => Err(unknown),
             Err(_) => {
+                let config = path.join("config.toml");
+                let path = if config.is_file() { &config } else { path };
                 let io = |error| RecipeError::Io { path: path.to_owned(), error };
                 let text = std::fs::read_to_string(path).map_err(io)?;
+                let text = of_run(&text).unwrap_or(text);
                 let recipe = Self::from_toml(&text)?;
                 let table = toml::from_str(&text).expect("the recipe was read from this text");
                 Ok(Loaded { recipe, old_names: old_names::old_names(&table) })
@@ -330,6 +351,14 @@ impl Recipe {
             fit: self.fit,
         }
     }
+}
+
+/// The recipe in a run's `config.toml`.
+fn of_run(text: &str) -> Option<String> {
+    let config: toml::Table = toml::from_str(text).ok()?;
+    let is_run = ["run", "data", "net"].iter().all(|part| config.contains_key(*part));
+    let recipe = config.get("recipe").filter(|_| is_run)?;
+    toml::to_string(recipe).ok()
 }
 
 /// The size of images and batches in an epoch.

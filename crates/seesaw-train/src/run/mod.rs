@@ -25,7 +25,7 @@ use std::{
 };
 
 use seesaw_data::datasets::Register;
-use seesaw_format::{Metadata, NetWeights, StoredPrecision, replace_file};
+use seesaw_format::{Metadata, NetWeights, StoredPrecision, remove_unfinished, replace_file};
 
 use crate::TrainError;
 
@@ -126,6 +126,11 @@ impl RunFolder {
             return Err(TrainError::RunExists { folder: self.0.clone() });
         }
         std::fs::create_dir_all(&self.0).map_err(TrainError::io(&self.0))
+    }
+
+    /// Removes the unfinished files that killed processes left here; how many there were.
+    pub(crate) fn remove_unfinished(&self) -> Result<usize, TrainError> {
+        remove_unfinished(&self.0).map_err(TrainError::io(&self.0))
     }
 
     /// Writes a model file: the weights with the net, class names and preprocessing.

@@ -24,6 +24,15 @@ use crate::{
 /// Images that one run of the validating plan takes.
 const PLAN_BATCH: usize = 16;
 
+/// What came of the validation after an epoch.
+enum Validation {
+    Done(Evaluation),
+    /// The recipe has none after this epoch.
+    NotDue,
+    /// It was asked to stop before the end.
+    Stopped,
+}
+
 impl Trainer {
     /// Trains the rest of the epoch; whether it got to the end before it was asked to stop.
     pub(super) fn train_epoch(
@@ -66,14 +75,27 @@ impl Trainer {
 
     /// Validates, and writes what an epoch leaves. The checkpoint comes last: a run that is killed
     /// before does all of this again.
+    ///
+    /// Returns false where it was asked to stop before the validation was done. The steps are then
+    /// saved, and the rest is left to the resumed run.
     pub(super) fn finish_epoch(
         &mut self,
         stretch: Stretch,
+        stop: &AtomicBool,
         observers: &mut Observers,
         on: Listener<'_>,
-    ) -> Result<(), TrainError> {
+    ) -> Result<bool, TrainError> {
         let started = Instant::now();
-        let validation = self.validate(on)?;
+        let validation = match self.validate(stop, on)? {
+            Validation::Done(evaluation) => Some(evaluation),
+            Validation::NotDue => None,
+            Validation::Stopped => {
+                observers.flush()?;
+                self.save()?;
+                on(Event::Saved { step: self.learner.memory().optimizer.steps() });
+                return Ok(false);
+            }
+        };
         let row = self.complete_epoch(validation.as_ref());
         let time = EpochTime {
             epoch: row.epoch,
@@ -85,7 +107,7 @@ impl Trainer {
         self.save()?;
         on(Event::EpochEnds { row: &row, images_per_second: stretch.images_per_second() });
         on(Event::Saved { step: row.step });
-        Ok(())
+        Ok(true)
     }
 
     /// Writes the checkpoint.
@@ -136,10 +158,10 @@ impl Trainer {
     }
 
     /// Evaluates on the validation images, if that is due after this epoch.
-    fn validate(&self, on: Listener<'_>) -> Result<Option<Evaluation>, TrainError> {
+    fn validate(&self, stop: &AtomicBool, on: Listener<'_>) -> Result<Validation, TrainError> {
         let epoch = self.progress.epoch + 1;
         if !self.config.recipe.validates(epoch) {
-            return Ok(None);
+            return Ok(Validation::NotDue);
         }
         let net = &self.config.net;
         let size = self.config.preprocess.crop as usize;
@@ -152,14 +174,19 @@ impl Trainer {
             None => Ok(batch.labels.clone()),
         };
         let total = self.val.images();
-        let progress = &mut |done| on(Event::Validating { done, total });
-        let evaluation = evaluate_on(&plan, &self.val, &labels, Keep::default(), progress)?;
+        let goes_on = &mut |done| {
+            on(Event::Validating { done, total });
+            done >= total || !stop.load(Ordering::Relaxed)
+        };
+        let Some(evaluation) = evaluate_on(&plan, &self.val, &labels, Keep::default(), goes_on)? else {
+            return Ok(Validation::Stopped);
+        };
         if !evaluation.loss().is_finite() {
             let memory = self.learner.memory();
             let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());
             return Err(error.in_epoch(epoch));
         }
-        Ok(Some(evaluation))
+        Ok(Validation::Done(evaluation))
     }
 
     /// Completes the epoch in the progress; its line of the log.

@@ -1,8 +1,10 @@
 //! Training over a [run folder](crate::run): from a data set to a model, resumable at any step.
 
+mod batches;
 mod data;
 mod epoch;
 mod event;
+mod extend;
 mod init;
 mod observers;
 mod options;
@@ -22,6 +24,7 @@ use seesaw_kernels::Machine;
 use crate::{
     TrainError,
     learner::Learner,
+    recipe::Recipe,
     run::{Config, Progress, RunFolder},
 };
 
@@ -73,7 +76,7 @@ impl Trainer {
     }
 
     /// Trains until all epochs are done, patience ends, or `stop` is set: then the current step is
-    /// finished and saved.
+    /// finished and saved, and a validation is left to the resumed run.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] when the loss or the gradient explodes; when an image cannot be
@@ -84,7 +87,7 @@ impl Trainer {
             if self.progress.epoch >= self.config.recipe.epochs.count() {
                 return Ok(Outcome::Finished);
             }
-            if self.patience_is_over() {
+            if patience_is_over(&self.config.recipe, &self.progress) {
                 return Ok(Outcome::StoppedEarly);
             }
             let loader = self.start_phase()?;
@@ -94,7 +97,9 @@ impl Trainer {
             }
             let images = self.progress.counts.images - images;
             let stretch = Stretch { images, seconds: started.elapsed().as_secs_f64() };
-            self.finish_epoch(stretch, &mut observers, on)?;
+            if !self.finish_epoch(stretch, stop, &mut observers, on)? {
+                return Ok(Outcome::Stopped);
+            }
             if stop.load(Ordering::Relaxed)
                 && self.progress.epoch < self.config.recipe.epochs.count()
             {
@@ -103,12 +108,13 @@ impl Trainer {
         }
     }
 
-    fn patience_is_over(&self) -> bool {
-        let Progress { epoch, best, .. } = &self.progress;
-        let recipe = &self.config.recipe;
-        // Only a validation can show that nothing improved.
-        recipe.patience > 0
-            && recipe.validates(*epoch)
-            && best.is_some_and(|best| epoch - best.epoch >= recipe.patience)
-    }
+}
+
+/// Whether a run has gone on for as long as its recipe lets it without a better validation.
+fn patience_is_over(recipe: &Recipe, progress: &Progress) -> bool {
+    let Progress { epoch, best, .. } = progress;
+    // Only a validation can show that nothing improved.
+    recipe.patience > 0
+        && recipe.validates(*epoch)
+        && best.is_some_and(|best| epoch - best.epoch >= recipe.patience)
 }

@@ -1,12 +1,12 @@
 //! What a training writes in addition to its checkpoint: models, the log, pictures, TensorBoard's
 //! events, and times.
 
-use std::{fmt, fs::OpenOptions, io::Write, path::Path};
+use std::{fmt, io::ErrorKind, path::Path};
 
 use super::Trainer;
 use crate::{
     TrainError,
-    run::{EpochRow, EpochTime, write_log},
+    run::{EpochRow, EpochTime, replace, write_log},
     tensorboard::EventWriter,
 };
 
@@ -168,6 +168,9 @@ impl Observer for TensorBoard {
     }
 }
 
+/// The first line of `timing.csv`.
+const TIMES_HEADER: &str = "epoch,train_images,train_s,val_s\n";
+
 /// `timing.csv`
 #[derive(Debug)]
 struct Times;
@@ -175,11 +178,15 @@ struct Times;
 impl Observer for Times {
     fn epoch_ends(&mut self, end: &EpochEnd<'_>) -> Result<(), TrainError> {
         let path = end.trainer.folder.timing();
-        let head = if path.exists() { "" } else { "epoch,train_images,train_s,val_s\n" };
+        let mut text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => TIMES_HEADER.to_owned(),
+            Err(error) => return Err(TrainError::io(&path)(error)),
+        };
+        // Earlier versions appended, which a full disk could end in the middle of a line.
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
         let EpochTime { epoch, train_images, train_s, val_s } = end.time;
-        let line = format!("{head}{epoch},{train_images},{train_s:.3},{val_s:.3}\n");
-        let file = OpenOptions::new().append(true).create(true).open(&path);
-        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
-        written.map_err(TrainError::io(&path))
+        text.push_str(&format!("{epoch},{train_images},{train_s:.3},{val_s:.3}\n"));
+        replace(&path, text.as_bytes())
     }
 }

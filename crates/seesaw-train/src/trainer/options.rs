@@ -93,7 +93,7 @@ impl fmt::Display for Init {
     }
 }
 
-/// How a run is carried out here, which influences nothing that it learns.
+/// How a run is carried out here, which influences nothing that its epochs learn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOptions {
@@ -103,12 +103,15 @@ pub struct RunOptions {
     pub cache_bytes: u64,
     /// Where the data set of a run to resume lies now, if it has been moved.
     pub data: Option<PathBuf>,
+    /// How many epochs a run to resume has in all, if not as many as it was started with. It then ends
+    /// like one that was started with so many.
+    pub epochs: Option<usize>,
 }
 
 impl Default for RunOptions {
     /// A checkpoint every five minutes, and 1 GiB of images.
     fn default() -> Self {
-        Self { save: SavePolicy::default(), cache_bytes: 1 << 30, data: None }
+        Self { save: SavePolicy::default(), cache_bytes: 1 << 30, data: None, epochs: None }
     }
 }
 
@@ -122,6 +125,12 @@ impl RunOptions {
     /// The same for a run whose data set has been moved there.
     pub fn data(mut self, path: impl Into<Option<PathBuf>>) -> Self {
         self.data = path.into();
+        self
+    }
+
+    /// The same for a run that has so many epochs from now on.
+    pub fn epochs(mut self, epochs: impl Into<Option<usize>>) -> Self {
+        self.epochs = epochs.into();
         self
     }
 

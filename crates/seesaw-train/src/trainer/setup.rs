@@ -11,14 +11,15 @@ use seesaw_format::NetWeights;
 use seesaw_kernels::Machine;
 
 use super::{
-    Event, Init, Listener, RunOptions, Start, Trainer,
+    Event, Init, Listener, RunOptions, Start, Trainer, batches,
     data::{Data, Source},
+    extend,
     init::{FirstWeights, Fit, MAX_FITTED, first_weights},
 };
 use crate::{
     TrainError,
     learner::{Learner, Memory, TeacherModel},
-    recipe::{Phase, Recipe},
+    recipe::{ClassWeights, Phase, Recipe, RecipeError, Sampler},
     run::{Checkpoint, Config, DataFacts, Progress, RunFacts, RunFolder},
 };
 
@@ -51,6 +52,7 @@ impl Trainer {
         let recipe = &resolve_recipe(start)?;
         let folder = RunFolder::new(&start.out);
         folder.create()?;
+        remove_unfinished(&folder, on)?;
         let source = Source {
             path: &start.data,
             recipe,
@@ -60,6 +62,7 @@ impl Trainer {
         };
         let data = source.open(machine, options, on)?;
         let recipe = &recipe.resolve(data.train.len(), start.net.input_size);
+        batches::check(start, recipe, &data.train, on)?;
         let preprocess = recipe.preprocess(start.net.input_size);
         let labels = (!start.unlabeled).then(|| data.train.classes());
         let teacher = start.teacher.as_deref();
@@ -103,6 +106,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         let folder = RunFolder::new(run);
         let mut config = Config::read(&folder.config())?;
+        remove_unfinished(&folder, on)?;
         let moved = options.data.as_deref().map(absolute).transpose()?;
         let moved = moved.filter(|path| *path != config.data.path);
         if let Some(path) = &moved {
@@ -110,6 +114,11 @@ impl Trainer {
         }
         let known = folder.register()?;
         let known = known.as_ref();
+        let as_started = config.recipe.epochs;
+        if let Some(epochs) = options.epochs {
+            config.recipe.epochs = epochs.into();
+            config.recipe.validate()?;
+        }
         let (recipe, facts) = (&config.recipe, &config.data);
         let checkpoint = Checkpoint::read(
             &folder.checkpoint(),
@@ -117,6 +126,9 @@ impl Trainer {
             &recipe.optimizer,
             recipe.ema.decay,
         )?;
+        if options.epochs.is_some() {
+            extend::check(&config, as_started, &checkpoint.progress, &folder, on)?;
+        }
         let unlabeled = config.run.unlabeled;
         let source = Source { path: &facts.path, recipe, limit: facts.limit, unlabeled, known };
         let data = source.open(machine, options, on)?;
@@ -133,7 +145,7 @@ impl Trainer {
             );
             on(Event::Note(&note));
         }
-        if moved.is_some() {
+        if moved.is_some() || config.recipe.epochs != as_started {
             config.write(&folder.config())?;
         }
         Self::new(Opened { folder, config, checkpoint, data, teacher }, machine, options)
@@ -149,6 +161,12 @@ impl Trainer {
         let val = Loader::new(Arc::new(data.val), loader_options)?;
         let phase = phase(&config, progress.epoch, data.train.len());
         let mut learner = Learner::resume(net, memory, recipe, phase, machine)?;
+        let classes = &config.data.classes;
+        // Without labels the images have no classes to be counted.
+        let counts = data.train.class_counts();
+        if let Some(weights) = recipe.loss.class_weights.resolve(classes, &counts)? {
+            learner = learner.with_class_weights(weights);
+        }
         if let Some(teacher) = teacher {
             learner = learner.with_teacher(teacher)?;
         }
@@ -165,6 +183,7 @@ impl Trainer {
         let preprocess = recipe.preprocess_at(phase.size);
         let augment = recipe.augment.clone();
         let options = LoaderOptions::train(&preprocess, phase.batch, augment, recipe.seed)
+            .balanced(recipe.sampler == Sampler::Balanced)
             .workers(self.machine.threads())
             .ahead(AHEAD);
         Ok(Loader::new(Arc::clone(&self.train), options)?)
@@ -177,12 +196,28 @@ fn phase(config: &Config, epoch: usize, images: usize) -> Phase {
     Phase { size, batch: batch.min(images) }
 }
 
+/// Removes what processes left that were killed while they wrote a file.
+fn remove_unfinished(folder: &RunFolder, on: Listener<'_>) -> Result<(), TrainError> {
+    let removed = folder.remove_unfinished()?;
+    if removed > 0 {
+        on(Event::Note(&format!(
+            "removed {removed} unfinished files of a process that was killed while it wrote them"
+        )));
+    }
+    Ok(())
+}
+
 /// The caller's recipe; without labels, the loss compares with the teacher alone.
 fn resolve_recipe(start: &Start) -> Result<Recipe, TrainError> {
     let mut recipe = start.recipe.clone();
     recipe.validate()?;
     if start.unlabeled {
         recipe.loss.teacher_share = 1.0;
+    }
+    let balances = recipe.sampler != Sampler::default() || recipe.loss.class_weights != ClassWeights::None;
+    if start.unlabeled && balances {
+        let why = "and `sampler = \"balanced\"` need images with labels".to_owned();
+        return Err(RecipeError::ClassWeights { why }.into());
     }
     let needs = [
         (start.unlabeled, "training without labels"),

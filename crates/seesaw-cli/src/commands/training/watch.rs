@@ -73,6 +73,12 @@ impl Watch {
         ));
         if progress.step == 0 {
             output::say(format_args!("starts from {}", start_of(config)));
+        } else if progress.epoch >= config.recipe.epochs.count() {
+            output::say(format_args!(
+                "all {} epochs are done; `seesaw resume {} --epochs N` trains for more",
+                progress.epoch,
+                folder.path().display()
+            ));
         } else {
             let epoch = progress.epoch + 1;
             output::say(format_args!("resuming after step {}, in epoch {epoch}", progress.step));

@@ -132,7 +132,8 @@ impl Hint for TrainError {
 fn train_on(folder: &Path, epochs: usize) -> Option<String> {
     let run = RunFolder::new(folder);
     let Config { run: facts, data, recipe, .. } = Config::read(&run.config()).ok()?;
-    let done = run.last().exists().then(|| read_log(&run.log()).ok()).flatten().map_or(0, |l| l.len());
+    let done =
+        run.last().exists().then(|| read_log(&run.log()).ok()).flatten().map_or(0, |l| l.len());
     if done == 0 {
         return None;
     }

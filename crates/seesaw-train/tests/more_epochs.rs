@@ -132,8 +132,7 @@ fn a_run_that_has_not_begun_takes_any_number() {
 #[test]
 fn a_validation_that_only_the_last_epoch_had_is_noted() {
     let place = Place::new();
-    let changes =
-        [("epochs", "3"), ("validate_every", "2"), ("schedule", "{ kind = 'constant' }")];
+    let changes = [("epochs", "3"), ("validate_every", "2"), ("schedule", "{ kind = 'constant' }")];
     train(&start(&place, "run", &changes), 1).unwrap();
     let mut notes = vec![];
     let options = saving(None).epochs(5);
@@ -239,8 +238,10 @@ fn notes(start: &Start) -> Vec<String> {
 #[test]
 fn uneven_classes_are_noted_with_the_remedies() {
     let place = Place::new();
-    let photos: Vec<_> =
-        std::fs::read_dir(place.path("data/train/red")).unwrap().map(|e| e.unwrap().path()).collect();
+    let photos: Vec<_> = std::fs::read_dir(place.path("data/train/red"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     let is_noted = |start: &Start| notes(start).iter().any(|note| note.contains("class_weights"));
     for photo in &photos[2..] {
         std::fs::remove_file(photo).unwrap();

@@ -95,7 +95,8 @@ impl Loss<'_> {
             let share = teacher.map_or(0.0, |teacher| teacher.share);
             let shares = self.weighted(targets.shares(image));
             // The sum of the shares, which is exactly 1 without weights.
-            let weight = if self.class_weights.is_empty() { 1.0 } else { shares[0].1 + shares[1].1 };
+            let weight =
+                if self.class_weights.is_empty() { 1.0 } else { shares[0].1 + shares[1].1 };
             sum += (1.0 - share) * row.cross_entropy(shares, weight, self.smoothing, 1.0 - share);
             if let Some(teacher) = teacher {
                 let logits = &teacher.logits[image * classes..][..classes];

@@ -107,7 +107,6 @@ impl Trainer {
             }
         }
     }
-
 }
 
 /// Whether a run has gone on for as long as its recipe lets it without a better validation.

@@ -214,7 +214,8 @@ fn resolve_recipe(start: &Start) -> Result<Recipe, TrainError> {
     if start.unlabeled {
         recipe.loss.teacher_share = 1.0;
     }
-    let balances = recipe.sampler != Sampler::default() || recipe.loss.class_weights != ClassWeights::None;
+    let balances =
+        recipe.sampler != Sampler::default() || recipe.loss.class_weights != ClassWeights::None;
     if start.unlabeled && balances {
         let why = "and `sampler = \"balanced\"` need images with labels".to_owned();
         return Err(RecipeError::ClassWeights { why }.into());

@@ -82,7 +82,9 @@ fn listen(stop: Arc<Stop>) -> std::io::Result<()> {
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let mask = match std::fs::read_to_string("/proc/self/status") {
-        Ok(status) => status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::to_owned),
+        Ok(status) => {
+            status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::to_owned)
+        }
         Err(_) => {
             let mut ps = process::Command::new("ps");
             let output = ps.args(["-o", "ignored=", "-p", &process::id().to_string()]).output();

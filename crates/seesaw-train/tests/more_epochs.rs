@@ -157,7 +157,6 @@ fn a_stop_during_validation_leaves_it_to_the_resumed_run() {
     let start = |run: &str| {
         let mut start = place.start(run);
         start.data = place.path("many");
-        start.recipe.set("val_split", "0.9").unwrap();
         start.recipe.set("epochs", "3").unwrap();
         start
     };
@@ -243,11 +242,11 @@ fn uneven_classes_are_noted_with_the_remedies() {
         .map(|e| e.unwrap().path())
         .collect();
     let is_noted = |start: &Start| notes(start).iter().any(|note| note.contains("class_weights"));
-    for photo in &photos[2..] {
+    for photo in &photos[3..] {
         std::fs::remove_file(photo).unwrap();
     }
-    assert!(!is_noted(&place.start("ten-times")), "21 and 2");
-    std::fs::remove_file(&photos[1]).unwrap();
+    assert!(!is_noted(&place.start("ten-times")), "21 and 3");
+    std::fs::remove_file(&photos[2]).unwrap();
     assert!(is_noted(&place.start("more")));
     assert!(!is_noted(&start(&place, "sampler", &[("sampler", "balanced")])));
     assert!(!is_noted(&start(&place, "weights", &[("loss.class_weights", "balanced")])));

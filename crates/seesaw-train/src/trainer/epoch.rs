@@ -178,7 +178,8 @@ impl Trainer {
             on(Event::Validating { done, total });
             done >= total || !stop.load(Ordering::Relaxed)
         };
-        let Some(evaluation) = evaluate_on(&plan, &self.val, &labels, Keep::default(), goes_on)? else {
+        let Some(evaluation) = evaluate_on(&plan, &self.val, &labels, Keep::default(), goes_on)?
+        else {
             return Ok(Validation::Stopped);
         };
         if !evaluation.loss().is_finite() {

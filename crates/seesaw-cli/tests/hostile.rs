@@ -174,7 +174,8 @@ fn files_that_are_not_photos() {
         (b"".to_vec(), "the file is empty"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00".to_vec(), "photo.jpg: "),
         (b"GIF89a".to_vec(), "truncated"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(), "HEIC is not supported: convert it"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif".to_vec(), "AVIF is not supported: convert it"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(), "the HEIC is damaged"),
     ] {
         std::fs::write(&photo, bytes).unwrap();
         let run = seesaw(args!["predict", "--weights", weights, photo]);

@@ -54,16 +54,16 @@ fn json(run: &Run) -> Value {
 fn files_that_are_not_looked_at_are_counted_everywhere() {
     let album = Album::new();
     let run = trained(&album);
-    for name in ["red/a.HEIC", "red/b.heic", "blue/c", "green/notes.txt"] {
+    for name in ["red/a.AVIF", "red/b.avif", "blue/c", "green/notes.txt"] {
         std::fs::write(album.data.join(name), "no photo").unwrap();
     }
     let expected = [
-        "warning: 3 files that may be photos were not looked at (2 .heic, 1 without extension)",
+        "warning: 3 files that may be photos were not looked at (2 .avif, 1 without extension)",
         "warning: 1 other file was not looked at (1 .txt)",
     ];
     let info = seesaw(args!["data", "info", album.data, "--json"]);
     says(&seesaw(args!["data", "info", album.data]), &expected);
-    assert_eq!(info.json()["skipped"], serde_json::json!({ "": 1, "heic": 2, "txt": 1 }));
+    assert_eq!(info.json()["skipped"], serde_json::json!({ "": 1, "avif": 2, "txt": 1 }));
     says(&album.train("again", &["--epochs", "1"]), &expected);
     says(&seesaw(args!["eval", run]), &expected);
     let predicted = seesaw(args![

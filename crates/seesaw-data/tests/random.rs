@@ -68,7 +68,7 @@ const FILES: [&str; 16] = [
     "6.jfif",
     "._1.jpg",
     "Thumbs.db",
-    "x.heic",
+    "x.avif",
     "notes.txt",
     "none",
     "a.jpg_large",

@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn files_are_counted_by_extension_and_photos_come_first() {
         let skipped =
-            skipped(&["a.HEIC", "b.heic", "c", "d.jpg_large", "e.txt", "f.json", "g.json"]);
+            skipped(&["a.AVIF", "b.avif", "c", "d.jpg_large", "e.txt", "f.json", "g.json"]);
         assert_eq!((skipped.files(), skipped.likely_photos()), (7, 4));
         let [photos, others] = &skipped.sentences()[..] else { panic!("{skipped}") };
-        let expected = "4 files that may be photos were not looked at (2 .heic, 1 without \
+        let expected = "4 files that may be photos were not looked at (2 .avif, 1 without \
                         extension, 1 .jpg_large); convert";
         assert!(photos.starts_with(expected), "{photos}");
         assert_eq!(others, "3 other files were not looked at (2 .json, 1 .txt)");

@@ -94,7 +94,7 @@ fn leftovers_of_systems_are_ignored_and_other_files_counted() {
         "a/1.jpg",
         "a/._1.jpg",
         "a/2.JFIF",
-        "a/3.heic",
+        "a/3.avif",
         "a/.ipynb_checkpoints/1-checkpoint.jpg",
         "a/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg",
         "a/Thumbs.db",
@@ -112,9 +112,9 @@ fn leftovers_of_systems_are_ignored_and_other_files_counted() {
 
 #[test]
 fn a_folder_of_other_files_says_what_they_are() {
-    let folder = folder(&["x/1.heic", "x/2.HEIC", "x/notes.txt"]);
+    let folder = folder(&["x/1.avif", "x/2.AVIF", "x/notes.txt"]);
     let (_, errors) = find(&folder, &["x"]);
     let text = errors[0].to_string();
     assert!(text.contains("no photos in this folder"), "{text}");
-    assert!(text.contains("2 files that may be photos were not looked at (2 .heic)"), "{text}");
+    assert!(text.contains("2 files that may be photos were not looked at (2 .avif)"), "{text}");
 }

@@ -16,7 +16,7 @@ pub enum ImageError {
     Empty,
     /// The content is in no image format, whatever the file is called.
     #[error(
-        "not an image: JPEG, PNG, WebP, GIF, TIFF, BMP and PNM are recognized by their content"
+        "not an image: JPEG, PNG, WebP, HEIC, GIF, TIFF, BMP and PNM are recognized by their content"
     )]
     NotAnImage,
     /// A file in another well-known format.

@@ -23,20 +23,22 @@ pub enum Format {
     Tiff,
     /// Netpbm: PBM, PGM, PPM and PAM, as text and binary.
     Pnm,
+    /// Photos of phones, coded with HEVC: the primary image, 8 to 12 bits a sample, in one piece or tiles.
+    Heic,
 }
 
 impl Format {
     /// The extensions of files in these formats, in lower case. What a file is, its content decides.
     pub const EXTENSIONS: &[&str] = &[
         "jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "mpo", "png", "apng", "webp", "bmp", "dib",
-        "gif", "tif", "tiff", "pbm", "pgm", "ppm", "pnm", "pam",
+        "gif", "tif", "tiff", "pbm", "pgm", "ppm", "pnm", "pam", "heic", "heif", "hif",
     ];
 
     /// The extensions of photos and pictures in formats that are not decoded, in lower case. A file with
     /// one of them in a folder of photos is probably a photo that its owner misses.
     pub const FOREIGN_EXTENSIONS: &[&str] = &[
         // Phones and the web.
-        "heic", "heif", "hif", "avif", "jxl", "jp2", "j2k", "jpx", "jpf", // Cameras.
+        "avif", "jxl", "jp2", "j2k", "jpx", "jpf", // Cameras.
         "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "raf", "orf", "rw2", "pef",
         "srw", "x3f", "3fr", "iiq", "mrw", "kdc", "dcr", "erf", "mef", "mos", "rwl", "raw",
         // Editors.
@@ -63,6 +65,7 @@ impl Format {
                 Foreign::raw(bytes).map_or(Ok(Self::Tiff), |raw| Err(raw.into()))
             }
             [b'P', b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n' | b'#', ..] => Ok(Self::Pnm),
+            _ if is_heic(bytes) => Ok(Self::Heic),
             _ => Err(Foreign::detect(bytes).map_or(ImageError::NotAnImage, ImageError::from)),
         }
     }
@@ -78,6 +81,7 @@ impl fmt::Display for Format {
             Self::Gif => "GIF",
             Self::Tiff => "TIFF",
             Self::Pnm => "Netpbm image",
+            Self::Heic => "HEIC",
         })
     }
 }
@@ -95,9 +99,7 @@ impl From<Foreign> for ImageError {
     }
 }
 
-const HEIC_ADVICE: &str = "convert it to JPEG, for example with `heif-convert photo.heic photo.jpg` or \
-    `magick photo.heic photo.jpg`; an iPhone takes JPEGs with Settings > Camera > Formats > Most \
-    Compatible";
+const HEIF_ADVICE: &str = "convert it to JPEG, for example with `heif-convert FILE photo.jpg`";
 const CONVERT_ADVICE: &str = "convert it to JPEG or PNG, for example with `magick FILE photo.png`";
 const RAW_ADVICE: &str =
     "export it as JPEG with the camera's program, or use the JPEG that the camera saved beside it";
@@ -138,24 +140,13 @@ impl Foreign {
         }
     }
 
-    /// HEIC, AVIF or video: files of boxes, told apart by their brands (ISO/IEC 14496-12, section 4.3).
+    /// AVIF, video and others: files of boxes, told apart by their brands.
     fn boxed(bytes: &[u8]) -> Option<Self> {
-        let len = bytes.first_chunk().map_or(0, |&len| u32::from_be_bytes(len)) as usize;
-        let brands: Vec<&[u8]> = bytes
-            .get(8..len.min(bytes.len()).min(256))
-            .unwrap_or(bytes.get(8..12).unwrap_or_default())
-            .chunks_exact(4)
-            .collect();
+        let brands = brands(bytes);
         let has = |known: &[&[u8]]| brands.iter().any(|brand| known.contains(brand));
         let (name, advice) = match () {
             () if has(&[b"avif", b"avis"]) => ("AVIF", CONVERT_ADVICE),
-            () if has(&[
-                b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs",
-            ]) =>
-            {
-                ("HEIC", HEIC_ADVICE)
-            }
-            () if has(&[b"mif1", b"msf1", b"mif2"]) => ("HEIF", HEIC_ADVICE),
+            () if has(&[b"mif1", b"msf1", b"mif2"]) => ("HEIF other than HEIC", HEIF_ADVICE),
             () if has(&[b"crx "]) => ("a camera's RAW file (Canon)", RAW_ADVICE),
             () if has(&[b"jp2 ", b"jpx "]) => ("JPEG 2000", CONVERT_ADVICE),
             () => ("video", VIDEO_ADVICE),
@@ -182,6 +173,25 @@ impl Foreign {
         };
         Some(Self { name, advice: RAW_ADVICE })
     }
+}
+
+/// The brands of a file of boxes (ISO/IEC 14496-12, section 4.3).
+fn brands(bytes: &[u8]) -> Vec<&[u8]> {
+    let len = bytes.first_chunk().map_or(0, |&len| u32::from_be_bytes(len)) as usize;
+    bytes
+        .get(8..len.min(bytes.len()).min(256))
+        .unwrap_or(bytes.get(8..12).unwrap_or_default())
+        .chunks_exact(4)
+        .collect()
+}
+
+/// Whether a file of boxes has an image that is coded with HEVC, and none with AV1.
+fn is_heic(bytes: &[u8]) -> bool {
+    const HEVC: [&[u8]; 8] =
+        [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"];
+    bytes.get(4..8) == Some(b"ftyp")
+        && brands(bytes).iter().any(|brand| HEVC.contains(brand))
+        && !brands(bytes).contains(&&b"avif"[..])
 }
 
 /// Whether a text's first element is `svg`, after declarations and comments.

@@ -1,4 +1,4 @@
-//! Decoding photos from bytes or files: JPEG, PNG, WebP, GIF, TIFF, BMP and Netpbm to 8-bit RGB.
+//! Decoding photos from bytes or files: JPEG, PNG, WebP, HEIC, GIF, TIFF, BMP and Netpbm to 8-bit RGB.
 //!
 //! The format is recognized from the content, never from the name. The pixels are what Pillow's
 //! `ImageOps.exif_transpose(Image.open(path)).convert("RGB")` gives: the EXIF orientation is
@@ -17,6 +17,7 @@ mod error;
 mod exif;
 mod format;
 mod gif;
+mod heic;
 mod jpeg;
 mod limits;
 mod png;
@@ -59,6 +60,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageError> {
         Format::Gif => gif::decode(bytes, &budget),
         Format::Tiff => tiff::decode(bytes, &budget),
         Format::Pnm => pnm::decode(bytes, &budget),
+        Format::Heic => heic::decode(bytes, &budget),
     };
     // The decoders are large and not ours: one bad photo in a million must not end the program.
     let Decoded { mut image, orientation } =

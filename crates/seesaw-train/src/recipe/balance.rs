@@ -216,7 +216,7 @@ mod tests {
             let text = toml::to_string(&recipe).unwrap();
             assert_eq!(Recipe::from_toml(&text).unwrap(), recipe, "{text}");
         }
-        let mut recipe = plain.clone();
+        let mut recipe = plain;
         for wrong in ["even", "[1, \"a\"]", "3", "[-1.0]"] {
             let error = recipe.set("loss.class_weights", wrong).unwrap_err().to_string();
             assert!(error.contains("weights"), "{error}");

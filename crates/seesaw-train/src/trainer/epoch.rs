@@ -26,7 +26,7 @@ const PLAN_BATCH: usize = 16;
 
 /// What came of the validation after an epoch.
 enum Validation {
-    Done(Evaluation),
+    Done(Box<Evaluation>),
     /// The recipe has none after this epoch.
     NotDue,
     /// It was asked to stop before the end.
@@ -87,7 +87,7 @@ impl Trainer {
     ) -> Result<bool, TrainError> {
         let started = Instant::now();
         let validation = match self.validate(stop, on)? {
-            Validation::Done(evaluation) => Some(evaluation),
+            Validation::Done(evaluation) => Some(*evaluation),
             Validation::NotDue => None,
             Validation::Stopped => {
                 observers.flush()?;
@@ -187,7 +187,7 @@ impl Trainer {
             let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());
             return Err(error.in_epoch(epoch));
         }
-        Ok(Validation::Done(evaluation))
+        Ok(Validation::Done(Box::new(evaluation)))
     }
 
     /// Completes the epoch in the progress; its line of the log.

@@ -65,10 +65,10 @@ fn folders_that_are_no_data_set_say_what_is_missing() {
     let one = photos(&["a/1.jpg", "a/2.jpg"]);
     let text = error(one.path());
     assert!(text.contains("one class, `a`, and a classifier needs at least two"), "{text}");
-    let bare = photos(&["a/1.jpg", "b/1.heic", "b/notes.txt"]);
+    let bare = photos(&["a/1.jpg", "b/1.avif", "b/notes.txt"]);
     let text = error(bare.path());
     assert!(text.contains("class `b`") && text.contains("no photos in this folder"), "{text}");
-    assert!(text.contains("(1 .heic)"), "{text}");
+    assert!(text.contains("(1 .avif)"), "{text}");
     let other = photos(&["train/a/1.jpg", "train/b/1.jpg", "val/c/1.jpg"]);
     let text = error(other.path());
     assert!(text.contains("val: class `c` is not among the training images"), "{text}");
@@ -173,7 +173,7 @@ fn folders_that_are_parts_and_no_classes_stop_and_ask() {
 fn what_is_not_used_is_said() {
     let mut names = many(&["train/a", "train/b", "val/a", "extra/a"], 5);
     names.extend(
-        ["train/9.jpg", "8.jpg", "train/a/x.heic", "train/b/notes.txt", "val/b/notes.md"]
+        ["train/9.jpg", "8.jpg", "train/a/x.avif", "train/b/notes.txt", "val/b/notes.md"]
             .map(str::to_owned),
     );
     let folder = photos(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -183,7 +183,7 @@ fn what_is_not_used_is_said() {
         "not used, next to the training images: extra",
         "train: 1 photo directly in this folder belongs to no class",
         "class `b` has no validation images",
-        "1 file that may be a photo was not looked at (1 .heic)",
+        "1 file that may be a photo was not looked at (1 .avif)",
         "2 other files were not looked at (1 .md, 1 .txt)",
     ] {
         assert!(notes.iter().any(|note| note.contains(part)), "{part}: {notes:?}");
@@ -241,7 +241,7 @@ fn an_evaluation_needs_no_training_images_and_one_class_is_enough() {
     assert_eq!((splits.train.classes(), splits.train.len()), (&["church".into()][..], 3));
     let test = open(album(&["test/church", "test/dog"], 3).path(), &evaluation).unwrap();
     assert_eq!((test.test.len(), test.train.len(), test.test.classes().len()), (6, 0, 2));
-    let heic = photos(&["church/1.jpg", "dog/1.heic"]);
+    let heic = photos(&["church/1.jpg", "dog/1.avif"]);
     let splits = open(heic.path(), &evaluation).unwrap();
     assert_eq!(splits.train.len(), 1);
     assert_eq!(splits.findings.sentences().len(), 2);

@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn each_symmetry_occurs_as_often_as_the_others() {
         let none = Augment::default();
-        let turn = Augment { turn: true, ..none.clone() };
-        let both = Augment { flip: true, flip_vertical: true, ..none.clone() };
+        let turn = Augment { turn: true, ..Augment::default() };
+        let both = Augment { flip: true, flip_vertical: true, ..Augment::default() };
         for (augment, count) in [
             (none.clone(), 1),
             (Augment { flip_vertical: true, ..none }, 2),

@@ -166,7 +166,7 @@ fn balanced_epochs_have_each_class_equally_often() {
     assert_eq!(counts.iter().sum::<usize>(), 24, "each image of the folder");
     let options = LoaderOptions::train(&PLAIN, 5, Augment::default(), 7).balanced(true);
     let options = LoaderOptions { drop_last: false, ..options };
-    let mut seen = vec![0; 24];
+    let mut seen = [0; 24];
     for epoch in 0..20 {
         let mut classes = [0; 3];
         for batch in batches(&dataset, &options, epoch, 0) {

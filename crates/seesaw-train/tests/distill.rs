@@ -69,7 +69,8 @@ fn a_graft_learns_its_teachers_classes_without_labels() {
         }
     })
     .unwrap();
-    assert!(notes[0].starts_with("3 of 3 blocks are grafted"), "{notes:?}");
+    let grafted = notes.iter().any(|note| note.starts_with("3 of 3 blocks are grafted"));
+    assert!(grafted, "{notes:?}");
     trainer.run(&false.into(), &mut silent).unwrap();
     assert_eq!(trainer.config().data.classes, ["blue", "red"]);
     assert_eq!(trainer.config().recipe.loss.teacher_share, 1.0);

@@ -140,7 +140,7 @@ mod tests {
             ("church, or bell/cote", "church, or bell_cote"),
             ("..", "_"),
             (".hidden", "_hidden"),
-            ("a:b?\n", "a_b_"),
+            ("a:b?\n", "a_b__"),
             (" dots... ", "dots"),
             ("", "_"),
         ] {

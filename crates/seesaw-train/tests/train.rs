@@ -178,7 +178,7 @@ fn learns_from_a_teacher_and_from_first_weights() {
             notes.push(note.to_owned());
         }
     });
-    assert!(notes.len() == 1 && notes[0].contains("reinitialized"), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("reinitialized")), "{notes:?}");
     let config = trainer.unwrap().config().clone();
     let begun = Checkpoint::read(
         &place.path("other-run/checkpoint.safetensors"),

@@ -25,8 +25,8 @@ pub enum ExportError {
     Format(#[from] FormatError),
     /// The file would be larger than ONNX files can be.
     #[error(
-        "the file would have {bytes} bytes, and an ONNX file has at most {limit}; write groups as \
-         groups, or store 16-bit weights"
+        "its weights take {bytes} bytes, and an ONNX file has at most {limit}; write groups as groups, \
+         or store 16-bit weights"
     )]
     TooLarge {
         /// Bytes of its weights.

@@ -3,9 +3,7 @@
 //! | module | writes |
 //! |---|---|
 //! | [`onnx`] | ONNX files, for ONNX Runtime, OpenVINO and the web; reads them back |
-//! | [`python`] | a Python file that defines and trains a net in PyTorch |
-//!
-//! State dicts for PyTorch are written by `seesaw_format::pytorch`.
+//! | [`pytorch`] | a Python file that defines and trains a net in PyTorch; state dicts for it |
 //!
 //! ```
 //! use seesaw_export::onnx;
@@ -23,6 +21,6 @@
 mod error;
 mod literal;
 pub mod onnx;
-pub mod python;
+pub mod pytorch;
 
 pub use error::ExportError;

@@ -133,11 +133,10 @@ impl Reader<'_> {
     /// the product of a weight and its scale rounds to the weight.
     fn folded(&self, weight: Vec<f32>, bias: Vec<f32>) -> ConvBn {
         let channels = bias.len();
-        // Elsewhere `gamma / sqrt(var + eps)`, where `var` must not be negative.
-        let (gamma, var) =
-            if self.eps <= 1.0 { (1.0, 1.0 - self.eps) } else { (self.eps.sqrt(), 0.0) };
+        // The scale is `gamma / sqrt(var + eps)`, and a net's eps is at most 1.
+        let var = 1.0 - self.eps;
         let all = |value: f64| vec![value as f32; channels];
-        let bn = BatchNorm { gamma: all(gamma), beta: bias, mean: all(0.0), var: all(var) };
+        let bn = BatchNorm { gamma: all(1.0), beta: bias, mean: all(0.0), var: all(var) };
         ConvBn { weight, bn }
     }
 }

@@ -15,11 +15,13 @@ use seesaw_format::{BatchNorm, NetWeights};
 pub struct Rng(u64);
 
 impl Rng {
+    /// One in the range.
     pub fn uniform(&mut self, range: Range<f64>) -> f32 {
         let share = (splitmix64::next(&mut self.0) >> 11) as f64 / (1_u64 << 53) as f64;
         (range.start + share * (range.end - range.start)) as f32
     }
 
+    /// As many in the range.
     pub fn values(&mut self, len: usize, range: Range<f64>) -> Vec<f32> {
         (0..len).map(|_| self.uniform(range.clone())).collect()
     }

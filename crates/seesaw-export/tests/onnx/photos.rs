@@ -4,7 +4,7 @@ use seesaw_arch::{Filter, Preprocess, zoo};
 use seesaw_engine::{Machine, Options as PlanOptions, compile};
 use seesaw_export::onnx::{
     Input, Options, model,
-    proto::{Model, data_type},
+    proto::{Dimension, Model, Shape, Size, data_type},
 };
 use seesaw_format::Metadata;
 use seesaw_image::{RgbImage, preprocess};
@@ -44,13 +44,8 @@ fn preparation(model: &Model) -> Model {
     graph.initializer.retain(|tensor| read.contains(&tensor.name));
     graph.output[0].name = "normalized".to_owned();
     let tensor = graph.output[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap();
-    tensor.shape =
-        model.graph.as_ref().unwrap().input[0].clone().r#type.unwrap().tensor_type.unwrap().shape;
-    let graph = model.graph.as_mut().unwrap();
-    let tensor = graph.output[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap();
-    let dims = &mut tensor.shape.as_mut().unwrap().dim;
-    dims[2] = dims[0].clone();
-    dims.push(dims[0].clone());
+    let any = Dimension { value: Some(Size::Named("any".to_owned())) };
+    tensor.shape = Some(Shape { dim: vec![any; 4] });
     model
 }
 

@@ -159,7 +159,7 @@ mod tests {
         assert!(text.contains(&format!("LABELS = [{quoted}]")));
         let rest = text.replace(quoted, "");
         // The description of the net quotes it once more, as TOML does.
-        assert_eq!(rest.matches("evil").count(), 1);
+        assert_eq!(rest.matches("evil()").count(), 1);
         assert_eq!(
             timm_name(hostile).chars().filter(|c| !c.is_ascii_alphanumeric() && *c != '_').count(),
             0

@@ -138,6 +138,7 @@ def check_model(seesaw, model, net):
                         found = run((images if kind == "tensor" else pixels)[:batch])
                         worst = max(worst, float(np.abs(found - expected[:batch]).max()))
                     report(f"{name} {groups} {kind} {' '.join(extra)} {engine}", worst, limit)
+        check_golden(model, reference, groups, seesaw, runs)
         seesaw("export", reference, folder / "net.onnx", "--groups", groups, "--input", "photo")
         if has("onnx", "onnx.checker"):
             check_file(folder / "net.onnx")
@@ -146,6 +147,21 @@ def check_model(seesaw, model, net):
     if has("torch", "the code and the state dict"):
         found = torch_logits(seesaw, reference, images[:3])
         report(f"{name} in PyTorch", float(np.abs(found - logits[:3]).max()), LIMIT * scale)
+
+
+def check_golden(model, reference, groups, seesaw, runs):
+    """PyTorch's own logits, where a file beside the model has them: NAME.io.safetensors for NAME.pth.tar."""
+    golden = Path(str(model).removesuffix(".tar").removesuffix(".pth") + ".io.safetensors")
+    if not golden.exists():
+        return
+    tensors, path = read_tensors(golden), seesaw.folder / "net.onnx"
+    images, logits = tensors["input"], tensors["logits"]
+    side = str(images.shape[2])
+    seesaw("export", reference, path, "--groups", groups, "--crop", side)
+    scale = max(1.0, float(np.abs(logits).max()))
+    for engine, open_file in runs.items():
+        worst = float(np.abs(open_file(path)(images) - logits).max())
+        report(f"{golden.name} {groups} {engine} and PyTorch", worst, LIMIT * scale)
 
 
 def module(path):

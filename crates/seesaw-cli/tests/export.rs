@@ -105,6 +105,7 @@ fn wrong_requests_write_nothing() {
     seesaw(args!["export", model, at("net.pth"), "--half"]).fails(&["`--half` is for .onnx files"]);
     seesaw(args!["export", model, at("net.onnx"), "--recipe", "fine-tune"])
         .fails(&["for .py files"]);
+    seesaw(args!["export", model, at("net.py"), "--fit", "pad"]).fails(&["`--fit` is for"]);
     seesaw(args!["export", model, at("net.pth"), "--crop", "64"]).fails(&["`--crop` is for"]);
     seesaw(args!["export", model, at("net.py"), "--recipe", "distill"]).fails(&["loss.features"]);
     seesaw(args!["export", at("photo.bmp"), at("net.onnx")]).fails(&["photo.bmp"]);

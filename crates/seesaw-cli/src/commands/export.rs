@@ -11,7 +11,7 @@ use seesaw_format::Metadata;
 use seesaw_train::recipe::Recipe;
 
 use crate::{
-    args::ExportArgs,
+    args::{ExportArgs, SizeArgs},
     commands::recipes,
     failure::{self, Failure},
     model, output,
@@ -65,13 +65,19 @@ fn check_options(args: &ExportArgs, kind: Kind) -> Result<(), Failure> {
         }
         _ => {}
     }
-    let preparation = [
-        (args.labels.is_some(), "--labels"),
-        (args.sizes.resize.is_some(), "--resize"),
-        (args.sizes.crop.is_some(), "--crop"),
+    let SizeArgs { resize, crop, mean, std, fit } = &args.sizes;
+    let sizes = [
+        (resize.is_some(), "--resize"),
+        (crop.is_some(), "--crop"),
+        (mean.is_some(), "--mean"),
+        (std.is_some(), "--std"),
+        (fit.is_some(), "--fit"),
     ];
-    match (kind, preparation.iter().find(|(given, _)| *given)) {
-        (Kind::StateDict, Some((_, option))) => refuse(option, ".onnx and .py"),
+    match sizes.iter().find(|(given, _)| *given) {
+        Some((_, option)) if kind != Kind::Onnx => refuse(option, ".onnx"),
+        _ if kind == Kind::StateDict && args.labels.is_some() => {
+            refuse("--labels", ".onnx and .py")
+        }
         _ => Ok(()),
     }
 }
@@ -167,11 +173,7 @@ fn code(args: &ExportArgs) -> Result<(), Failure> {
         }
         None => Vec::new(),
     };
-    let mut preprocess = recipe.preprocess(net.input_size);
-    if let Some(crop) = args.sizes.crop {
-        preprocess = preprocess.with_crop(crop);
-    }
-    preprocess.resize = args.sizes.resize.unwrap_or(preprocess.resize);
+    let preprocess = recipe.preprocess(net.input_size);
     // By way of text: there, 32-bit numbers are as short as in the recipe.
     let json = serde_json::to_string(&recipe).and_then(|text| serde_json::from_str(&text));
     let recipe = json.map_err(Failure::new)?;

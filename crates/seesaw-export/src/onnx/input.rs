@@ -1,6 +1,6 @@
 //! What a graph does with its input before the net.
 
-use seesaw_arch::{Filter, Preprocess};
+use seesaw_arch::{Filter, Fit, Preprocess};
 
 use super::{
     Input,
@@ -31,9 +31,7 @@ pub(super) fn add(
             let image = value("image", data_type::UINT8, sizes);
             let square = square(builder, preprocess, "image");
             let full = builder.floats("photo.white", &[], &[255.0]);
-            let to = [int("to", data_type::FLOAT.into())];
-            let samples = builder.node("Cast", "photo.samples", &[&square], to);
-            let pixels = builder.node("Div", "photo.pixels", &[&samples, &full], []);
+            let pixels = builder.node("Div", "photo.pixels", &[&square, &full], []);
             (image, normalize(builder, preprocess, &pixels))
         }
     }
@@ -48,24 +46,92 @@ fn normalize(builder: &mut Builder, preprocess: &Preprocess, x: &str) -> String 
     builder.node("Div", "normalized", &[&centered, &std], [])
 }
 
-/// Scales a photo `[height, width, 3]` and cuts its center out: `[1, 3, crop, crop]`, all in 8 bits.
+/// Makes a photo `[height, width, 3]` square: f32 `[1, 3, crop, crop]`, from 0 to 255.
 ///
-/// Scaled as floats, samples would differ from Pillow's everywhere by parts of one. Without
-/// `exclude_outside`, the edges would differ by several.
+/// It is scaled in 8 bits: scaled as floats, samples would differ from Pillow's everywhere by parts of
+/// one. Without `exclude_outside`, the edges would differ by several.
 fn square(builder: &mut Builder, preprocess: &Preprocess, image: &str) -> String {
     let planes = builder.node("Transpose", "photo.planes", &[image], [ints("perm", [2, 0, 1])]);
     let axis = builder.integers("photo.batch_axis", &[0]);
     let x = builder.node("Unsqueeze", "photo.batch", &[&planes, &axis], []);
-    let range = [int("start", 2), int("end", 4)];
-    let sides = builder.node("Shape", "photo.sides", &[&x], range);
-    let sizes = scaled_sides(builder, preprocess, &sides);
-    let x = resize(builder, preprocess.filter, &x, &sizes);
-    // Only then can a scaled photo be smaller than the crop.
-    let (x, sizes) = match preprocess.resize < preprocess.crop {
-        true => pad(builder, preprocess.crop, &x, &sizes),
-        false => (x, sizes),
-    };
-    center(builder, preprocess.crop, &x, &sizes)
+    let (crop, filter) = (preprocess.crop, preprocess.filter);
+    match preprocess.fit {
+        Fit::Squeeze => {
+            let sides = builder.integers("photo.square_sides", &[crop.into(), crop.into()]);
+            let x = resize(builder, filter, &x, &sides);
+            samples(builder, &x)
+        }
+        Fit::Pad => {
+            let (sides, before) = padded_sides(builder, crop, &x);
+            let x = resize(builder, filter, &x, &sides);
+            let x = samples(builder, &x);
+            pad_with_color(builder, preprocess, &x, [&sides, &before])
+        }
+        Fit::Crop => {
+            let sides = sides(builder, &x);
+            let sizes = scaled_sides(builder, preprocess, &sides);
+            let x = resize(builder, filter, &x, &sizes);
+            // Only then can a scaled photo be smaller than the crop.
+            let (x, sizes) = match preprocess.resize < crop {
+                true => pad(builder, crop, &x, &sizes),
+                false => (x, sizes),
+            };
+            let x = center(builder, crop, &x, &sizes);
+            samples(builder, &x)
+        }
+    }
+}
+
+/// Samples as floats.
+fn samples(builder: &mut Builder, x: &str) -> String {
+    builder.node("Cast", "photo.samples", &[x], [int("to", data_type::FLOAT.into())])
+}
+
+/// Height and width of a map.
+fn sides(builder: &mut Builder, x: &str) -> String {
+    builder.node("Shape", "photo.sides", &[x], [int("start", 2), int("end", 4)])
+}
+
+/// The sides of a photo whose longer one is scaled to `crop`, each rounded and at least 1, and where it
+/// begins in the square. With only whole numbers: `n / d` is rounded as `(2 n + d) / (2 d)`.
+fn padded_sides(builder: &mut Builder, crop: u32, x: &str) -> (String, String) {
+    let sides = sides(builder, x);
+    let [one, two] = [1, 2].map(|n| builder.integers(&format!("photo.{n}"), &[n]));
+    let crop = builder.integers("photo.crop", &[crop.into()]);
+    let twice_crop = builder.node("Mul", "photo.twice_crop", &[&crop, &two], []);
+    let longer = builder.node("ReduceMax", "photo.longer", &[&sides], [int("keepdims", 1)]);
+    let divisor = builder.node("Mul", "photo.twice_longer", &[&longer, &two], []);
+    let product = builder.node("Mul", "photo.product", &[&sides, &twice_crop], []);
+    let sum = builder.node("Add", "photo.sum", &[&product, &longer], []);
+    let rounded = builder.node("Div", "photo.rounded_sides", &[&sum, &divisor], []);
+    let scaled = builder.node("Max", "photo.scaled_sides", &[&rounded, &one], []);
+    // Half of what is missing to the longer side, times `crop / longer`.
+    let missing = builder.node("Sub", "photo.missing", &[&longer, &sides], []);
+    let product = builder.node("Mul", "photo.missing_product", &[&missing, &crop], []);
+    let sum = builder.node("Add", "photo.missing_sum", &[&product, &longer], []);
+    let rounded = builder.node("Div", "photo.missing_rounded", &[&sum, &divisor], []);
+    let most = builder.node("Sub", "photo.missing_most", &[&crop, &scaled], []);
+    (scaled, builder.node("Min", "photo.missing_before", &[&rounded, &most], []))
+}
+
+/// Adds the mean color around samples of these sides, of which the first begins there.
+fn pad_with_color(
+    builder: &mut Builder,
+    preprocess: &Preprocess,
+    x: &str,
+    [sides, before]: [&str; 2],
+) -> String {
+    let color = preprocess.mean_color().map(f32::from);
+    let color = builder.floats("photo.color", &[1, 3, 1, 1], &color);
+    let rest = builder.node("Sub", "photo.missing_both", &["photo.crop", sides], []);
+    let after = builder.node("Sub", "photo.missing_after", &[&rest, before], []);
+    let none = builder.integers("photo.no_padding", &[0, 0]);
+    let parts = [none.as_str(), before, &none, &after];
+    let pads = builder.node("Concat", "photo.pads", &parts, [int("axis", 0)]);
+    // Padding is of one number, so that the color becomes 0 for a while.
+    let shifted = builder.node("Sub", "photo.shifted", &[x, &color], []);
+    let padded = builder.node("Pad", "photo.padded", &[&shifted, &pads], []);
+    builder.node("Add", "photo.square", &[&padded, &color], [])
 }
 
 /// Height and width once the shorter side is `resize`; the longer one is rounded down.

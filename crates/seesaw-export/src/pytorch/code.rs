@@ -105,6 +105,12 @@ fn check(recipe: &Value) -> Result<(), ExportError> {
     if !recipe["loss"]["features"].is_null() {
         return refuse("loss.features", "the PyTorch code has no teacher to learn from");
     }
+    if !recipe["loss"]["class_weights"].is_null() {
+        return refuse("loss.class_weights", "the PyTorch code counts all classes alike");
+    }
+    if !recipe["fit"].is_null() {
+        return refuse("fit", "the PyTorch code crops photos to a square");
+    }
     if !recipe["optimizer"]["rate"].is_number() || !recipe["augment"].is_object() {
         return refuse("optimizer", "the recipe lacks fields; give it with all its defaults");
     }
@@ -181,6 +187,12 @@ mod tests {
         let mut distill = recipe();
         distill["loss"]["features"] = json!({"weight": 1.0});
         assert!(check(&distill).unwrap_err().to_string().contains("teacher"));
+        let mut padded = recipe();
+        padded["fit"] = "pad".into();
+        assert!(check(&padded).unwrap_err().to_string().contains("`fit`"));
+        let mut weighted = recipe();
+        weighted["loss"]["class_weights"] = "balanced".into();
+        assert!(check(&weighted).unwrap_err().to_string().contains("class_weights"));
         let mut fitted = recipe();
         fitted["fit_classifier"] = true.into();
         assert_eq!(omitted(&fitted), ["fit_classifier"]);

@@ -365,6 +365,10 @@ def transforms(size, training):
         changes = center
     if augment["flip"]:
         changes.append(T.RandomHorizontalFlip())
+    if augment.get("flip_vertical"):
+        changes.append(T.RandomVerticalFlip())
+    if augment.get("turn"):
+        changes.append(T.RandomChoice([T.RandomRotation((angle, angle)) for angle in (0, 90, 180, 270)]))
     if augment["trivial"]:
         changes.append(T.TrivialAugmentWide())
     if any(augment["jitter"].values()):
@@ -445,11 +449,23 @@ def phase(epoch, args):
     return args.size or size, batch
 
 
+def balanced_sampler(images):
+    """As many images as there are, drawn from each class equally often."""
+    if isinstance(images, torch.utils.data.Subset):
+        labels = torch.tensor([images.dataset.targets[index] for index in images.indices])
+    else:
+        labels = torch.tensor(images.targets)
+    weights = 1 / labels.bincount()[labels].double()
+    return torch.utils.data.WeightedRandomSampler(weights, len(labels))
+
+
 def loader(images, size, batch, training, args):
+    balanced = training and RECIPE.get("sampler") == "balanced"
     return torch.utils.data.DataLoader(
         Transformed(images, transforms(size, training)),
         min(batch, len(images)),
-        shuffle=training,
+        shuffle=training and not balanced,
+        sampler=balanced_sampler(images) if balanced else None,
         drop_last=training,
         num_workers=args.workers,
         pin_memory=args.device.startswith("cuda"),

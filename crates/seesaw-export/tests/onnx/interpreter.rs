@@ -161,6 +161,7 @@ fn apply(node: &Node, inputs: &[Option<&Value>]) -> Vec<Value> {
         "Add" => vec![binary(x, second(), |a, b| a + b)],
         "Sub" => vec![binary(x, second(), |a, b| a - b)],
         "Mul" => vec![binary(x, second(), |a, b| a * b)],
+        "Min" => vec![binary(x, second(), f64::min)],
         "Max" => vec![binary(x, second(), f64::max)],
         "Div" => {
             let whole = x.kind == data_type::INT64;
@@ -181,10 +182,14 @@ fn apply(node: &Node, inputs: &[Option<&Value>]) -> Vec<Value> {
             let sizes: Vec<f64> = x.dims[range].iter().map(|size| *size as f64).collect();
             vec![Value::new(&[sizes.len()], data_type::INT64, sizes)]
         }
-        "ReduceMin" => {
+        "ReduceMin" | "ReduceMax" => {
             assert_eq!(at.int("keepdims", 1), 1);
-            let least = x.data.iter().copied().fold(f64::INFINITY, f64::min);
-            vec![Value::new(&vec![1; x.dims.len()], x.kind, vec![least])]
+            let values = x.data.iter().copied();
+            let value = match node.op_type.as_str() {
+                "ReduceMin" => values.fold(f64::INFINITY, f64::min),
+                _ => values.fold(f64::NEG_INFINITY, f64::max),
+            };
+            vec![Value::new(&vec![1; x.dims.len()], x.kind, vec![value])]
         }
         "Resize" => {
             let sizes = inputs[3].unwrap().ints();

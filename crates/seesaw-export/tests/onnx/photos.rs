@@ -1,6 +1,6 @@
 //! Photos of any size, prepared inside the graph.
 
-use seesaw_arch::{Filter, Preprocess, zoo};
+use seesaw_arch::{Filter, Fit, Preprocess, zoo};
 use seesaw_engine::{Machine, Options as PlanOptions, compile};
 use seesaw_export::onnx::{
     Input, Options, model,
@@ -15,8 +15,9 @@ use crate::{
     weights,
 };
 
-/// Landscape, portrait, square, smaller than the crop, and long.
-const SIZES: [(u32, u32); 6] = [(97, 61), (53, 88), (64, 64), (19, 23), (33, 32), (140, 21)];
+/// Landscape, portrait, square, smaller than the crop, long, and so long that a pixel is left.
+const SIZES: [(u32, u32); 7] =
+    [(97, 61), (53, 88), (64, 64), (19, 23), (33, 32), (140, 21), (3, 250)];
 
 /// Smooth colors with edges and noise.
 fn photo(width: u32, height: u32) -> RgbImage {
@@ -55,8 +56,15 @@ fn photos_are_prepared_as_by_this_project() {
     let weights = weights(&net, 3);
     for filter in [Filter::Bilinear, Filter::Bicubic] {
         // The second makes scaled photos smaller than the crop.
-        for (resize, crop) in [(36, 32), (25, 32), (31, 30)] {
-            let settings = Preprocess { resize, crop, filter, ..Preprocess::imagenet(32) };
+        for (resize, crop, fit) in [
+            (36, 32, Fit::Crop),
+            (25, 32, Fit::Crop),
+            (31, 30, Fit::Crop),
+            (36, 32, Fit::Pad),
+            (36, 31, Fit::Pad),
+            (36, 32, Fit::Squeeze),
+        ] {
+            let settings = Preprocess { resize, crop, filter, fit, ..Preprocess::imagenet(32) };
             let metadata = Metadata::new(net.clone()).preprocess(settings.clone());
             let options = Options { input: Input::Photo, ..Options::default() };
             let model = model(&weights, &metadata, &options).unwrap();
@@ -74,7 +82,7 @@ fn photos_are_prepared_as_by_this_project() {
                     let distance = distance(found, expected) * f64::from(std) * 255.0;
                     assert!(
                         distance < 1.01,
-                        "{filter:?} {resize} {crop} {width}x{height}: {distance}"
+                        "{filter:?} {fit:?} {resize} {crop} {width}x{height}: {distance}"
                     );
                 }
             }
@@ -89,7 +97,7 @@ fn a_whole_graph_classifies_a_photo() {
     net.head.channels = 64;
     let settings = Preprocess { resize: 44, ..Preprocess::imagenet(40) };
     let weights = weights(&net, 8);
-    let metadata = Metadata::new(net.clone()).preprocess(settings.clone());
+    let metadata = Metadata::new(net.clone()).preprocess(settings);
     let options = Options { input: Input::Photo, ..Options::default() };
     let model = model(&weights, &metadata, &options).unwrap();
     let plan = compile(&net, &weights, &PlanOptions::new(&net).input_size(40), &Machine::solo());

@@ -75,54 +75,61 @@ fn is_shuffled(blocks: &[Block], id: LayerId) -> bool {
 /// Where each step's channels lie. Between blocks, channels lie in the net's own order.
 pub(super) fn places(net: &Net, steps: &[Step], forms: &[Form]) -> Vec<Places> {
     let blocks = net.blocks();
-    let natural = |channels: &[usize]| (0..channels.len()).collect::<Vec<_>>();
     let project_form = |number: usize| {
         let at = steps.iter().position(|step| step.id == LayerId::Project(number));
         at.map_or(Form::Split, |at| forms[at])
     };
-    let place = |(step, form): (&Step, &Form)| {
-        let mut places = Places {
-            inputs: natural(&step.inputs),
-            outputs: natural(&step.outputs),
-            shuffle_input: Flow::Keep,
-            shuffle_output: Flow::Keep,
-        };
-        match step.id {
-            LayerId::Expand(number) => {
-                let Block { flow, expanded, .. } = blocks[number - 1];
-                match form {
-                    Form::Dense => places.outputs = flow.destinations(expanded),
-                    Form::Split => places.shuffle_output = flow,
-                }
-            }
-            // Without an expand convolution before it, the shuffle is absorbed by the order of the
-            // depthwise channels if a dense convolution can undo it.
-            LayerId::Depthwise(number) if blocks[number - 1].expand.is_none() => {
-                match project_form(number) {
-                    Form::Dense => {
-                        places.inputs.clone_from(&step.inputs);
-                        places.outputs.clone_from(&step.outputs);
-                    }
-                    Form::Split => places.shuffle_input = blocks[number - 1].flow,
-                }
-            }
-            LayerId::Project(number) => {
-                let block = &blocks[number - 1];
-                match form {
-                    Form::Dense => {
-                        places.outputs = block.output_flow.destinations(block.output);
-                        if block.expand.is_none() {
-                            places.inputs.clone_from(&step.inputs);
-                        }
-                    }
-                    Form::Split => places.shuffle_output = block.output_flow,
-                }
-            }
-            _ => {}
+    let place = |(step, form): (&Step, &Form)| match step.id {
+        LayerId::Expand(number) | LayerId::Project(number) => {
+            pointwise(step, *form, &blocks[number - 1])
         }
-        places
+        LayerId::Depthwise(number) => depthwise(step, project_form(number), &blocks[number - 1]),
+        _ => in_order(step),
     };
     steps.iter().zip(forms).map(place).collect()
+}
+
+/// Channels in their own order, and no shuffle.
+fn in_order(step: &Step) -> Places {
+    Places {
+        inputs: (0..step.inputs.len()).collect(),
+        outputs: (0..step.outputs.len()).collect(),
+        shuffle_input: Flow::Keep,
+        shuffle_output: Flow::Keep,
+    }
+}
+
+/// The shuffle that follows is the order of a dense convolution's rows.
+fn pointwise(step: &Step, form: Form, block: &Block) -> Places {
+    let mut places = in_order(step);
+    let is_expand = matches!(step.id, LayerId::Expand(_));
+    let flow = if is_expand { block.flow } else { block.output_flow };
+    match form {
+        Form::Dense => {
+            places.outputs = flow.destinations(step.outputs.len());
+            if !is_expand && block.expand.is_none() {
+                // As the depthwise convolution has them.
+                places.inputs.clone_from(&step.inputs);
+            }
+        }
+        Form::Split => places.shuffle_output = flow,
+    }
+    places
+}
+
+/// Without an expand convolution before it, the shuffle is absorbed by the order of the depthwise
+/// channels if a dense convolution after it can undo that.
+fn depthwise(step: &Step, project: Form, block: &Block) -> Places {
+    let mut places = in_order(step);
+    match project {
+        _ if block.expand.is_some() => {}
+        Form::Dense => {
+            places.inputs.clone_from(&step.inputs);
+            places.outputs.clone_from(&step.outputs);
+        }
+        Form::Split => places.shuffle_input = block.flow,
+    }
+    places
 }
 
 /// The forms of the pointwise convolutions as a text: `d` for dense, `s` for split.

@@ -149,39 +149,40 @@ impl<'a> Attributes<'a> {
 fn apply(node: &Node, inputs: &[Option<&Value>]) -> Vec<Value> {
     let mut attributes = Attributes { node, asked: HashSet::new() };
     let at = &mut attributes;
+    let outputs = arithmetic(node, inputs, at)
+        .or_else(|| shaping(node, inputs, at))
+        .or_else(|| layer(node, inputs, at))
+        .unwrap_or_else(|| panic!("operator {}", node.op_type));
+    for attribute in &node.attribute {
+        assert!(attributes.asked.contains(attribute.name.as_str()), "{}", attribute.name);
+    }
+    outputs
+}
+
+/// Operators on single numbers.
+fn arithmetic(
+    node: &Node,
+    inputs: &[Option<&Value>],
+    at: &mut Attributes<'_>,
+) -> Option<Vec<Value>> {
     let x = inputs[0].unwrap();
     let second = || inputs[1].unwrap();
-    let third = || inputs[2].unwrap();
-    let outputs = match node.op_type.as_str() {
-        "Conv" => vec![conv(x, second(), third(), at)],
+    let value = match node.op_type.as_str() {
         "Clip" => {
-            let (min, max) = (second().data[0], third().data[0]);
-            vec![map(x, |value| value.clamp(min, max))]
+            let (min, max) = (second().data[0], inputs[2].unwrap().data[0]);
+            map(x, |value| value.clamp(min, max))
         }
-        "Add" => vec![binary(x, second(), |a, b| a + b)],
-        "Sub" => vec![binary(x, second(), |a, b| a - b)],
-        "Mul" => vec![binary(x, second(), |a, b| a * b)],
-        "Min" => vec![binary(x, second(), f64::min)],
-        "Max" => vec![binary(x, second(), f64::max)],
+        "Add" => binary(x, second(), |a, b| a + b),
+        "Sub" => binary(x, second(), |a, b| a - b),
+        "Mul" => binary(x, second(), |a, b| a * b),
+        "Min" => binary(x, second(), f64::min),
+        "Max" => binary(x, second(), f64::max),
         "Div" => {
             let whole = x.kind == data_type::INT64;
-            vec![binary(x, second(), |a, b| if whole { (a / b).trunc() } else { a / b })]
+            binary(x, second(), |a, b| if whole { (a / b).trunc() } else { a / b })
         }
-        "Round" => vec![map(x, f64::round_ties_even)],
-        "Cast" => vec![cast(x, at.int("to", 0) as i32)],
-        "Split" => split(x, &second().ints(), at.int("axis", 0)),
-        "Concat" => vec![concat(inputs, at.int("axis", 0) as usize)],
-        "Reshape" => vec![reshape(x, &second().ints())],
-        "Transpose" => vec![transpose(x, &at.ints("perm"))],
-        "Unsqueeze" => {
-            assert_eq!(second().ints(), [0]);
-            vec![Value::new(&[&[1], &x.dims[..]].concat(), x.kind, x.data.clone())]
-        }
-        "Shape" => {
-            let range = at.int("start", 0) as usize..at.int("end", x.dims.len() as i64) as usize;
-            let sizes: Vec<f64> = x.dims[range].iter().map(|size| *size as f64).collect();
-            vec![Value::new(&[sizes.len()], data_type::INT64, sizes)]
-        }
+        "Round" => map(x, f64::round_ties_even),
+        "Cast" => cast(x, at.int("to", 0) as i32),
         "ReduceMin" | "ReduceMax" => {
             assert_eq!(at.int("keepdims", 1), 1);
             let values = x.data.iter().copied();
@@ -189,7 +190,63 @@ fn apply(node: &Node, inputs: &[Option<&Value>]) -> Vec<Value> {
                 "ReduceMin" => values.fold(f64::INFINITY, f64::min),
                 _ => values.fold(f64::NEG_INFINITY, f64::max),
             };
-            vec![Value::new(&vec![1; x.dims.len()], x.kind, vec![value])]
+            Value::new(&vec![1; x.dims.len()], x.kind, vec![value])
+        }
+        _ => return None,
+    };
+    Some(vec![value])
+}
+
+/// Operators that move numbers.
+fn shaping(node: &Node, inputs: &[Option<&Value>], at: &mut Attributes<'_>) -> Option<Vec<Value>> {
+    let x = inputs[0].unwrap();
+    let second = || inputs[1].unwrap();
+    let value = match node.op_type.as_str() {
+        "Split" => return Some(split(x, &second().ints(), at.int("axis", 0))),
+        "Concat" => concat(inputs, at.int("axis", 0) as usize),
+        "Reshape" => reshape(x, &second().ints()),
+        "Transpose" => transpose(x, &at.ints("perm")),
+        "Unsqueeze" => {
+            assert_eq!(second().ints(), [0]);
+            Value::new(&[&[1], &x.dims[..]].concat(), x.kind, x.data.clone())
+        }
+        "Shape" => {
+            let range = at.int("start", 0) as usize..at.int("end", x.dims.len() as i64) as usize;
+            let sizes: Vec<f64> = x.dims[range].iter().map(|size| *size as f64).collect();
+            Value::new(&[sizes.len()], data_type::INT64, sizes)
+        }
+        "Pad" => pad(x, &second().ints()),
+        "Slice" => {
+            assert_eq!(inputs[3].unwrap().ints(), [2, 3]);
+            slice(x, &second().ints(), &inputs[2].unwrap().ints())
+        }
+        "Flatten" => {
+            assert_eq!(at.int("axis", 1), 1);
+            let rows = x.dims[0];
+            Value::new(&[rows, x.data.len() / rows], x.kind, x.data.clone())
+        }
+        _ => return None,
+    };
+    Some(vec![value])
+}
+
+/// Layers of nets, and the scaling of photos.
+fn layer(node: &Node, inputs: &[Option<&Value>], at: &mut Attributes<'_>) -> Option<Vec<Value>> {
+    let x = inputs[0].unwrap();
+    let value = match node.op_type.as_str() {
+        "Conv" => conv(x, inputs[1].unwrap(), inputs[2].unwrap(), at),
+        "GlobalAveragePool" => {
+            let pixels = x.dims[2] * x.dims[3];
+            let means = x.data.chunks(pixels).map(|p| p.iter().sum::<f64>() / pixels as f64);
+            Value::new(&[x.dims[0], x.dims[1], 1, 1], x.kind, means.collect())
+        }
+        "Gemm" => {
+            assert_eq!(at.int("transB", 0), 1);
+            gemm(x, inputs[1].unwrap(), inputs[2].unwrap())
+        }
+        "Softmax" => {
+            assert_eq!((at.int("axis", -1), x.dims.len()), (1, 2));
+            softmax(x)
         }
         "Resize" => {
             let sizes = inputs[3].unwrap().ints();
@@ -201,37 +258,11 @@ fn apply(node: &Node, inputs: &[Option<&Value>]) -> Vec<Value> {
             assert_eq!(x.kind, data_type::UINT8);
             let [height, width] = [0, 1].map(|axis| sizes[axis] as usize);
             let data = resize(&x.data, [x.dims[2], x.dims[3]], [height, width], cubic);
-            vec![Value::new(&[x.dims[0], x.dims[1], height, width], x.kind, data)]
+            Value::new(&[x.dims[0], x.dims[1], height, width], x.kind, data)
         }
-        "Pad" => vec![pad(x, &second().ints())],
-        "Slice" => {
-            assert_eq!(inputs[3].unwrap().ints(), [2, 3]);
-            vec![slice(x, &second().ints(), &third().ints())]
-        }
-        "GlobalAveragePool" => {
-            let pixels = x.dims[2] * x.dims[3];
-            let means = x.data.chunks(pixels).map(|p| p.iter().sum::<f64>() / pixels as f64);
-            vec![Value::new(&[x.dims[0], x.dims[1], 1, 1], x.kind, means.collect())]
-        }
-        "Flatten" => {
-            assert_eq!(at.int("axis", 1), 1);
-            let rows = x.dims[0];
-            vec![Value::new(&[rows, x.data.len() / rows], x.kind, x.data.clone())]
-        }
-        "Gemm" => {
-            assert_eq!(at.int("transB", 0), 1);
-            vec![gemm(x, second(), third())]
-        }
-        "Softmax" => {
-            assert_eq!((at.int("axis", -1), x.dims.len()), (1, 2));
-            vec![softmax(x)]
-        }
-        other => panic!("operator {other}"),
+        _ => return None,
     };
-    for attribute in &node.attribute {
-        assert!(attributes.asked.contains(attribute.name.as_str()), "{}", attribute.name);
-    }
-    outputs
+    Some(vec![value])
 }
 
 fn map(x: &Value, f: impl Fn(f64) -> f64) -> Value {

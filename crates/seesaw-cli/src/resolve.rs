@@ -8,6 +8,7 @@ use std::{
 
 use seesaw::bundled::Bundled;
 use seesaw_arch::{ArchError, Net, zoo};
+use seesaw_export::ExportError;
 use seesaw_format::{Contents, Model, Note};
 
 use crate::{
@@ -89,6 +90,7 @@ fn load_keyed(path: &Path, net: Option<Net>, key: Option<&str>) -> Result<Model,
             let what = "bundled weights, which have no keys";
             return Err(Failure::file(path, what).hint("omit `--key`"));
         }
+        (None, None) if is_onnx(path) => return onnx(path, net),
         (None, key) => seesaw_format::load_keyed(path, key),
     };
     let model = contents.and_then(|contents| contents.into_model(net, path));
@@ -109,6 +111,32 @@ fn remedy(note: &Note) -> &'static str {
     }
 }
 
+/// Whether a file is called an ONNX file, or begins as one.
+fn is_onnx(path: &Path) -> bool {
+    let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+    let mut start = Vec::new();
+    // A pipe would lose what is read from it here; what cannot be opened is reported later.
+    if !named && path.is_file() {
+        let _ = File::open(path).and_then(|file| file.take(9).read_to_end(&mut start));
+    }
+    named || seesaw_export::onnx::is_onnx(&start)
+}
+
+/// The model in an ONNX file that `seesaw export` wrote.
+fn onnx(path: &Path, net: Option<Net>) -> Result<Model, Failure> {
+    let model = seesaw_export::onnx::read(path).map_err(|error| match error {
+        ExportError::Io { .. } => Failure::new(error),
+        _ => Failure::in_file(path, &error),
+    })?;
+    match net {
+        Some(net) if net.name != model.net.name => {
+            let what = format_args!("an ONNX file of {}, not of {}", model.net.name, net.name);
+            Err(Failure::file(path, what).hint("omit `--net`: the file says which net it holds"))
+        }
+        _ => Ok(model),
+    }
+}
+
 /// The net with the requested changes, and the side of its images.
 pub fn reshaped(mut net: Net, shape: &ShapeArgs) -> Result<(Net, usize), Failure> {
     if let Some(classes) = shape.classes {
@@ -123,7 +151,7 @@ pub fn reshaped(mut net: Net, shape: &ShapeArgs) -> Result<(Net, usize), Failure
 
 /// Whether `name` looks like a file's and not like a net's.
 fn is_path(name: &Path) -> bool {
-    let known = ["safetensors", "pth", "pt", "tar"];
+    let known = ["safetensors", "pth", "pt", "tar", "onnx"];
     name.components().count() > 1
         || name.extension().is_some_and(|e| known.iter().any(|k| e.eq_ignore_ascii_case(k)))
 }
@@ -157,6 +185,11 @@ pub fn check_output(output: &Path, input: &Path) -> Result<(), Failure> {
         let what = "the name of a safetensors file ends in .safetensors";
         return Err(Failure::file(output, what).hint("choose another name for the output"));
     }
+    check_distinct(output, input)
+}
+
+/// Makes sure that `output` is not `input` itself.
+pub fn check_distinct(output: &Path, input: &Path) -> Result<(), Failure> {
     match (output.canonicalize(), input.canonicalize()) {
         (Ok(output), Ok(input)) if output == input => {
             Err(Failure::file(&input, "input and output are the same file")

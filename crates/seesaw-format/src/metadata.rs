@@ -54,7 +54,11 @@ impl Metadata {
         self
     }
 
-    pub(crate) fn from_json(text: &str) -> Result<Self, FormatError> {
+    /// Reads the JSON that [`Self::to_json`] wrote.
+    ///
+    /// # Errors
+    /// When it is not the JSON of valid metadata, or of a later version.
+    pub fn from_json(text: &str) -> Result<Self, FormatError> {
         let metadata: Self =
             serde_json::from_str(text).map_err(|e| FormatError::Metadata(shown(&e.to_string())))?;
         if metadata.version > Self::VERSION {
@@ -69,7 +73,12 @@ impl Metadata {
         Ok(metadata)
     }
 
-    pub(crate) fn to_json(&self) -> Result<String, FormatError> {
+    /// The JSON form, as it is in the header of a model file.
+    ///
+    /// # Errors
+    /// When the metadata break a rule: control characters, or another number of class names than of
+    /// classes.
+    pub fn to_json(&self) -> Result<String, FormatError> {
         self.validate()?;
         serde_json::to_string(self).map_err(|e| FormatError::Metadata(e.to_string()))
     }

@@ -7,6 +7,7 @@ mod completions;
 mod data;
 mod embed;
 mod eval;
+mod export;
 mod import;
 mod infer;
 mod models;
@@ -53,6 +54,7 @@ pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Summary(args) => summary::run(&args)?,
         Command::Tables(args) => tables::run(&args)?,
         Command::Import(args) => import::run(&args)?,
+        Command::Export(args) => export::run(&args)?,
         Command::Infer(args) => infer::run(&args)?,
         Command::Bench(args) => bench::run(&args)?,
         Command::Completions(args) => completions::run(&args)?,

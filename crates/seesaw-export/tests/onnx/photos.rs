@@ -81,7 +81,7 @@ fn photos_are_prepared_as_by_this_project() {
                 for ((found, expected), std) in pixels.zip(settings.std) {
                     let distance = distance(found, expected) * f64::from(std) * 255.0;
                     // Pillow rounds between the two passes; where bicubic scaling enlarges 3 pixels to 25,
-                // that was seen to add up to 2.
+                    // that was seen to add up to 2.
                     let limit = if width == 3 { 2.01 } else { 1.01 };
                     assert!(
                         distance < limit,

@@ -67,7 +67,7 @@ pub struct OnnxArgs {
 /// How convolutions in groups are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Groups {
-    /// For each convolution the faster of the other two in ONNX Runtime; the default
+    /// Dense where groups are small, odd or shuffled, else in groups; the default
     Auto,
     /// As dense convolutions with zeros between the groups; the fastest form in most engines
     Dense,

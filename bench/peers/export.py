@@ -1,9 +1,8 @@
-"""Writes a net for every engine, in two variants: as it is, and with batch norm folded.
+"""Writes a net for every engine in every variant of `nets.variants`.
 
     export.py NET SIZE BATCH FOLDER
 
-makes in FOLDER: NET.safetensors (what `seesaw` reads), and for each variant `plain` and `folded` a
-`.onnx`, a `.pt` (TorchScript) and ncnn's `.param` and `.bin`. `export_litert.py` adds `.tflite`.
+makes in FOLDER: NET.safetensors (what `seesaw` reads), and for each variant a `.onnx`, a `.pt` (TorchScript) and ncnn's `.param` and `.bin`. `export_litert.py` adds `.tflite`.
 """
 
 import subprocess
@@ -22,7 +21,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     warnings.filterwarnings("ignore")
     net = load(name, size, folder)
-    for variant, module in [("plain", net), ("folded", nets.fold(net))]:
+    for variant, module in nets.variants(net).items():
         path = folder / f"{name}-{variant}-{batch}"
         images = torch.zeros(batch, 3, size, size)
         torch.jit.trace(module, images).save(f"{path}.pt")

@@ -13,7 +13,7 @@ import nets
 def main():
     name, size, batch, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
     net = export.load(name, size, folder)
-    for variant, module in [("plain", net), ("folded", nets.fold(net))]:
+    for variant, module in nets.variants(net).items():
         module = litert_torch.to_channel_last_io(module, args=[0]).eval()
         model = litert_torch.convert(module, (torch.zeros(batch, size, size, 3),))
         model.export(str(folder / f"{name}-{variant}-{batch}.tflite"))

@@ -2,7 +2,9 @@
 
 `build` makes a net with random weights whose batch norms are calibrated: without that, activations
 fade from layer to layer and any check of the outputs passes. `fold` makes the same net without
-batch norm, folded through the concatenations into the convolutions before them.
+batch norm, folded through the concatenations into the convolutions before them. `dense` also writes
+the groups of a pointwise convolution as one convolution with zeros between them, in whose rows the
+shuffle after it is absorbed.
 """
 
 import copy
@@ -192,3 +194,61 @@ def folded(old, numbers):
     new.weight = nn.Parameter((old.weight * scale[:, None, None, None]).detach())
     new.bias = nn.Parameter(shift.detach())
     return new
+
+
+def dense(net):
+    """A copy of `net` without batch norms, groups and shuffles; None if it has no groups."""
+    net = fold(net)
+    found = False
+    for module in net.modules():
+        if isinstance(module, UnevenBlock):
+            found = True
+            expand, project = [module.pwconv10, module.pwconv20], module.projections()
+            shuffle = any(isinstance(layer, Shuffle) for layer in module.Permu2)
+            module.body = nn.Sequential(
+                joined([part[0] for part in expand], shuffle), module.dwconv, joined([part[0] for part in project])
+            )
+            del module.pwconv10, module.pwconv20, module.pwconv11, module.pwconv21, module.Permu2, module.Permu4
+        elif isinstance(module, EvenBlock):
+            layers = list(module.conv)
+            for index, layer in enumerate(layers):
+                if isinstance(layer, nn.Conv2d) and layer.groups == 2 and layer.kernel_size == (1, 1):
+                    found = True
+                    shuffle = layers[index + 2 : index + 3]
+                    shuffled = bool(shuffle) and isinstance(shuffle[0], Shuffle)
+                    module.conv[index] = joined(halves(layer), shuffled)
+                    if shuffled:
+                        module.conv[index + 2] = nn.Identity()
+    return net if found else None
+
+
+def halves(old):
+    """The two groups of a convolution."""
+    parts = []
+    for weight, bias in zip(old.weight.chunk(2), old.bias.chunk(2)):
+        part = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
+        part.weight, part.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
+        parts.append(part)
+    return parts
+
+
+def joined(parts, shuffle=False):
+    """Pointwise convolutions on neighboring channels as one, whose outputs are then shuffled."""
+    weight = torch.block_diag(*(part.weight.detach()[:, :, 0, 0] for part in parts))
+    bias = torch.cat([part.bias.detach() for part in parts])
+    if shuffle:
+        weight, bias = (x.unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 1) for x in (weight, bias))
+    new = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
+    new.weight, new.bias = nn.Parameter(weight[:, :, None, None].contiguous()), nn.Parameter(bias.contiguous())
+    return new
+
+
+def variants(net):
+    """The forms that an engine may run, by name; each engine counts with its best one."""
+    forms = {"plain": net, "folded": fold(net), "dense": dense(net)}
+    return {name: form for name, form in forms.items() if form is not None}
+
+
+def variant_names(name):
+    """The keys of `variants` for the net `name`: MobileNetV2 has no groups."""
+    return ["plain", "folded"] + ["dense"] * (not name.startswith("mobilenetv2"))

@@ -32,8 +32,10 @@ CASES = [
 ]
 SUFFIXES = {"onnxruntime": ".onnx", "openvino": ".onnx", "ncnn": "", "litert": ".tflite", "torch": ".pt"}
 RUST = {"tract": ".onnx", "rten": ".onnx"}
-# Logits are of order 1 (`nets.build`); float32 in another order of sums moves them by some 1e-5.
+# Logits are of order 1 (`nets.build`); float32 in another order of sums moves them by some 1e-5,
+# and bf16's eight bits by some 1e-2.
 TOLERANCE = 2e-3
+BF16_TOLERANCE = 0.1
 
 TICKS_PER_MS = os.sysconf("SC_CLK_TCK") / 1000
 # A turn is long enough to see what else runs in the kernel's ticks.
@@ -184,13 +186,14 @@ def commands(args, name, size, threads, batch):
         env = {"SEESAW_ISA": isa}
         yield f"seesaw {isa}", "whole", "whole", [args.rust, "seesaw", weights, "{in}", "{out}", *numbers], env
     wanted = lambda engine: not args.engines or engine in args.engines
-    for variant in ["plain", "folded"]:
+    for variant in nets.variant_names(name):
         for engine, suffix in RUST.items():
             # tract has one thread; the slowest need not run a batch; nobody hides AVX-512 from these.
             if wanted(engine) and batch == 1 and not args.avx2 and not (engine == "tract" and threads > 1):
                 model = args.models / f"{name}-{variant}-{batch}{suffix}"
                 yield engine, variant, "whole", [args.rust, engine, model, "{in}", "{out}", *numbers], {}
-        for engine, suffix in SUFFIXES.items():
+        bf16 = {} if args.avx2 or not has_bf16() else {report.BF16: ".onnx"}
+        for engine, suffix in (SUFFIXES | bf16).items():
             if not wanted(engine):
                 continue
             ways = ["whole"] if batch == 1 or engine == "torch" else ["whole", "each", "split"]
@@ -237,7 +240,7 @@ def start(args, engine, variant, way, threads, command, env, source, expected):
     worker.signal(signal.SIGSTOP)
     logits = np.fromfile(target, np.float32).reshape(expected.shape)
     error = np.abs(logits - expected).max()
-    if not error < TOLERANCE:
+    if not error < (BF16_TOLERANCE if engine == report.BF16 else TOLERANCE):
         worker.signal(signal.SIGKILL)
         raise RuntimeError(f"its logits differ from PyTorch's by {error:.3g}")
     print(f"  {engine}, {variant}, {way}: within {error:.1g} of PyTorch", file=sys.stderr)
@@ -279,6 +282,11 @@ def processor_ticks():
     """Processor time that was not idle since the system started."""
     user, nice, system, _idle, _wait, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
     return user + nice + system + sum(rest)
+
+
+def has_bf16():
+    """Whether the processor multiplies bf16; elsewhere OpenVINO computes in f32 whatever it is told."""
+    return any(flag in Path("/proc/cpuinfo").read_text() for flag in ["avx512_bf16", "amx_bf16"])
 
 
 def cpu():

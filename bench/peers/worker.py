@@ -13,6 +13,7 @@ WAY says how a batch is run: `whole` at once, `each` image after the other on al
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -29,13 +30,13 @@ def onnxruntime(model, batch, threads):
     return lambda x: session.run(None, {name: x})[0]
 
 
-def openvino(model, batch, threads):
+def openvino(model, batch, threads, precision="f32"):
     import openvino as ov
 
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": precision,
         "ENABLE_CPU_PINNING": False,  # Two workers of one thread must not share a core.
     }
     request = ov.compile_model(model, "CPU", settings).create_infer_request()
@@ -95,6 +96,7 @@ def torch(model, batch, threads):
 ENGINES = {
     "onnxruntime": (onnxruntime, "onnxruntime"),
     "openvino": (openvino, "openvino"),
+    "openvino-bf16": (partial(openvino, precision="bf16"), "openvino"),
     "ncnn": (ncnn, "ncnn"),
     "litert": (litert, "ai-edge-litert"),
     "torch": (torch, "torch"),

@@ -118,7 +118,7 @@ pub fn write(
 /// The contents of an ONNX file.
 ///
 /// # Errors
-/// Those of [`write`], except for writing.
+/// Those of [`write`](fn@write), except for writing.
 pub fn model(
     weights: &NetWeights,
     metadata: &Metadata,

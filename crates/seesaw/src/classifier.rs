@@ -90,6 +90,27 @@ impl Builder {
         self
     }
 
+    /// Opens and compiles a model file, as [`Classifier::open`] does.
+    ///
+    /// # Errors
+    /// As [`Classifier::open`] and [`Self::build`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Classifier, Error> {
+        let path = path.as_ref();
+        let model = load_model(path, None)
+            .map_err(|source| Error::Format { path: Some(path.to_owned()), source })?;
+        self.build(model)
+    }
+
+    /// Reads and compiles a model from the bytes of its file.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn from_bytes(self, bytes: &[u8]) -> Result<Classifier, Error> {
+        let model =
+            Model::from_bytes(bytes).map_err(|source| Error::Format { path: None, source })?;
+        self.build(model)
+    }
+
     /// Compiles a model.
     ///
     /// # Errors
@@ -129,10 +150,7 @@ impl Classifier {
     /// # Errors
     /// When the file cannot be read or is damaged, or its net is not recognized.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let model = load_model(path, None)
-            .map_err(|source| Error::Format { path: Some(path.to_owned()), source })?;
-        Builder::default().build(model)
+        Builder::default().open(path)
     }
 
     /// Reads a model from the bytes of its file.
@@ -140,9 +158,7 @@ impl Classifier {
     /// # Errors
     /// As [`Self::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let model =
-            Model::from_bytes(bytes).map_err(|source| Error::Format { path: None, source })?;
-        Builder::default().build(model)
+        Builder::default().from_bytes(bytes)
     }
 
     /// All classes of an image, most likely first.

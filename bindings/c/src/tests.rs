@@ -298,9 +298,7 @@ fn threads_share_a_model_that_one_of_them_frees() {
     let mut expected = [0.0; 10];
     assert_eq!(handle.run(&images, &mut expected), SeesawStatus::Ok);
     let work = |images: Vec<f32>| {
-        let handle = handle;
         move || {
-            let handle = handle;
             let mut answers = 0;
             loop {
                 let mut logits = [0.0; 10];

@@ -9,7 +9,7 @@ use seesaw_image::RgbImage;
 
 use crate::{
     Error, PhotoError,
-    photos::{PhotoLoader, decode_one, prepare},
+    photos::{DecodeMemory, LoadedPhoto, PhotoLoader, decode_one, load_bytes, prepare},
     pipeline, ranking,
 };
 
@@ -253,8 +253,29 @@ impl Classifier {
         let input = PhotoLoader::new(&self.preprocess, 1)
             .load(path)
             .map_err(|source| Error::Photo { path: Some(path.to_owned()), source })?;
-        let maps = self.plan.class_maps(&input).expect("one input of the plan's size");
-        Ok(Explanation { seen: self.denormalized(&input), maps })
+        Ok(self.explain_input(&input))
+    }
+
+    /// An encoded photo as an input of the net, decoded in `memory`, which several threads and
+    /// classifiers may share.
+    ///
+    /// # Errors
+    /// When the photo cannot be decoded.
+    pub fn load_bytes(
+        &self,
+        photo: &[u8],
+        memory: &DecodeMemory,
+    ) -> Result<LoadedPhoto, PhotoError> {
+        load_bytes(photo, &self.preprocess, memory)
+    }
+
+    /// Where in an input the net sees each class.
+    ///
+    /// # Panics
+    /// When `input` is not one input of this model, `[3, crop, crop]`.
+    pub fn explain_input(&self, input: &[f32]) -> Explanation {
+        let maps = self.plan.class_maps(input).expect("one input of the plan's size");
+        Explanation { seen: self.denormalized(input), maps }
     }
 
     /// The pixels of an input.
@@ -322,7 +343,15 @@ impl Classifier {
         self.plan.logits(inputs).expect("inputs of the plan's size, at most a batch of them")
     }
 
-    fn rank(&self, logits: &[f32]) -> Result<Vec<Guess<'_>>, PhotoError> {
+    /// All classes by the logits of one image, most likely first.
+    ///
+    /// # Errors
+    /// [`PhotoError::NotFinite`] when a logit is not a number.
+    ///
+    /// # Panics
+    /// When there are not as many logits as classes.
+    pub fn rank(&self, logits: &[f32]) -> Result<Vec<Guess<'_>>, PhotoError> {
+        assert_eq!(logits.len(), self.labels.len(), "a logit for each class");
         if logits.iter().any(|logit| !logit.is_finite()) {
             return Err(PhotoError::NotFinite);
         }

@@ -269,6 +269,14 @@ impl Classifier {
         load_bytes(photo, &self.preprocess, memory)
     }
 
+    /// An image as an input of the net, `[3, crop, crop]`.
+    ///
+    /// # Errors
+    /// When the image is too far from square to be prepared.
+    pub fn prepare(&self, image: &RgbImage) -> Result<Vec<f32>, PhotoError> {
+        prepare(&self.preprocess, image)
+    }
+
     /// Where in an input the net sees each class.
     ///
     /// # Panics

@@ -65,7 +65,8 @@ pub fn write(
             let mut recipe = Recipe::default_for(&model.net);
             recipe.follow_normalization(&seesaw::preprocess_of(model));
             let left_out = write_code(&model.net, &model.labels, &recipe, path)?;
-            let sentence = |field| format!("the PyTorch code trains without the recipe's `{field}`");
+            let sentence =
+                |field| format!("the PyTorch code trains without the recipe's `{field}`");
             return Ok(left_out.into_iter().map(sentence).collect());
         }
         _ => {
@@ -123,7 +124,10 @@ pub fn pytorch_code(name: &str, classes: Option<usize>) -> PyResult<String> {
 
 /// The tensors of a model's bytes under PyTorch's names.
 #[pyfunction]
-pub fn state_dict<'py>(py: Python<'py>, model: &crate::model::Model) -> PyResult<Bound<'py, PyDict>> {
+pub fn state_dict<'py>(
+    py: Python<'py>,
+    model: &crate::model::Model,
+) -> PyResult<Bound<'py, PyDict>> {
     let model = py.detach(|| model.model())?;
     let tensors = model.weights.to_tensors(&model.net).map_err(errors::model)?;
     let dict = PyDict::new(py);

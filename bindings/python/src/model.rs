@@ -23,27 +23,47 @@ use crate::{
 
 /// Where a model came from, to read it again for an export.
 enum Source {
-    File(PathBuf),
-    Bytes(Arc<[u8]>),
+    File(PathBuf, Hints),
+    Bytes(Arc<[u8]>, Hints),
     Bundled(&'static Bundled),
+}
+
+/// What a file does not say itself.
+struct Hints {
+    /// The name of a net, or its description in TOML.
+    net: Option<String>,
+    /// Where in a checkpoint the weights are.
+    key: Option<String>,
+}
+
+impl Hints {
+    fn net(&self) -> PyResult<Option<Net>> {
+        let wrong = |error: seesaw_arch::ArchError| PyValueError::new_err(error.to_string());
+        let read =
+            |text: &str| if text.contains('=') { Net::from_toml(text) } else { zoo::net(text) };
+        self.net.as_deref().map(read).transpose().map_err(wrong)
+    }
 }
 
 impl Source {
     fn read(&self) -> PyResult<seesaw::Model> {
-        let from_bytes = |bytes: &[u8]| {
-            let contents = Contents::from_bytes(bytes).map_err(errors::model)?;
-            contents.into_model(None, "bytes".as_ref()).map_err(errors::model)
-        };
         match self {
-            Self::File(path) => {
-                let is_onnx = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
-                if is_onnx {
-                    return seesaw_export::onnx::read(path).map_err(errors::model);
+            Self::File(path, hints) => {
+                let failed = |error: &dyn std::fmt::Display| {
+                    errors::model(format_args!("{}: {error}", path.display()))
+                };
+                if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")) {
+                    return seesaw_export::onnx::read(path).map_err(|error| failed(&error));
                 }
-                let model = seesaw_format::load_model(path, None);
-                model.map_err(|error| errors::model(format_args!("{}: {error}", path.display())))
+                let contents = seesaw_format::load_keyed(path, hints.key.as_deref());
+                let contents = contents.map_err(|error| failed(&error))?;
+                contents.into_model(hints.net()?, path).map_err(|error| failed(&error))
             }
-            Self::Bytes(bytes) => from_bytes(bytes),
+            Self::Bytes(bytes, hints) => {
+                let contents = Contents::from_keyed_bytes(bytes, hints.key.as_deref());
+                let contents = contents.map_err(errors::model)?;
+                contents.into_model(hints.net()?, "".as_ref()).map_err(errors::model)
+            }
             Self::Bundled(bundled) => bundled.model().map_err(errors::model),
         }
     }
@@ -60,8 +80,15 @@ pub struct Model {
 impl Model {
     /// Opens a file.
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf, threads: usize, batch: usize) -> PyResult<Self> {
-        py.detach(|| Self::new(Source::File(path), threads, batch))
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        net: Option<String>,
+        key: Option<String>,
+        threads: usize,
+        batch: usize,
+    ) -> PyResult<Self> {
+        py.detach(|| Self::new(Source::File(path, Hints { net, key }), threads, batch))
     }
 
     /// Reads the bytes of a file.
@@ -69,21 +96,18 @@ impl Model {
     fn from_bytes(
         py: Python<'_>,
         bytes: PyBackedBytes,
+        net: Option<String>,
+        key: Option<String>,
         threads: usize,
         batch: usize,
     ) -> PyResult<Self> {
         let bytes = Arc::from(&*bytes);
-        py.detach(|| Self::new(Source::Bytes(bytes), threads, batch))
+        py.detach(|| Self::new(Source::Bytes(bytes, Hints { net, key }), threads, batch))
     }
 
     /// Opens bundled weights; the default ones without a name.
     #[staticmethod]
-    fn bundled(
-        py: Python<'_>,
-        name: Option<&str>,
-        threads: usize,
-        batch: usize,
-    ) -> PyResult<Self> {
+    fn bundled(py: Python<'_>, name: Option<&str>, threads: usize, batch: usize) -> PyResult<Self> {
         let bundled = match name {
             None => Bundled::default(),
             Some(name) => Bundled::named(name)
@@ -270,8 +294,8 @@ impl Model {
 
 impl Model {
     fn new(source: Source, threads: usize, batch: usize) -> PyResult<Self> {
-        let machine = Machine::from_env(threads)
-            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let machine =
+            Machine::from_env(threads).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let builder = Builder::new(&machine).batch(batch);
         let classifier = builder.build(source.read()?).map_err(errors::model)?;
         Ok(Self { classifier, source })
@@ -296,7 +320,8 @@ impl Model {
             return Err(PyValueError::new_err(message));
         }
         let count = shape[0];
-        let values = images.as_slice().map_err(|_| PyValueError::new_err("images are not contiguous"))?;
+        let values =
+            images.as_slice().map_err(|_| PyValueError::new_err("images are not contiguous"))?;
         let rows = py.detach(|| {
             let mut rows = Vec::new();
             rows.try_reserve_exact(count * width)

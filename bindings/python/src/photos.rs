@@ -36,7 +36,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Photo {
 /// An array `[height, width, 3]` as an image.
 fn pixels(array: &PyReadonlyArray3<'_, u8>) -> PyResult<RgbImage> {
     let shape = array.shape().to_vec();
-    let wrong = || PyValueError::new_err(format!("pixels of shape {shape:?}, not [height, width, 3]"));
+    let wrong =
+        || PyValueError::new_err(format!("pixels of shape {shape:?}, not [height, width, 3]"));
     let &[height, width, 3] = shape.as_slice() else { return Err(wrong()) };
     let side = |side: usize| u32::try_from(side).map_err(|_| wrong());
     // In the order of rows, whatever the strides are.

@@ -84,7 +84,8 @@ fn to_dict<'py>(py: Python<'py>, event: Event<'_>) -> PyResult<Option<Bound<'py,
         Event::Batch { done, images, loss, mean_loss, top1, rate } => {
             dict.set_item("done", done)?;
             dict.set_item("images", images)?;
-            let numbers = [("loss", loss), ("mean_loss", mean_loss), ("top1", top1), ("rate", rate)];
+            let numbers =
+                [("loss", loss), ("mean_loss", mean_loss), ("top1", top1), ("rate", rate)];
             numbers.iter().try_for_each(|(name, number)| dict.set_item(name, number))?;
             "batch"
         }

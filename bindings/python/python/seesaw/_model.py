@@ -25,8 +25,8 @@ class Prediction(NamedTuple):
 
     #: Its name, or its index where the model has no names.
     label: str
-    #: Its index among `Model.labels`.
-    index: int
+    #: Its place in `Model.labels`.
+    class_index: int
     #: From 0 to 1.
     probability: float
 
@@ -58,7 +58,7 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         inner = self._inner
-        return (_from_bytes, (inner.to_bytes(), inner.threads, inner.batch))
+        return (_from_bytes, (inner.to_bytes(), None, None, inner.threads, inner.batch))
 
     @property
     def labels(self) -> list[str]:
@@ -188,13 +188,19 @@ class Model:
 
 
 def load(
-    model: PathLike | bytes | None = None, *, threads: int | None = None, batch: int = 8
+    model: PathLike | bytes | None = None,
+    *,
+    net: str | None = None,
+    key: str | None = None,
+    threads: int | None = None,
+    batch: int = 8,
 ) -> Model:
     """Opens a model.
 
     `model` is a file that Seesaw wrote or a PyTorch checkpoint of a net that is known, the bytes of one,
     or the name of weights that the package contains (see `zoo`); without it, the default weights, which
-    know 1000 classes. `threads` is how many threads a call uses; by default, as many as there are
+    know 1000 classes. `net` is needed only where tensors fit several nets: the name of one, or its
+    description in TOML. `key` says where in a checkpoint the weights are. `threads` is how many threads a call uses; by default, as many as there are
     processors. `batch` is how many images are computed at a time.
 
     >>> load()
@@ -205,24 +211,29 @@ def load(
     if model is None:
         return Model(_seesaw.Model.bundled(None, threads, batch))
     if isinstance(model, (bytes, bytearray, memoryview)):
-        return _from_bytes(bytes(model), threads, batch)
+        return _from_bytes(bytes(model), net, key, threads, batch)
     path = os.fspath(model)
     if not isinstance(path, str):
         raise TypeError("a model is a str, a path or bytes")
     if not os.path.exists(path) and path in (name for name, _ in _seesaw.bundled()):
         return Model(_seesaw.Model.bundled(path, threads, batch))
     os.stat(path)  # Raises the usual FileNotFoundError.
-    return Model(_seesaw.Model.open(path, threads, batch))
+    return Model(_seesaw.Model.open(path, net, key, threads, batch))
 
 
-def import_weights(source: PathLike, target: PathLike) -> Model:
-    """Reads weights of any supported kind, writes them in this package's own format, and opens them."""
-    load(source).save(target)
+def import_weights(
+    source: PathLike, target: PathLike, *, net: str | None = None, key: str | None = None
+) -> Model:
+    """Reads weights of any supported kind, writes them in this package's own format, and opens them.
+
+    `net` and `key` are as those of `load`.
+    """
+    load(source, net=net, key=key).save(target)
     return load(target)
 
 
-def _from_bytes(data: bytes, threads: int, batch: int) -> Model:
-    return Model(_seesaw.Model.from_bytes(data, threads, batch))
+def _from_bytes(data: bytes, net: str | None, key: str | None, threads: int, batch: int) -> Model:
+    return Model(_seesaw.Model.from_bytes(data, net, key, threads, batch))
 
 
 def _is_many(photos: Photo) -> bool:

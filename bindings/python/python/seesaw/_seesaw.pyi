@@ -5,6 +5,21 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Error",
+    "ModelError",
+    "PhotoError",
+    "TrainError",
+    "pytorch_code",
+    "state_dict",
+    "Model",
+    "bundled",
+    "nets",
+    "resume",
+    "train",
+    "__version__",
+]
+
 __version__: Final[str]
 
 class Error(Exception): ...
@@ -15,9 +30,13 @@ class TrainError(Error): ...
 @final
 class Model:
     @staticmethod
-    def open(path: str | PathLike[str], threads: int, batch: int) -> Model: ...
+    def open(
+        path: str | PathLike[str], net: str | None, key: str | None, threads: int, batch: int
+    ) -> Model: ...
     @staticmethod
-    def from_bytes(bytes: bytes, threads: int, batch: int) -> Model: ...
+    def from_bytes(
+        bytes: bytes, net: str | None, key: str | None, threads: int, batch: int
+    ) -> Model: ...
     @staticmethod
     def bundled(name: str | None, threads: int, batch: int) -> Model: ...
     @property

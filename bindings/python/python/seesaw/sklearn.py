@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from ._model import load
 from ._training import train
 
 __all__ = ["PhotoClassifier"]
+
+#: How the columns of the log begin that say something of the training photos.
+_LOG = ("epoch", "step", "size", "batch", "rate", "train_")
 
 
 class PhotoClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -79,7 +83,8 @@ class PhotoClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
             # From bytes: the folder is about to go.
             data = (run.folder / "last.safetensors").read_bytes()
-            self.log_ = run.columns()
+            columns = run.columns()
+        self.log_ = {name: columns[name] for name in columns if name.startswith(_LOG)}
         self.model_ = load(data, threads=self.threads)
         self.classes_ = classes
         return self
@@ -91,8 +96,8 @@ class PhotoClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most likely class of each photo."""
-        best: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(1)]
-        return best
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]  # type: ignore[no-any-return]
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The features of each photo, `[n, features]`."""
@@ -114,15 +119,23 @@ def _seed(state: int | np.random.RandomState | None) -> int | None:
 
 
 def _write(folder: Path, photos: list[Any], classes: NDArray[Any]) -> Path:
-    """A list of the photos and their classes; photos that are no files are written beside it."""
+    """A list of the photos and their classes; photos that are no files are written beside it.
+
+    Every photo is trained on. A run validates all the same, so it gets copies of the first photo of each
+    class for that; nothing reads the result.
+    """
     width = len(str(classes.max()))
+    first = {int(kind): index for index, kind in reversed(list(enumerate(classes)))}
     path = folder / "photos.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "label", "split"])
         for index, (photo, kind) in enumerate(zip(photos, classes)):
             # Of equal length, so that names and classes have the same order.
-            writer.writerow([_file(folder / str(index), photo), f"{kind:0{width}}", "train"])
+            row = [_file(folder / str(index), photo), f"{kind:0{width}}"]
+            writer.writerow([*row, "train"])
+            if first[int(kind)] == index:
+                writer.writerow([shutil.copy(row[0], folder / f"val-{kind}"), row[1], "val"])
     return path
 
 

@@ -46,10 +46,15 @@ def create(
 
 def to_seesaw(module: torch.nn.Module, *, threads: int | None = None) -> Model:
     """A module of `create` as a model of this package. Class names are not in a module."""
+    code = sys.modules.get(type(module).__module__)
+    description = getattr(code, "NET_TOML", None)
+    if not isinstance(description, str):
+        raise TypeError(f"{type(module).__name__} is not a module of `seesaw.torch.create`")
     buffer = io.BytesIO()
     tensors = module.state_dict().items()
     torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors}, buffer)
-    return load(buffer.getvalue(), threads=threads)
+    # The description has as many classes as the net was made for; the tensors decide.
+    return load(buffer.getvalue(), net=description, threads=threads)
 
 
 def _module(net: str, classes: int | None) -> types.ModuleType:

@@ -13,7 +13,7 @@ use seesaw_format::{Metadata, NetWeights};
 
 static VALID: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut net = zoo::net("seesaw-shuffle-0.5d-cifar").expect("it is in the zoo");
-    net = net.with_width(0.1).and_then(|net| net.with_classes(2)).expect("a valid net");
+    net = net.with_width(0.1).expect("a valid width").with_classes(2);
     net.head.channels = 8;
     let weights = NetWeights::random(&net, 1).expect("a valid net");
     let file = model(&weights, &Metadata::new(net), &Options::default()).expect("a small net");

@@ -15,7 +15,7 @@ use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::{sleep, timeout},
 };
 
@@ -131,6 +131,8 @@ impl Host {
     /// Answers one request of each connection that the system accepted before the listener closes.
     async fn welcome_late(&self, listener: TcpListener) -> JoinSet<()> {
         let mut late = JoinSet::new();
+        // Lets the system say what has come.
+        yield_now().await;
         while let Ok(Ok((stream, peer))) = timeout(Duration::ZERO, listener.accept()).await {
             let mut builder = self.builder();
             builder.keep_alive(false).header_read_timeout(self.limits.head.min(LATE));

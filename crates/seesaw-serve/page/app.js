@@ -4,6 +4,8 @@ import { fail, start } from './page.js';
 
 const TOKEN = 'seesaw-token';
 
+document.head.append(element('link', { rel: 'stylesheet', href: 'app.css' }));
+
 /** Asks the server; an answer that is no success is an error with the server's message. */
 async function ask(path, options = {}) {
   const token = sessionStorage.getItem(TOKEN);

@@ -12,7 +12,7 @@ const INFER: &str = "/v2/models/tiny/infer";
 /// The input of the golden data and what `seesaw infer` makes of it.
 fn golden(tiny: &Tiny) -> (Vec<usize>, Vec<f32>, Vec<f32>) {
     let (out, weights) = (tiny.path("out.safetensors"), tiny.imported());
-    seesaw(args!["infer", tiny.io, out, "--weights", weights]).ok();
+    seesaw(args!["infer", "--input", tiny.io, "--output", out, "--weights", weights]).ok();
     let input = seesaw_format::load(&tiny.io).unwrap().tensors.remove("input").unwrap();
     let logits = seesaw_format::load(&out).unwrap().tensors.remove("logits").unwrap();
     (input.shape, input.data, logits.data)

@@ -120,8 +120,8 @@ mod tests {
         assert_eq!(add("a.jpg", "cat", &red).unwrap(), "cat/a.bmp");
         assert_eq!(add("a.jpg", "cat", &blue).unwrap(), "cat/a-2.bmp");
         assert_eq!(add("a.jpg", "cat", &blue).unwrap(), "cat/a-2.bmp", "it is there already");
-        assert_eq!(add("../../../etc/x", "../..", &red).unwrap(), "_/x.bmp");
-        assert!(folder.path().join("_/x.bmp").is_file());
+        assert_eq!(add("../../../etc/x", "../..", &red).unwrap(), "_._/x.bmp");
+        assert!(folder.path().join("_._/x.bmp").is_file());
         let problem = add("b.jpg", "cat", &red).unwrap_err();
         assert_eq!(problem.status.as_u16(), 507, "the limit");
         assert_eq!(fs::read(folder.path().join("cat/a.bmp")).unwrap(), red);

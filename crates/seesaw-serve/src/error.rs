@@ -101,6 +101,7 @@ pub fn photo_status(error: &PhotoError) -> StatusCode {
         PhotoError::Image(
             ImageError::NotAnImage | ImageError::Foreign { .. } | ImageError::Unsupported(_),
         ) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        PhotoError::Image(ImageError::Empty) => StatusCode::BAD_REQUEST,
         PhotoError::NotFinite => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }

@@ -1,6 +1,10 @@
 //! `seesaw serve`: photos over HTTP.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::Path,
+};
 
 use seesaw::{Builder, Machine, bundled};
 use seesaw_serve::{Event, Model, Models, Options, Server};
@@ -34,10 +38,14 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let batch = args.max_batch;
     let models = load(&named, &machine, batch)?;
     warn(args);
-    announce(args, server.address(), &models, workers)?;
+    let listening = listening(args, server.address(), &models, workers)?;
     let again = move || load(&named, &machine, batch).map_err(|failure| failure.to_string());
     let access_log = args.access_log;
-    server.run(models, again, move |event| report(&event, access_log))?;
+    server.run(models, again, move |event| match event {
+        // If standard output is closed, nobody waits for the address.
+        Event::Ready => drop(announce(&listening)),
+        event => report(&event, access_log),
+    })?;
     Ok(())
 }
 
@@ -99,24 +107,26 @@ fn warn(args: &ServeArgs) {
     );
 }
 
-fn announce(
+/// The line that says where the service is.
+fn listening(
     args: &ServeArgs,
     address: SocketAddr,
     models: &Models,
     workers: usize,
-) -> Result<(), Failure> {
-    use std::io::Write;
+) -> Result<String, Failure> {
     let address = format!("http://{address}");
-    let mut out = output::stdout();
-    if args.json {
-        let tokens = args.token_file.is_some();
-        let listening = Listening { address, models: models.names(), workers, tokens };
-        serde_json::to_writer(&mut out, &listening).map_err(std::io::Error::from)?;
-        writeln!(out)?;
-    } else {
-        writeln!(out, "{address} serves {}", models.names().join(", "))?;
+    if !args.json {
+        return Ok(format!("{address} serves {}", models.names().join(", ")));
     }
-    Ok(out.flush()?)
+    let tokens = args.token_file.is_some();
+    let listening = Listening { address, models: models.names(), workers, tokens };
+    Ok(serde_json::to_string(&listening).map_err(io::Error::from)?)
+}
+
+fn announce(listening: &str) -> io::Result<()> {
+    let mut out = output::stdout();
+    writeln!(out, "{listening}")?;
+    out.flush()
 }
 
 fn report(event: &Event<'_>, access_log: bool) {

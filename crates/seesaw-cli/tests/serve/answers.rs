@@ -206,3 +206,49 @@ fn photos_are_collected_if_the_service_was_started_for_it() {
     collect("class=a", &image, &photo[..60]).fails(422, &["truncated"]);
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else is stored");
 }
+
+#[test]
+fn every_address_of_the_description_exists_and_takes_what_it_says() {
+    let tiny = Tiny::new();
+    let server = Server::of(&tiny, &[]);
+    let document = server.get("/openapi.json").json();
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{model}", "tiny");
+        for method in ["get", "post", "put", "delete", "patch", "options"] {
+            let response = server.request(&method.to_uppercase(), &path, &[], b"");
+            let is_described = methods.get(method).is_some();
+            assert_ne!(response.status, 404, "{method} {path}");
+            assert_eq!(response.status == 405, !is_described, "{method} {path}");
+            if let Some(described) = methods.get(method) {
+                let status = response.status.to_string();
+                assert!(described["responses"].get(&status).is_some(), "{method} {path}: {status}");
+            }
+        }
+    }
+    for path in ["/v2/models/%ff", "/%ff", "/v1/classify/"] {
+        let response = server.get(path);
+        assert!((400..500).contains(&response.status) && response.json()["error"].is_string());
+    }
+}
+
+#[test]
+fn the_page_comes_with_a_strict_policy() {
+    let tiny = Tiny::new();
+    let server = Server::of(&tiny, &[]);
+    for (path, kind) in
+        [("/", "text/html"), ("/page.js", "text/javascript"), ("/app.css", "text/css")]
+    {
+        let file = server.get(path);
+        assert_eq!(file.status, 200);
+        assert!(file.header("content-type").unwrap().starts_with(kind), "{path}");
+        let policy = file.header("content-security-policy").unwrap();
+        assert!(
+            policy.starts_with("default-src 'none';") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        assert_eq!(file.header("x-content-type-options"), Some("nosniff"));
+    }
+    let head = server.request("HEAD", "/", &[("Connection", "close")], b"");
+    assert_eq!((head.status, head.header("content-type")), (200, Some("text/html; charset=utf-8")));
+}

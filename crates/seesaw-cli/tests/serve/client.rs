@@ -72,7 +72,8 @@ impl Server {
     ) -> Response {
         let mut stream = self.connect();
         stream.write_all(&request(method, path, headers, body)).unwrap();
-        read(&mut stream).unwrap_or_else(|| panic!("no answer to {method} {path}"))
+        let response = if method == "HEAD" { read_head(&mut stream) } else { read(&mut stream) };
+        response.unwrap_or_else(|| panic!("no answer to {method} {path}"))
     }
 
     /// The value of a metric without labels.
@@ -138,6 +139,15 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) 
 
 /// Reads one answer; `None` if the connection ends before its first byte.
 pub fn read(stream: &mut TcpStream) -> Option<Response> {
+    let mut response = read_head(stream)?;
+    let length = response.header("content-length").map_or(0, |length| length.parse().unwrap());
+    response.body.resize(length, 0);
+    stream.read_exact(&mut response.body).unwrap();
+    Some(response)
+}
+
+/// Reads an answer without its body.
+fn read_head(stream: &mut TcpStream) -> Option<Response> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -157,11 +167,7 @@ pub fn read(stream: &mut TcpStream) -> Option<Response> {
     let headers = lines.map(|line| line.split_once(": ").unwrap());
     let headers: Vec<(String, String)> =
         headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-    let mut response = Response { status, headers, body: Vec::new() };
-    let length = response.header("content-length").map_or(0, |length| length.parse().unwrap());
-    response.body.resize(length, 0);
-    stream.read_exact(&mut response.body).unwrap();
-    Some(response)
+    Some(Response { status, headers, body: Vec::new() })
 }
 
 fn is_gone(error: &std::io::Error) -> bool {

@@ -12,7 +12,7 @@ const INFER: &str = "/v2/models/tiny/infer";
 /// The input of the golden data and what `seesaw infer` makes of it.
 fn golden(tiny: &Tiny) -> (Vec<usize>, Vec<f32>, Vec<f32>) {
     let (out, weights) = (tiny.path("out.safetensors"), tiny.imported());
-    seesaw(args!["infer", tiny.io, out, "--weights", weights]).ok();
+    seesaw(args!["infer", "--input", tiny.io, "--output", out, "--weights", weights]).ok();
     let input = seesaw_format::load(&tiny.io).unwrap().tensors.remove("input").unwrap();
     let logits = seesaw_format::load(&out).unwrap().tensors.remove("logits").unwrap();
     (input.shape, input.data, logits.data)
@@ -132,7 +132,7 @@ fn wrong_tensors_are_refused_with_the_rule() {
     let tensor = |name: &str, datatype: &str, shape: Value, data: Value| json!({"inputs": [{"name": name, "datatype": datatype, "shape": shape, "data": data}]});
     let images = |shape: Value, data: Value| tensor("images", "FP32", shape, data);
     let one = json!([1, 3, shape[2], shape[3]]);
-    let mut large = input.clone();
+    let mut large = input;
     large[5] = 1e38;
     for (request, parts) in [
         (json!({}), &["inputs"][..]),
@@ -141,7 +141,7 @@ fn wrong_tensors_are_refused_with_the_rule() {
         (tensor("images", "FP16", one.clone(), json!([])), &["FP16", "must be FP32"]),
         (images(json!([1, 3, 5, 7]), json!([])), &["must be [n, 3"]),
         (images(one.clone(), json!([1.0])), &["holds 1 numbers"]),
-        (images(one.clone(), json!(["a"])), &["holds strings"]),
+        (images(one, json!(["a"])), &["holds strings"]),
         (
             images(json!([9_999_999_999_u64, 3, shape[2], shape[3]]), json!([])),
             &["the limit is 64"],

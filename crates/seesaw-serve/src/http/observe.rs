@@ -12,7 +12,7 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{
         HeaderName, HeaderValue, Method, StatusCode,
-        header::{CACHE_CONTROL, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
+        header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -44,6 +44,11 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Ne
     } else {
         unauthorized()
     };
+    if response.status().is_client_error() && is_text(&response) {
+        // The router's own refusals: an address that is not UTF-8, for instance.
+        let problem = Problem::new(response.status(), "the address is not as expected");
+        response = problem.into_response();
+    }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id.clone());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -73,6 +78,13 @@ fn line<'a>(
         milliseconds: (1e6 * time.as_secs_f64()).round() / 1e3,
         id,
     }
+}
+
+fn is_text(response: &Response) -> bool {
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
 }
 
 fn unauthorized() -> Response {

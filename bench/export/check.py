@@ -213,30 +213,38 @@ def check_photos(seesaw, photos):
         report(f"{weights}: mean distance of top-1 probabilities", float(np.mean(distances)), 0.01)
 
 
-def check_training(seesaw):
-    """The exported code on generated images, and its checkpoint read by us."""
-    import torch
+def generated_images(folder):
+    """Three classes of noise, each with its own channel brighter."""
     from PIL import Image
 
-    folder, random = seesaw.folder, np.random.default_rng(2)
+    random = np.random.default_rng(2)
     for kind in range(3):
-        target = folder / "images" / f"class-{kind}"
+        target = folder / f"class-{kind}"
         target.mkdir(parents=True)
         for index in range(80):
             image = random.integers(0, 120, (32, 32, 3), np.uint8)
             image[:, :, kind] += 100
             Image.fromarray(image).save(target / f"{index}.png")
+    return folder
+
+
+def check_training(seesaw, data):
+    """The exported code on `data` or on generated images, and its checkpoint read by us."""
+    import torch
+
+    folder = seesaw.folder
+    data = data or generated_images(folder / "images")
     code, out = folder / "train_net.py", folder / "run"
     seesaw("export", "seesaw-shuffle-0.5d-cifar", code)
-    command = [sys.executable, code, "--data", folder / "images", "--out", out, "--steps", 50]
-    subprocess.run([*map(str, command), "--batch", "16", "--workers", "0", "--device", "cpu"], check=True)
-    subprocess.run([*map(str, command[:-1]), "60", "--batch", "16", "--workers", "0", "--device", "cpu", "--resume"], check=True)
+    command = [sys.executable, code, "--data", data, "--out", out, "--batch", "16", "--workers", "0", "--device", "cpu"]
+    for extra in [["--steps", "50"], ["--steps", "60", "--resume"]]:
+        subprocess.run([*map(str, command), *extra], check=True)
     imported = folder / "trained.safetensors"
     seesaw("import", out / "last.pth", imported, "--net", out / "net.toml", "--labels", out / "classes.txt")
     exported = module(code)
-    net = exported.Net(3)
+    net = exported.Net(len((out / "classes.txt").read_text().splitlines()))
     net.load_state_dict(torch.load(out / "last.pth", weights_only=True)["state_dict"])
-    images = random.standard_normal((4, 3, 32, 32), np.float32)
+    images = np.random.default_rng(3).standard_normal((4, 3, 32, 32), np.float32)
     with torch.inference_mode():
         expected = net.eval()(torch.from_numpy(images)).numpy()
     found = seesaw.logits(imported, images)
@@ -245,6 +253,8 @@ def check_training(seesaw):
 
 def check_timm(seesaw):
     import timm
+    import timm.data
+    import timm.optim
     import torch
 
     code = seesaw.folder / "net.py"
@@ -264,7 +274,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seesaw", required=True)
     parser.add_argument("--models", nargs="*", default=[], help="files, or FILE=NET where the net is not recognized")
-    parser.add_argument("--photos")
+    parser.add_argument("--photos", help="folder of photos of any size")
+    parser.add_argument("--train", type=Path, help="32-pixel images in a folder for each class; default: generated ones")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         seesaw = Seesaw(args.seesaw, folder)
@@ -274,7 +285,7 @@ def main():
         if args.photos and has("onnxruntime", "photos"):
             check_photos(seesaw, args.photos)
         if has("torchvision", "training"):
-            check_training(seesaw)
+            check_training(seesaw, args.train)
         if has("timm", "timm"):
             check_timm(seesaw)
     print(f"{len(failures)} failures", *failures, sep="\n  ")

@@ -196,30 +196,42 @@ def folded(old, numbers):
     return new
 
 
+class DenseBlock(Block):
+    """An uneven block whose pointwise convolutions are dense."""
+
+    def __init__(self, residual, *layers):
+        super().__init__()
+        self.residual = residual
+        self.body = nn.Sequential(*layers)
+
+
 def dense(net):
     """A copy of `net` without batch norms, groups and shuffles; None if it has no groups."""
     net = fold(net)
     found = False
-    for module in net.modules():
-        if isinstance(module, UnevenBlock):
-            found = True
-            expand, project = [module.pwconv10, module.pwconv20], module.projections()
-            shuffle = any(isinstance(layer, Shuffle) for layer in module.Permu2)
-            module.body = nn.Sequential(
-                joined([part[0] for part in expand], shuffle), module.dwconv, joined([part[0] for part in project])
-            )
-            del module.pwconv10, module.pwconv20, module.pwconv11, module.pwconv21, module.Permu2, module.Permu4
-        elif isinstance(module, EvenBlock):
-            layers = list(module.conv)
-            for index, layer in enumerate(layers):
-                if isinstance(layer, nn.Conv2d) and layer.groups == 2 and layer.kernel_size == (1, 1):
-                    found = True
-                    shuffle = layers[index + 2 : index + 3]
-                    shuffled = bool(shuffle) and isinstance(shuffle[0], Shuffle)
-                    module.conv[index] = joined(halves(layer), shuffled)
-                    if shuffled:
-                        module.conv[index + 2] = nn.Identity()
+    for parent in list(net.modules()):
+        if not isinstance(parent, nn.Sequential):
+            continue
+        for index, layer in enumerate(parent):
+            if isinstance(layer, UnevenBlock):
+                parent[index] = dense_block(layer)
+                found = True
+            elif isinstance(layer, nn.Conv2d) and layer.groups == 2 and layer.kernel_size == (1, 1):
+                # Batch norm, which is folded, and then perhaps a shuffle.
+                shuffle = index + 2 < len(parent) and isinstance(parent[index + 2], Shuffle)
+                parent[index] = joined(halves(layer), shuffle)
+                if shuffle:
+                    parent[index + 2] = nn.Identity()
+                found = True
     return net if found else None
+
+
+def dense_block(block):
+    """A folded block with dense convolutions."""
+    shuffle = any(isinstance(layer, Shuffle) for layer in block.Permu2)
+    expand = joined([block.pwconv10[0], block.pwconv20[0]], shuffle)
+    project = joined([part[0] for part in block.projections()])
+    return DenseBlock(block.residual, expand, block.dwconv, project)
 
 
 def halves(old):

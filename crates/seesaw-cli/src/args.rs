@@ -15,6 +15,8 @@ mod plot;
 mod predict;
 mod recipes;
 mod resume;
+#[cfg(feature = "serve")]
+mod serve;
 mod summary;
 mod tables;
 mod train;
@@ -38,6 +40,8 @@ pub use plot::{PictureFormat, PlotArgs};
 pub use predict::PredictArgs;
 pub use recipes::RecipesArgs;
 pub use resume::ResumeArgs;
+#[cfg(feature = "serve")]
+pub use serve::ServeArgs;
 pub use summary::SummaryArgs;
 pub use tables::TablesArgs;
 pub use train::{StartArgs, TrainArgs};
@@ -77,6 +81,8 @@ pub enum Command {
     Export(Box<ExportArgs>),
     Predict(PredictArgs),
     Embed(EmbedArgs),
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     #[command(alias = "run")]
     Infer(InferArgs),
     Train(Box<TrainArgs>),

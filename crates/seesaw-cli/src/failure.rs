@@ -65,6 +65,16 @@ impl Failure {
     }
 }
 
+/// Without the hint.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error { message, .. } => f.write_str(message),
+            Self::OutputClosed => f.write_str("standard output is closed"),
+        }
+    }
+}
+
 /// Errors of the libraries, with the hints of this command.
 impl<E: Hint> From<E> for Failure {
     fn from(error: E) -> Self {

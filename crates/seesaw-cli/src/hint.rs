@@ -196,6 +196,20 @@ impl Hint for seesaw::Error {
     }
 }
 
+#[cfg(feature = "serve")]
+impl Hint for seesaw_serve::ServeError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Name(_) | Self::DuplicateName(_) => {
+                "write NAME=MODEL, such as `flowers=runs/flowers/best.safetensors`"
+            }
+            Self::Listen { .. } => "`--listen ADDRESS:PORT` chooses another address or port",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 // The messages of these say all there is to do.
 impl Hint for DataError {}
 impl Hint for DownloadError {}

@@ -99,7 +99,7 @@ pub(crate) fn load_file(path: &Path, key: Option<&str>) -> Result<Contents, Form
         return Err(FileKind::error(&bytes, path));
     }
     file.take(MAX_FILE).read_to_end(&mut bytes).map_err(io())?;
-    Contents::read(&bytes, key)
+    Contents::from_keyed_bytes(&bytes, key)
 }
 
 /// Reads a file of weights as a model. `net` says which net it is where the file does not; its number
@@ -117,10 +117,14 @@ impl Contents {
     /// # Errors
     /// When the bytes are neither kind, or damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
-        Self::read(bytes, None)
+        Self::from_keyed_bytes(bytes, None)
     }
 
-    fn read(bytes: &[u8], key: Option<&str>) -> Result<Self, FormatError> {
+    /// Reads what is at `key` in the bytes of a file, as [`load_keyed`] does.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`], and when nothing is at the key or the caller must choose one.
+    pub fn from_keyed_bytes(bytes: &[u8], key: Option<&str>) -> Result<Self, FormatError> {
         if safetensors::is_safetensors(bytes) {
             let (tensors, metadata) = safetensors::read(bytes)?;
             return Self { tensors, metadata, notes: Vec::new() }.at(key);

@@ -9,7 +9,7 @@ use seesaw_image::RgbImage;
 
 use crate::{
     Error, PhotoError,
-    photos::{PhotoLoader, decode_one, prepare},
+    photos::{DecodeMemory, LoadedPhoto, PhotoLoader, decode_one, load_bytes, prepare},
     pipeline, ranking,
 };
 
@@ -90,6 +90,27 @@ impl Builder {
         self
     }
 
+    /// Opens and compiles a model file, as [`Classifier::open`] does.
+    ///
+    /// # Errors
+    /// As [`Classifier::open`] and [`Self::build`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Classifier, Error> {
+        let path = path.as_ref();
+        let model = load_model(path, None)
+            .map_err(|source| Error::Format { path: Some(path.to_owned()), source })?;
+        self.build(model)
+    }
+
+    /// Reads and compiles a model from the bytes of its file.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn from_bytes(self, bytes: &[u8]) -> Result<Classifier, Error> {
+        let model =
+            Model::from_bytes(bytes).map_err(|source| Error::Format { path: None, source })?;
+        self.build(model)
+    }
+
     /// Compiles a model.
     ///
     /// # Errors
@@ -129,10 +150,7 @@ impl Classifier {
     /// # Errors
     /// When the file cannot be read or is damaged, or its net is not recognized.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let model = load_model(path, None)
-            .map_err(|source| Error::Format { path: Some(path.to_owned()), source })?;
-        Builder::default().build(model)
+        Builder::default().open(path)
     }
 
     /// Reads a model from the bytes of its file.
@@ -140,9 +158,7 @@ impl Classifier {
     /// # Errors
     /// As [`Self::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let model =
-            Model::from_bytes(bytes).map_err(|source| Error::Format { path: None, source })?;
-        Builder::default().build(model)
+        Builder::default().from_bytes(bytes)
     }
 
     /// All classes of an image, most likely first.
@@ -237,8 +253,37 @@ impl Classifier {
         let input = PhotoLoader::new(&self.preprocess, 1)
             .load(path)
             .map_err(|source| Error::Photo { path: Some(path.to_owned()), source })?;
-        let maps = self.plan.class_maps(&input).expect("one input of the plan's size");
-        Ok(Explanation { seen: self.denormalized(&input), maps })
+        Ok(self.explain_input(&input))
+    }
+
+    /// An encoded photo as an input of the net, decoded in `memory`, which several threads and
+    /// classifiers may share.
+    ///
+    /// # Errors
+    /// When the photo cannot be decoded.
+    pub fn load_bytes(
+        &self,
+        photo: &[u8],
+        memory: &DecodeMemory,
+    ) -> Result<LoadedPhoto, PhotoError> {
+        load_bytes(photo, &self.preprocess, memory)
+    }
+
+    /// An image as an input of the net, `[3, crop, crop]`.
+    ///
+    /// # Errors
+    /// When the image is too far from square to be prepared.
+    pub fn prepare(&self, image: &RgbImage) -> Result<Vec<f32>, PhotoError> {
+        prepare(&self.preprocess, image)
+    }
+
+    /// Where in an input the net sees each class.
+    ///
+    /// # Panics
+    /// When `input` is not one input of this model, `[3, crop, crop]`.
+    pub fn explain_input(&self, input: &[f32]) -> Explanation {
+        let maps = self.plan.class_maps(input).expect("one input of the plan's size");
+        Explanation { seen: self.denormalized(input), maps }
     }
 
     /// The pixels of an input.
@@ -306,7 +351,15 @@ impl Classifier {
         self.plan.logits(inputs).expect("inputs of the plan's size, at most a batch of them")
     }
 
-    fn rank(&self, logits: &[f32]) -> Result<Vec<Guess<'_>>, PhotoError> {
+    /// All classes by the logits of one image, most likely first.
+    ///
+    /// # Errors
+    /// [`PhotoError::NotFinite`] when a logit is not a number.
+    ///
+    /// # Panics
+    /// When there are not as many logits as classes.
+    pub fn rank(&self, logits: &[f32]) -> Result<Vec<Guess<'_>>, PhotoError> {
+        assert_eq!(logits.len(), self.labels.len(), "a logit for each class");
         if logits.iter().any(|logit| !logit.is_finite()) {
             return Err(PhotoError::NotFinite);
         }

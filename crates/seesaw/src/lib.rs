@@ -19,6 +19,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`Classifier`], [`Builder`] | a model from the program itself, a file or bytes; one photo or many; features; where a class is seen |
+//! | [`answer`] | what is said of a photo, as JSON |
 //! | [`bundled`] | the weights that the program carries |
 //! | [`labels`] | class names from a file |
 //! | [`ranking`] | from logits to probabilities |
@@ -26,6 +27,7 @@
 //! | [`pipeline`] | loading ahead on several threads, in order and in bounded memory |
 #![forbid(unsafe_code)]
 
+pub mod answer;
 #[cfg(feature = "bundled")]
 pub mod bundled;
 mod classifier;
@@ -38,6 +40,7 @@ pub mod similarity;
 
 pub use classifier::{Builder, Classifier, Explanation, Guess, preprocess_of};
 pub use error::{Error, PhotoError};
+pub use photos::{DecodeMemory, LoadedPhoto};
 pub use seesaw_arch::Preprocess;
 pub use seesaw_engine::{ClassMaps, Isa, Machine};
 pub use seesaw_format::{Model, Note};

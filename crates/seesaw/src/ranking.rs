@@ -1,13 +1,17 @@
 //! From logits to the most likely classes.
 
-/// All classes with their softmax probabilities, most likely first; of equal ones, the lower index
-/// first.
-pub fn rank(logits: &[f32]) -> Vec<(usize, f64)> {
+/// The softmax probability of each class, in the order of the logits.
+pub fn probabilities(logits: &[f32]) -> Vec<f64> {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let odds: Vec<f64> = logits.iter().map(|&x| f64::from(x - highest).exp()).collect();
     let sum: f64 = odds.iter().sum();
-    let mut classes: Vec<(usize, f64)> =
-        odds.into_iter().map(|odd| odd / sum).enumerate().collect();
+    odds.into_iter().map(|odd| odd / sum).collect()
+}
+
+/// All classes with their softmax probabilities, most likely first; of equal ones, the lower index
+/// first.
+pub fn rank(logits: &[f32]) -> Vec<(usize, f64)> {
+    let mut classes: Vec<(usize, f64)> = probabilities(logits).into_iter().enumerate().collect();
     classes.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     classes
 }

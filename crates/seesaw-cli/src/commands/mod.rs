@@ -16,6 +16,8 @@ mod plot;
 mod predict;
 mod recipes;
 mod resume;
+#[cfg(feature = "serve")]
+mod serve;
 mod summary;
 mod tables;
 mod train;
@@ -47,6 +49,8 @@ pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Resume(args) => return resume::run(&args),
         Command::Eval(args) => return eval::run(&args),
         Command::Data(args) => return data::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args)?,
         Command::Recipes(args) => recipes::run(&args)?,
         Command::Compare(args) => compare::run(&args)?,
         Command::Plot(args) => plot::run(&args)?,

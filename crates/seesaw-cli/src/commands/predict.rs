@@ -1,13 +1,13 @@
 //! `seesaw predict`: the classes of photos.
 
-mod answer;
 mod explain;
+mod lines;
 mod printer;
 mod sort;
 
 use std::path::Path;
 
-use seesaw::{Builder, Classifier, Guess, Model, bundled::Bundled};
+use seesaw::{Builder, Classifier, Guess, Model, answer::Answer, bundled::Bundled};
 
 use crate::{
     args::{NetArgs, PredictArgs},
@@ -16,8 +16,8 @@ use crate::{
     model, output, resolve,
 };
 
-use answer::{Answer, Lines};
 use explain::Explainer;
+use lines::Lines;
 use printer::Printer;
 use sort::Sorter;
 
@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
 
     fn classified(&mut self, path: &Path, guesses: &[Guess<'_>]) -> Result<(), Failure> {
         let (top, least) = (self.args.top as usize, self.args.unknown_below);
-        let mut answer = Answer::new(path, guesses, top, least);
+        let mut answer = Answer::new(path.to_string_lossy().into_owned(), guesses, top, least);
         if let Some(sorter) = &mut self.sorter {
             answer.sorted = Some(sorter.place(path, answer.class())?);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use seesaw_train::{
     recipe::Recipe,
     run::RunFolder,
-    trainer::{Start, Trainer},
+    trainer::{Choice, Start, Trainer},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
 };
 
-use defaults::Defaults;
+use defaults::choice;
 
 pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
     if let Some(folder) = &args.old.resume {
@@ -46,7 +46,7 @@ pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
 fn recipe(args: &TrainArgs) -> Result<Recipe, Failure> {
     match &args.start.recipe {
         Some(name) => recipes::load(name, &args.changes),
-        None => Ok(Defaults::new(&args.start, &args.changes, data(&args.start)?)?.recipe),
+        None => Ok(choice(&args.start, &args.changes, data(&args.start)?)?.recipe),
     }
 }
 
@@ -54,7 +54,7 @@ fn recipe(args: &TrainArgs) -> Result<Recipe, Failure> {
 fn start(args: &TrainArgs) -> Result<Start, Failure> {
     let StartArgs { out, graft, teacher, unlabeled, limit, .. } = &args.start;
     let data = data(&args.start)?;
-    let Defaults { net, init, recipe } = Defaults::new(&args.start, &args.changes, data)?;
+    let Choice { net, init, recipe } = choice(&args.start, &args.changes, data)?;
     let out = match out {
         Some(folder) => unused(folder)?,
         None => next_free(data)?,

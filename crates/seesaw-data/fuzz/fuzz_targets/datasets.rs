@@ -23,8 +23,8 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
         _ => {
-            if let Ok(entries) = read_list(bytes) {
-                assert!(entries.iter().all(|entry| !entry.label.is_empty()));
+            if let Ok(list) = read_list(bytes) {
+                assert!(list.entries.iter().all(|entry| !entry.label.is_empty()));
             }
         }
     }

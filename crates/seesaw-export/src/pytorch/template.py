@@ -677,14 +677,14 @@ def create(pretrained=False, num_classes=None, drop_rate=None, in_chans=3, **ign
     if any(ignored[name] is not None for name in unknown):
         raise ValueError(f"{TIMM_NAME} does not know {', '.join(sorted(unknown))}")
     net = Net(num_classes, drop_rate)
-    side = PREPROCESS["crop"]
+    side = NET["input_size"]  # The recipe above may train on smaller images.
     net.default_cfg = net.pretrained_cfg = {
         "architecture": TIMM_NAME,
         "url": "",
         "num_classes": NET["classes"],
         "input_size": (3, side, side),
         "pool_size": None,
-        "crop_pct": side / PREPROCESS["resize"],
+        "crop_pct": PREPROCESS["crop"] / PREPROCESS["resize"],
         "interpolation": PREPROCESS.get("filter", "bilinear"),
         "mean": tuple(PREPROCESS["mean"]),
         "std": tuple(PREPROCESS["std"]),

@@ -12,7 +12,10 @@ fuzz_target!(|bytes: &[u8]| {
         if let Some(metadata) = metadata {
             let _ = NetWeights::from_tensors(&metadata.net, &tensors);
         }
-        let contents = Contents::from_bytes(bytes).expect("it was read before");
-        let _ = contents.into_model(None, Path::new(""));
+        match Contents::from_bytes(bytes) {
+            Ok(contents) => drop(contents.into_model(None, Path::new(""))),
+            // A header that begins with white space is JSON, but not what the format requires.
+            Err(_) => assert!(!safetensors::is_safetensors(bytes)),
+        }
     }
 });

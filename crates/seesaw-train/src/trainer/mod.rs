@@ -2,6 +2,7 @@
 
 mod batches;
 mod data;
+mod defaults;
 mod epoch;
 mod event;
 mod extend;
@@ -28,6 +29,7 @@ use crate::{
     run::{Config, Progress, RunFolder},
 };
 
+pub use defaults::{Choice, StartWeights, Wishes, choose};
 pub use event::{Event, Listener, Outcome};
 pub use options::{Init, RunOptions, SavePolicy, Start};
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use seesaw::answer::{Answer, Ranked, Unread};
 use serde::Serialize;
 
 use crate::{
@@ -14,21 +15,12 @@ use crate::{
     output,
 };
 
-use super::answer::{Answer, Ranked};
-
 /// Writes results to standard output, failures to standard error, and counts them.
 pub struct Printer {
     out: Box<dyn Write>,
     bar: ProgressBar,
     json: bool,
     failed: usize,
-}
-
-/// What `--json` prints of a photo that cannot be read.
-#[derive(Serialize)]
-struct Unread<'a> {
-    path: &'a str,
-    error: &'a str,
 }
 
 impl Printer {

@@ -146,3 +146,55 @@ fn foreign_and_damaged_files_are_refused() {
     fs::write(at("net.onnx"), &bytes[..bytes.len() / 2]).unwrap();
     seesaw(args!["eval", at("net.onnx"), "--data", folder.path()]).fails(&["a damaged ONNX file"]);
 }
+
+#[test]
+fn a_page_has_every_file_and_needs_the_modules() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let (model, site, modules) = (at("net.safetensors"), at("site"), at("modules"));
+    let export = |extra: &[&str]| {
+        let mut arguments =
+            args!["export", model, site, "--web", "--modules", modules, "--half"].to_vec();
+        arguments.extend(extra.iter().map(Into::into));
+        seesaw(arguments)
+    };
+    export(&[]).fails(&["no WebAssembly modules", "modules", "hint: build them"]);
+    assert!(!site.exists());
+    fs::create_dir(&modules).unwrap();
+    fs::write(modules.join("seesaw.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    export(&[]).fails(&["no WebAssembly modules"]);
+    fs::write(modules.join("seesaw-relaxed.wasm"), b"<html>").unwrap();
+    export(&[]).fails(&["seesaw-relaxed.wasm: not a WebAssembly module"]);
+    fs::write(modules.join("seesaw-relaxed.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    export(&["--softmax"]).fails(&["`--softmax` is for .onnx files"]);
+    export(&["--recipe", "fine-tune"]).fails(&["`--recipe` is for .py files"]);
+    assert!(!site.exists());
+    let labels = at("labels.txt");
+    fs::write(&labels, "one\ntwo\nthree\n").unwrap();
+    let run = export(&["--labels", labels.to_str().unwrap()]);
+    assert!(run.ok().contains("serve the folder with any web server"), "{}", run.stdout());
+    let mut files = others(&site);
+    files.sort();
+    let expected = [
+        "app.js",
+        "icon.svg",
+        "index.html",
+        "model.safetensors",
+        "offline.js",
+        "page.css",
+        "page.js",
+        "page.webmanifest",
+        "seesaw-relaxed.wasm",
+        "seesaw.js",
+        "seesaw.wasm",
+    ];
+    assert_eq!(files, expected);
+    let photo = at("photo.bmp");
+    let (found, given) =
+        (answer(&site.join("model.safetensors"), &photo, &[]), answer(&model, &photo, &[]));
+    assert!((found[0].1 - given[0].1).abs() < 0.01, "{found:?} {given:?}");
+    assert_eq!(found.len(), 3);
+    assert!(found.iter().all(|(label, _)| ["one", "two", "three"].contains(&label.as_str())));
+    seesaw(args!["export", model, photo, "--web", "--modules", modules])
+        .fails(&["photo.bmp", "a file; `--web` writes a folder"]);
+}

@@ -188,6 +188,12 @@ impl Plan {
         Ok(ClassMaps { side, classes, logits })
     }
 
+    /// Rows and columns of [`ClassMaps`].
+    pub fn map_side(&self) -> usize {
+        let shapes = self.feature_shapes();
+        shapes[shapes.len() - 2][1]
+    }
+
     /// Runs the first image `runs` times (at least once) and reports how long each unit takes.
     ///
     /// # Errors

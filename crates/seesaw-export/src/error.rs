@@ -51,6 +51,23 @@ pub enum ExportError {
     /// An ONNX file of ours that is damaged or was changed.
     #[error("a damaged ONNX file: {0}")]
     Damaged(String),
+    /// No folder has the WebAssembly modules.
+    #[error(
+        "no WebAssembly modules: {} and {} are not in {}",
+        seesaw_web::MODULES[0],
+        seesaw_web::MODULES[1],
+        shown(folders)
+    )]
+    NoModules {
+        /// Where they were looked for.
+        folders: Vec<PathBuf>,
+    },
+    /// A file is not a WebAssembly module.
+    #[error("{}: not a WebAssembly module", path.display())]
+    NotWebAssembly {
+        /// The file.
+        path: PathBuf,
+    },
     /// The recipe asks for something that the PyTorch code does not have.
     #[error("the recipe's `{field}`: {why}")]
     Recipe {
@@ -59,6 +76,12 @@ pub enum ExportError {
         /// Why not.
         why: &'static str,
     },
+}
+
+/// Folders as a list.
+fn shown(folders: &[PathBuf]) -> String {
+    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    names.join(", ")
 }
 
 impl ExportError {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`onnx`] | ONNX files, for ONNX Runtime, OpenVINO and the web; reads them back |
 //! | [`pytorch`] | a Python file that defines and trains a net in PyTorch; state dicts for it |
+//! | [`web`] | a page that classifies photos in the browser |
 //!
 //! ```
 //! use seesaw_export::onnx;
@@ -22,5 +23,6 @@ mod error;
 mod literal;
 pub mod onnx;
 pub mod pytorch;
+pub mod web;
 
 pub use error::ExportError;

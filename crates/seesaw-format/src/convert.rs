@@ -27,7 +27,7 @@ impl NetWeights {
     ///
     /// # Errors
     /// Those of [`Self::from_tensors`].
-    pub(crate) fn take_tensors(net: &Net, mut tensors: Tensors) -> Result<Self, FormatError> {
+    pub fn take_tensors(net: &Net, mut tensors: Tensors) -> Result<Self, FormatError> {
         net.validate()?;
         let entries = entries_in(net, &tensors);
         check(net, &entries, &tensors)?;

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`decode`] | JPEG, PNG, WebP, GIF, TIFF, BMP and Netpbm to 8-bit RGB, within [limits](decode::Limits) |
+//! | [`decode`] | JPEG, PNG, WebP, GIF, TIFF, BMP and Netpbm to 8-bit RGB, within [limits](decode::Limits); with the feature `decode`, which is on by default |
 //! | [`resize`] | the resize and the center crop of torchvision's evaluation, and the whole photo on a square |
 //!
 //! ```
@@ -27,11 +27,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "decode")]
 pub mod decode;
 mod image;
 mod preprocess;
 pub mod resize;
 
+#[cfg(feature = "decode")]
 pub use decode::{Format, ImageError, Limits};
 pub use image::RgbImage;
 pub use preprocess::{Normalizer, PreprocessError, preprocess};

@@ -7,7 +7,7 @@
 //! shorter fixed-point weights and, where the filter is bilinear, the other order of the two passes.
 
 use fast_image_resize::{
-    FilterType, ImageViewMut, ResizeAlg, ResizeOptions, Resizer,
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
     images::{TypedCroppedImageMut, TypedImage, TypedImageRef},
     pixels::{F32, U8x3},
 };
@@ -227,8 +227,8 @@ fn across(
     let rows = Rect { left: from.left, top: first, width: from.width, height: end - first };
     let height = (end - first) as u32;
     let mut pixels = vec![0; 3 * width as usize * height as usize];
-    let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels).ok()?;
-    run(image, &rows, &mut target, filter)?;
+    let target = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels).ok()?;
+    run(image, &rows, target, &Rect { left: 0, top: 0, width, height }, filter)?;
     let part = Rect { left: 0.0, top: from.top - first, width: width.into(), height: from.height };
     Some((RgbImage::new(width, height, pixels)?, part))
 }
@@ -243,20 +243,21 @@ fn convolve(
 ) -> Option<RgbImage> {
     let mut pixels = vec![0; 3 * (size as usize).pow(2)];
     let target = TypedImage::<U8x3>::from_buffer(size, size, &mut pixels).ok()?;
-    let mut target =
-        TypedCroppedImageMut::new(target, to.left, to.top, to.width, to.height).ok()?;
-    run(image, from, &mut target, filter)?;
+    run(image, from, target, to, filter)?;
     RgbImage::new(size, size, pixels)
 }
 
-/// Scales a part of an image to all of `target`. The pixel types are written out, because the library's
-/// general functions are compiled for every type of pixel.
+/// Scales a part of an image to a part of `target`. The types are written out, because the library's
+/// functions are compiled for every type of image and pixel.
 fn run(
     image: &RgbImage,
     from: &Rect<f64>,
-    target: &mut impl ImageViewMut<Pixel = U8x3>,
+    target: TypedImage<'_, U8x3>,
+    to: &Rect,
     filter: FilterType,
 ) -> Option<()> {
+    let mut target =
+        TypedCroppedImageMut::new(target, to.left, to.top, to.width, to.height).ok()?;
     let source =
         TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels()).ok()?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(
@@ -265,7 +266,7 @@ fn run(
         from.width,
         from.height,
     );
-    Resizer::new().resize_typed(&source, target, &options).ok()
+    Resizer::new().resize_typed(&source, &mut target, &options).ok()
 }
 
 /// The part of one side of the image that the crop shows.

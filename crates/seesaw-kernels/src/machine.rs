@@ -74,6 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads, no clock")]
     fn a_machine_has_what_was_requested() {
         for isa in Isa::ALL {
             match Machine::new(2, Some(isa)) {

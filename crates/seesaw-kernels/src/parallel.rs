@@ -312,6 +312,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads, no clock")]
     fn every_index_is_called_once_in_every_round() {
         for threads in [1, 2, 3, 7] {
             let team = Team::new(threads).unwrap();
@@ -330,6 +331,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads, no clock")]
     fn callers_of_one_team_do_not_wait_for_each_other() {
         let team = Team::new(2).unwrap();
         let calls = AtomicUsize::new(0);
@@ -348,6 +350,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads, no clock")]
     fn a_panic_reaches_the_caller_and_the_team_survives() {
         let team = Team::new(2).unwrap();
         for panicking in [0, 1] {
@@ -362,6 +365,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads, no clock")]
     fn each_call_has_its_own_chunk_and_scratch() {
         let team = Team::new(3).unwrap();
         let (mut out, mut scratch) = (vec![0.0; 10 * 4], vec![0.0; 3 * 5]);
@@ -380,6 +384,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads, no clock")]
     fn items_are_taken_once_each_with_a_scratch_of_their_own() {
         let team = Team::new(3).unwrap();
         let mut items: Vec<usize> = (0..50).collect();

@@ -103,12 +103,14 @@ mod tests {
     use crate::isa::Isa;
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads, no clock")]
     fn memory_is_slower_than_light() {
         let speed = memory_gbps(&Team::new(2).unwrap());
         assert!(speed > 0.05 && speed < 10_000.0, "{speed}");
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads, no clock")]
     fn every_isa_here_has_a_peak() {
         for isa in Isa::present() {
             let peak = gflops(IsaToken::new(isa).unwrap(), &Team::solo());

@@ -42,6 +42,9 @@ pub(crate) trait Vector: Copy {
     /// Lanes: 8 for each block.
     const LANES: usize = Self::CBLOCKS * CBLOCK;
 
+    /// Whether the loop over the inputs of a block stays a loop.
+    const ROLLED: bool = false;
+
     /// All lanes `x`.
     unsafe fn splat(x: f32) -> Self;
     /// `LANES` consecutive values.

@@ -7,7 +7,7 @@ use seesaw_export::onnx;
 
 use super::{NetArgs, SizeArgs};
 
-/// Write a model for other programs: ONNX, a PyTorch state dict, or PyTorch code
+/// Write a model for other programs: ONNX, a PyTorch state dict, PyTorch code, or a web page
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The name of the output decides:
@@ -15,19 +15,21 @@ The name of the output decides:
           it back
   .pth    a state dict for PyTorch, which `torch.load(weights_only=True)` accepts
   .py     one file that defines the net in PyTorch and trains it, on a GPU too; without weights
+With `--web` it is a folder: a page that classifies photos in the browser, without a server's help.
 
 Examples:
   seesaw export runs/photos/best.safetensors net.onnx
   seesaw export runs/photos/best.safetensors net.onnx --input photo --softmax
   seesaw export seesaw-shuffle-0.5d-imagenet net.onnx --half
   seesaw export runs/photos/best.safetensors net.pth
+  seesaw export runs/photos/best.safetensors site --web --half
   seesaw export seesaw-shuffle-1.0d-imagenet net.py --recipe photos-modern")]
 pub struct ExportArgs {
     /// A safetensors file, a PyTorch checkpoint, an ONNX file that `seesaw export` wrote, or the name of
     /// bundled weights; for `.py` also the name of a net or a TOML file
     #[arg(value_name = "NET_OR_MODEL")]
     pub model: String,
-    /// File to write: .onnx, .pth or .py
+    /// File to write: .onnx, .pth or .py; with `--web` a folder
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
     #[command(flatten)]
@@ -44,6 +46,12 @@ pub struct ExportArgs {
     /// net]
     #[arg(long, value_name = "NAME", help_heading = "PyTorch code")]
     pub recipe: Option<String>,
+    /// Write a page that classifies photos in the browser, into the folder OUT
+    #[arg(long, help_heading = "Web pages")]
+    pub web: bool,
+    /// Folder of the engine's WebAssembly modules [default: `web` next to the program or here]
+    #[arg(long, value_name = "FOLDER", requires = "web", help_heading = "Web pages")]
+    pub modules: Option<PathBuf>,
 }
 
 /// How an ONNX file is written.
@@ -56,7 +64,7 @@ pub struct OnnxArgs {
     /// What the program that runs the file passes in
     #[arg(long, value_name = "KIND", value_enum)]
     pub input: Option<Input>,
-    /// Store weights as 16-bit floats: half the size, about three significant digits
+    /// Store weights as 16-bit floats: half the size, about three significant digits; for pages too
     #[arg(long)]
     pub half: bool,
     /// Put out probabilities instead of logits

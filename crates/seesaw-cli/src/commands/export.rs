@@ -1,5 +1,7 @@
 //! `seesaw export`: models for other programs.
 
+mod web;
+
 use std::{io::Write, path::Path};
 
 use seesaw::Model;
@@ -24,17 +26,21 @@ enum Kind {
     Onnx,
     StateDict,
     Code,
+    Web,
 }
 
 pub fn run(args: &ExportArgs) -> Result<(), Failure> {
-    let kind = kind(&args.output)?;
-    output::check_file(&args.output, &["onnx", "pth", "py"])?;
+    let kind = if args.web { Kind::Web } else { kind(&args.output)? };
+    if kind != Kind::Web {
+        output::check_file(&args.output, &["onnx", "pth", "py"])?;
+    }
     resolve::check_distinct(&args.output, Path::new(&args.model))?;
     check_options(args, kind)?;
     match kind {
         Kind::Onnx => onnx(args),
         Kind::StateDict => state_dict(args),
         Kind::Code => code(args),
+        Kind::Web => web::run(args),
     }
 }
 
@@ -55,13 +61,14 @@ fn kind(path: &Path) -> Result<Kind, Failure> {
 /// Refuses options that the kind of output has no use for, instead of ignoring them.
 fn check_options(args: &ExportArgs, kind: Kind) -> Result<(), Failure> {
     let refuse = |option: &str, wanted: &str| {
-        let what = format_args!("`{option}` is for {wanted} files");
+        let what = format_args!("`{option}` is for {wanted}");
         Err(Failure::file(&args.output, what).hint(format_args!("leave out `{option}`")))
     };
     match (kind, args.onnx.given()) {
-        (Kind::StateDict | Kind::Code, Some(option)) => return refuse(option, ".onnx"),
-        (Kind::Onnx | Kind::StateDict, _) if args.recipe.is_some() => {
-            return refuse("--recipe", ".py");
+        (Kind::StateDict | Kind::Code, Some(option)) => return refuse(option, ".onnx files"),
+        (Kind::Web, Some(option)) if option != "--half" => return refuse(option, ".onnx files"),
+        (Kind::Onnx | Kind::StateDict | Kind::Web, _) if args.recipe.is_some() => {
+            return refuse("--recipe", ".py files");
         }
         _ => {}
     }
@@ -74,9 +81,11 @@ fn check_options(args: &ExportArgs, kind: Kind) -> Result<(), Failure> {
         (fit.is_some(), "--fit"),
     ];
     match sizes.iter().find(|(given, _)| *given) {
-        Some((_, option)) if kind != Kind::Onnx => refuse(option, ".onnx"),
+        Some((_, option)) if !matches!(kind, Kind::Onnx | Kind::Web) => {
+            refuse(option, ".onnx files and pages")
+        }
         _ if kind == Kind::StateDict && args.labels.is_some() => {
-            refuse("--labels", ".onnx and .py")
+            refuse("--labels", ".onnx and .py files and pages")
         }
         _ => Ok(()),
     }
@@ -96,17 +105,23 @@ fn load(args: &ExportArgs) -> Result<Model, Failure> {
     resolve::weights(path, &args.net)
 }
 
+/// What is known of the model, with what the options say.
+fn metadata(model: &Model, args: &ExportArgs) -> Result<Metadata, Failure> {
+    let mut metadata = Metadata::new(model.net.clone())
+        .labels(model::labels(model, args.labels.as_deref())?.names)
+        .preprocess(model::preprocess(model, &args.sizes)?);
+    metadata.origin.clone_from(&model.origin);
+    Ok(metadata)
+}
+
 fn onnx(args: &ExportArgs) -> Result<(), Failure> {
     let model = load(args)?;
-    let preprocess = model::preprocess(&model, &args.sizes)?;
-    let mut metadata = Metadata::new(model.net.clone())
-        .labels(model::labels(&model, args.labels.as_deref())?.names)
-        .preprocess(preprocess.clone());
-    metadata.origin.clone_from(&model.origin);
+    let metadata = metadata(&model, args)?;
     let options = args.onnx.options();
     let summary = onnx::write(&args.output, &model.weights, &metadata, &options)
         .map_err(|error| failed(&args.output, &error))?;
-    let (side, classes) = (preprocess.crop, model.net.classes);
+    let side = metadata.preprocess.map_or(model.net.input_size as u32, |prepared| prepared.crop);
+    let classes = model.net.classes;
     let input = match options.input {
         Input::Photo => "image: u8 [height, width, 3]".to_owned(),
         Input::Pixels => format!("images: f32 [batch, 3, {side}, {side}], from 0 to 1"),

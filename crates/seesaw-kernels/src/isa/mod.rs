@@ -14,6 +14,8 @@ mod neon;
 mod portable;
 mod table;
 mod token;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
 
 use std::{fmt, str::FromStr};
 
@@ -23,10 +25,10 @@ pub use token::{Bf16Token, IsaToken};
 
 use crate::KernelError;
 
-/// Makes [`Isa`] of a list, slowest first: name of the variant, name to the user, module, and the
-/// architecture that the module is compiled for.
+/// Makes [`Isa`] of a list, slowest first: name of the variant, name to the user, module, and what the
+/// module is compiled for.
 macro_rules! instruction_sets {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal in $module:ident $(on $arch:literal)?;)+) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal in $module:ident $(if $target:meta)?;)+) => {
         /// An instruction set that kernels are written for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -48,7 +50,7 @@ macro_rules! instruction_sets {
             /// Its kernels, where they are compiled for this architecture.
             fn table(self) -> Option<&'static KernelTable> {
                 match self {
-                    $($(#[cfg(target_arch = $arch)])? Self::$variant => Some(&$module::KERNELS),)+
+                    $($(#[cfg($target)])? Self::$variant => Some(&$module::KERNELS),)+
                     #[allow(unreachable_patterns, reason = "an architecture may have all")]
                     _ => None,
                 }
@@ -58,14 +60,17 @@ macro_rules! instruction_sets {
 }
 
 instruction_sets! {
-    /// Plain Rust, for any processor.
-    Portable = "portable" in portable;
+    /// Plain Rust, for any processor. WebAssembly modules with SIMD are spared it.
+    Portable = "portable" in portable
+        if any(test, not(all(target_arch = "wasm32", target_feature = "simd128")));
+    /// WebAssembly with fixed-width SIMD, and relaxed SIMD where it is compiled with that.
+    Simd128 = "simd128" in wasm if all(target_arch = "wasm32", target_feature = "simd128");
     /// aarch64 with NEON.
-    Neon = "neon" in neon on "aarch64";
+    Neon = "neon" in neon if target_arch = "aarch64";
     /// x86-64 with AVX2 and FMA.
-    Avx2 = "avx2" in avx2 on "x86_64";
+    Avx2 = "avx2" in avx2 if target_arch = "x86_64";
     /// x86-64 with AVX-512 F and VL.
-    Avx512 = "avx512" in avx512 on "x86_64";
+    Avx512 = "avx512" in avx512 if target_arch = "x86_64";
 }
 
 impl Isa {

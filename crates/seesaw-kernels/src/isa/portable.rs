@@ -22,6 +22,7 @@ impl InstructionSet for AnyProcessor {
     }
 }
 
+#[allow(dead_code, reason = "WebAssembly modules with SIMD are spared them")]
 pub(super) static KERNELS: KernelTable = KernelTable {
     isa: Isa::Portable,
     is_present: || true,

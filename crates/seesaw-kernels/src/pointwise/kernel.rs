@@ -8,7 +8,7 @@
 //! weights and one broadcast; AVX-512's 32 take 14 pixels of two double vectors. A wide panel needs
 //! fewer loads for each multiplication; narrow ones take what is left of a group.
 
-use std::marker::PhantomData;
+use std::{hint::black_box, marker::PhantomData};
 
 use crate::{
     element::Element,
@@ -136,6 +136,7 @@ unsafe fn sums<D: Factors, const MR: usize, const NR: usize, const STEP: usize>(
                 *sum = D::Sums::load(biases.add(j * D::Sums::LANES));
             }
         }
+        let lanes = if D::Sums::ROLLED { black_box(step) } else { step };
         for run in source.runs {
             let mut x =
                 source.data.add(run.block as usize * source.block_stride + run.lane as usize);
@@ -143,16 +144,17 @@ unsafe fn sums<D: Factors, const MR: usize, const NR: usize, const STEP: usize>(
             // AVX2's registers.
             if STEP == BLOCKED {
                 for _ in 0..run.full {
-                    for lane in 0..step {
-                        multiply::<D, MR, NR, STEP>(x.add(lane), row, &mut sums);
-                        row = row.add(width);
+                    let mut lane = x;
+                    for _ in 0..lanes {
+                        multiply::<D, MR, NR, STEP>(lane, row, &mut sums);
+                        (lane, row) = (lane.add(1), row.add(width));
                     }
                     x = x.add(source.block_stride);
                 }
             }
-            for lane in 0..run.rest as usize {
-                multiply::<D, MR, NR, STEP>(x.add(lane), row, &mut sums);
-                row = row.add(width);
+            for _ in 0..run.rest {
+                multiply::<D, MR, NR, STEP>(x, row, &mut sums);
+                (x, row) = (x.add(1), row.add(width));
             }
         }
         store(sums, target, at);

@@ -151,6 +151,8 @@ class Page {
     $('timing').textContent = `${milliseconds.toFixed(1)} ms`;
     $('status').textContent = `${name}: ${classes[0].label}, ${percent(classes[0].probability)}`;
     this.drawMap();
+    // For what is added to the page, such as a way to say that it is wrong.
+    document.dispatchEvent(new CustomEvent('shown', { detail: photo.file }));
   }
 
   /** Draws the map of the current photo over it, or takes it away. */

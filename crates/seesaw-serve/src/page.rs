@@ -1,5 +1,7 @@
 //! The page and its files, which the program carries.
 
+use std::sync::LazyLock;
+
 use axum::{
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
     response::{IntoResponse, Response},
@@ -10,34 +12,34 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const SVG: &str = "image/svg+xml";
-const MANIFEST: &str = "application/manifest+json";
-
 /// A file of the page.
 #[derive(Debug)]
 pub struct File {
     /// Where it is.
-    pub address: &'static str,
+    pub address: String,
     content_type: &'static str,
     content: &'static str,
 }
 
-/// All files of the page.
-pub static FILES: [File; 7] = [
-    File::new("/", HTML, include_str!("../page/index.html")),
-    File::new("/page.css", CSS, include_str!("../page/page.css")),
-    File::new("/page.js", SCRIPT, include_str!("../page/page.js")),
-    File::new("/page.webmanifest", MANIFEST, include_str!("../page/page.webmanifest")),
-    File::new("/icon.svg", SVG, include_str!("../page/icon.svg")),
-    File::new("/app.css", CSS, include_str!("../page/app.css")),
-    File::new("/app.js", SCRIPT, include_str!("../page/app.js")),
-];
+/// All files of the page: those that it shares with the page without a server, and its own.
+pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+    let shared = seesaw_web::PAGE.iter().map(|file| (file.name, file.text));
+    let own =
+        [("app.css", include_str!("../page/app.css")), ("app.js", include_str!("../page/app.js"))];
+    shared.chain(own).map(|(name, content)| File::new(name, content)).collect()
+});
 
 impl File {
-    const fn new(address: &'static str, content_type: &'static str, content: &'static str) -> Self {
+    fn new(name: &str, content: &'static str) -> Self {
+        let content_type = match name.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("html") => "text/html; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            Some("webmanifest") => "application/manifest+json",
+            _ => unreachable!("{name} has another extension"),
+        };
+        let address = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
         Self { address, content_type, content }
     }
 
@@ -67,10 +69,10 @@ mod tests {
         for name in linked {
             assert!(FILES.iter().any(|file| file.address[1..] == *name), "{name}");
         }
-        for File { address, content, .. } in &FILES {
+        for File { address, content, .. } in FILES.iter() {
             let links = content.matches("://").count();
             // The name of SVG's elements, which nothing is loaded from.
-            assert_eq!(links, usize::from(*address == "/icon.svg"), "{address}");
+            assert_eq!(links, usize::from(address == "/icon.svg"), "{address}");
             // The policy forbids them.
             for inline in [" style=", " onclick=", "<script>", "<style>", "innerHTML", "eval("] {
                 assert!(!content.contains(inline), "{inline} in {address}");

@@ -40,8 +40,8 @@ pub fn router(app: Arc<App>) -> Router {
         let path = format!("/v2/models/{{model}}/versions/{{version}}{version}");
         router = router.route(&path, get(infer::version).post(infer::version));
     }
-    for file in &page::FILES {
-        router = router.route(file.address, get(|| async { file.response() }));
+    for file in page::FILES.iter() {
+        router = router.route(&file.address, get(|| async { file.response() }));
     }
     router
         .method_not_allowed_fallback(wrong_method)

@@ -132,7 +132,7 @@ fn wrong_tensors_are_refused_with_the_rule() {
     let tensor = |name: &str, datatype: &str, shape: Value, data: Value| json!({"inputs": [{"name": name, "datatype": datatype, "shape": shape, "data": data}]});
     let images = |shape: Value, data: Value| tensor("images", "FP32", shape, data);
     let one = json!([1, 3, shape[2], shape[3]]);
-    let mut large = input.clone();
+    let mut large = input;
     large[5] = 1e38;
     for (request, parts) in [
         (json!({}), &["inputs"][..]),
@@ -141,7 +141,7 @@ fn wrong_tensors_are_refused_with_the_rule() {
         (tensor("images", "FP16", one.clone(), json!([])), &["FP16", "must be FP32"]),
         (images(json!([1, 3, 5, 7]), json!([])), &["must be [n, 3"]),
         (images(one.clone(), json!([1.0])), &["holds 1 numbers"]),
-        (images(one.clone(), json!(["a"])), &["holds strings"]),
+        (images(one, json!(["a"])), &["holds strings"]),
         (
             images(json!([9_999_999_999_u64, 3, shape[2], shape[3]]), json!([])),
             &["the limit is 64"],

@@ -65,7 +65,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Some((connection, guest)) = host.welcome(stream, peer, host.builder()) {
+                if let Some((connection, guest)) = host.welcome(stream, peer, &host.builder()) {
                     tokio::spawn(guest.stay(graceful.watch(connection)));
                 }
             }
@@ -113,7 +113,7 @@ impl Host {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        builder: http1::Builder,
+        builder: &http1::Builder,
     ) -> Option<(Connection, Guest)> {
         let Ok(_place) = Arc::clone(&self.places).try_acquire_owned() else {
             tokio::spawn(refuse(stream));
@@ -136,7 +136,7 @@ impl Host {
         while let Ok(Ok((stream, peer))) = timeout(Duration::ZERO, listener.accept()).await {
             let mut builder = self.builder();
             builder.keep_alive(false).header_read_timeout(self.limits.head.min(LATE));
-            if let Some((connection, guest)) = self.welcome(stream, peer, builder) {
+            if let Some((connection, guest)) = self.welcome(stream, peer, &builder) {
                 late.spawn(guest.stay(connection));
             }
         }

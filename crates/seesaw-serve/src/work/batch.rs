@@ -47,7 +47,7 @@ impl Batch {
         Self { model: Arc::clone(model), output, size, inputs: Vec::new(), owners: Vec::new() }
     }
 
-    pub fn push(&mut self, request: usize, item: usize, loaded: LoadedPhoto) {
+    pub fn push(&mut self, request: usize, item: usize, loaded: &LoadedPhoto) {
         self.inputs.extend_from_slice(&loaded.input);
         self.owners.push(Owner { request, item, seen: loaded.seen });
     }

@@ -156,7 +156,7 @@ impl Shop {
                     break;
                 }
                 if let Some(loaded) = self.load(&mut group[index], item) {
-                    batch.push(index, item, loaded);
+                    batch.push(index, item, &loaded);
                 }
                 if batch.is_full() {
                     batch.run(&self.metrics, |row| group[row.request].take(row));

@@ -1,6 +1,9 @@
 //! What is answered is what the command prints.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use seesaw_testing::bmp_of;
 
@@ -36,22 +39,9 @@ fn base64(bytes: &[u8]) -> String {
 #[test]
 fn every_way_to_send_a_photo_gives_the_lines_of_predict() {
     let (weights, photos) = (weights(), photos());
-    let predicted = seesaw(
-        [
-            &args![
-                "predict",
-                "--json",
-                "--top",
-                "3",
-                "--unknown-below",
-                "0.9",
-                "--weights",
-                weights
-            ][..],
-            &photos.iter().map(Into::into).collect::<Vec<_>>(),
-        ]
-        .concat(),
-    );
+    let options = ["predict", "--json", "--top", "3", "--unknown-below", "0.9", "--weights"];
+    let options = options.map(OsString::from).into_iter().chain([weights.clone().into()]);
+    let predicted = seesaw(options.chain(photos.iter().map(OsString::from)));
     let predicted = predicted.ok();
     let server = Server::start(&[weights.to_str().unwrap(), "--workers", "2"]);
     let bytes: Vec<Vec<u8>> = photos.iter().map(|path| std::fs::read(path).unwrap()).collect();

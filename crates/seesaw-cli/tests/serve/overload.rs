@@ -62,6 +62,57 @@ fn memory_kb(process: u32) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// What became of the requests.
+struct Outcome {
+    /// How long the answered ones took, in order.
+    times: Vec<Duration>,
+    refused: usize,
+    time: Duration,
+}
+
+/// Sends requests from so many clients, each of which waits for its answer and then until `pause` is over.
+fn send(server: &Server, bytes: &[u8], expected: &Response, load: Load) -> Outcome {
+    let (times, refused) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let start = Instant::now();
+    let take = |response: Response, time| match response.status {
+        200 => {
+            assert_eq!(response.body, expected.body);
+            times.lock().unwrap().push(time);
+        }
+        503 => {
+            assert!(response.header("retry-after").is_some());
+            refused.fetch_add(1, Ordering::Relaxed);
+        }
+        other => panic!("{other}: {}", response.text()),
+    };
+    thread::scope(|scope| {
+        for _ in 0..load.clients {
+            scope.spawn(|| client(server, bytes, start + load.time, load.pause, &take));
+        }
+    });
+    let mut times = times.into_inner().unwrap();
+    times.sort();
+    Outcome { times, refused: refused.into_inner(), time: start.elapsed() }
+}
+
+#[derive(Clone, Copy)]
+struct Load {
+    clients: usize,
+    pause: Duration,
+    time: Duration,
+}
+
+impl Outcome {
+    fn answered_per_second(&self) -> f64 {
+        self.times.len() as f64 / self.time.as_secs_f64()
+    }
+
+    /// The milliseconds within which this share was answered.
+    fn milliseconds(&self, share: f64) -> f64 {
+        self.times[((self.times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3
+    }
+}
+
 #[test]
 #[expect(clippy::print_stderr, reason = "a measurement says what it measured")]
 fn what_is_accepted_is_right_and_the_rest_is_refused() {
@@ -75,60 +126,27 @@ fn what_is_accepted_is_right_and_the_rest_is_refused() {
     let time = seconds().map_or(Duration::from_millis(500), Duration::from_secs);
 
     // As much as can be answered: a client for each worker and one that waits.
-    let count = AtomicUsize::new(0);
-    let until = Instant::now() + time / 6;
-    let start = Instant::now();
-    thread::scope(|scope| {
-        for _ in 0..2 * WORKERS {
-            scope.spawn(|| {
-                client(&server, &bytes, until, Duration::ZERO, &|response, _| {
-                    assert_eq!((response.status, &response.body), (200, &expected.body));
-                    count.fetch_add(1, Ordering::Relaxed);
-                });
-            });
-        }
-    });
-    let sustained = count.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64();
+    let load = Load { clients: 2 * WORKERS, pause: Duration::ZERO, time: time / 6 };
+    let sustained = send(&server, &bytes, &expected, load).answered_per_second();
     let before = memory_kb(server.id());
 
-    // Ten times as much: each client sends at a steady pace, whatever is answered.
+    // Ten times as much, at a steady pace.
     let pause = Duration::from_secs_f64(CLIENTS as f64 / (10.0 * sustained));
-    let times = Mutex::new(Vec::new());
-    let refused = AtomicUsize::new(0);
-    let (start, until) = (Instant::now(), Instant::now() + time);
-    thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                client(&server, &bytes, until, pause, &|response, time| match response.status {
-                    200 => {
-                        assert_eq!(response.body, expected.body);
-                        times.lock().unwrap().push(time);
-                    }
-                    503 => {
-                        assert!(response.header("retry-after").is_some());
-                        refused.fetch_add(1, Ordering::Relaxed);
-                    }
-                    other => panic!("{other}: {}", response.text()),
-                });
-            });
-        }
-    });
-    let seconds = start.elapsed().as_secs_f64();
-    let mut times = times.into_inner().unwrap();
-    times.sort();
-    let (accepted, refused) = (times.len(), refused.load(Ordering::Relaxed));
-    assert!(accepted > 0 && refused > 0, "{accepted} answered, {refused} refused");
-    let at = |share: f64| times[((accepted - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    let outcome = send(&server, &bytes, &expected, Load { clients: CLIENTS, pause, time });
+    let (answered, refused) = (outcome.times.len(), outcome.refused);
+    assert!(answered > 0 && refused > 0, "{answered} answered, {refused} refused");
     // A worker takes so long for a request.
-    let limit = 1e3 * QUEUE as f64 * WORKERS as f64 / sustained;
+    let service = WORKERS as f64 / sustained;
     eprintln!(
-        "sustained {sustained:.0}/s; offered {:.0}/s for {seconds:.0} s: {:.0}/s answered, {refused} refused, \
-         p50 {:.1} ms, p99 {:.1} ms (queue length times service time: {limit:.1} ms); \
+        "sustained {sustained:.0}/s; offered {:.0}/s for {:.0} s: {:.0}/s answered, {refused} refused, \
+         p50 {:.1} ms, p99 {:.1} ms (queue length times service time: {:.1} ms); \
          memory {before:?} kB before, {:?} kB after",
-        (accepted + refused) as f64 / seconds,
-        accepted as f64 / seconds,
-        at(0.5),
-        at(0.99),
+        (answered + refused) as f64 / outcome.time.as_secs_f64(),
+        outcome.time.as_secs_f64(),
+        outcome.answered_per_second(),
+        outcome.milliseconds(0.5),
+        outcome.milliseconds(0.99),
+        1e3 * QUEUE as f64 * service,
         memory_kb(server.id()),
     );
     server.signal("TERM");

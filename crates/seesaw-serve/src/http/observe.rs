@@ -32,14 +32,9 @@ const MAX_ID: usize = 128;
 
 /// Answers with the same `X-Request-Id`, counts, and logs. Requests without a token go no further.
 pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let id = request_id(&request);
-    let matched = request.extensions().get::<MatchedPath>().cloned();
-    let endpoint = matched.as_ref().map_or("other", MatchedPath::as_str).to_owned();
-    let peer = request.extensions().get::<Peer>().copied();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    request.extensions_mut().insert(Deadline(start + app.options.timeout));
-    let mut response = if is_open(&endpoint) || app.admits(request.headers()) {
+    let seen = Seen::new(&request);
+    request.extensions_mut().insert(Deadline(seen.start + app.options.timeout));
+    let mut response = if is_open(&seen.endpoint) || app.admits(request.headers()) {
         next.run(request).await
     } else {
         unauthorized()
@@ -50,33 +45,50 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Ne
         response = problem.into_response();
     }
     let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id.clone());
+    headers.insert(REQUEST_ID, seen.id.clone());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    let (status, time) = (response.status(), start.elapsed());
-    app.shop.metrics.answered(&endpoint, status.as_u16(), time);
-    let id = id.to_str().unwrap_or_default();
-    (app.events)(Event::Answered(line(&method, &path, status, time, peer, id)));
+    let (status, time) = (response.status().as_u16(), seen.start.elapsed());
+    app.shop.metrics.answered(&seen.endpoint, status, time);
+    (app.events)(Event::Answered(seen.line(status, time)));
     response
 }
 
-fn line<'a>(
-    method: &'a Method,
-    path: &'a str,
-    status: StatusCode,
-    time: Duration,
+/// What is kept of a request until it is answered.
+struct Seen {
+    start: Instant,
+    /// Its route, for metrics: there are not many.
+    endpoint: String,
+    method: Method,
+    path: String,
     peer: Option<Peer>,
-    id: &'a str,
-) -> AccessLine<'a> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    AccessLine {
-        time: (1e3 * now.as_secs_f64()).round() / 1e3,
-        peer: peer.map(|Peer(address)| address.to_string()),
-        method: method.as_str(),
-        path,
-        status: status.as_u16(),
-        milliseconds: (1e6 * time.as_secs_f64()).round() / 1e3,
-        id,
+    id: HeaderValue,
+}
+
+impl Seen {
+    fn new(request: &Request) -> Self {
+        let matched = request.extensions().get::<MatchedPath>();
+        Self {
+            start: Instant::now(),
+            endpoint: matched.map_or("other", MatchedPath::as_str).to_owned(),
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            peer: request.extensions().get::<Peer>().copied(),
+            id: request_id(request),
+        }
+    }
+
+    fn line(&self, status: u16, time: Duration) -> AccessLine<'_> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        AccessLine {
+            time: (1e3 * now.as_secs_f64()).round() / 1e3,
+            peer: self.peer.map(|Peer(address)| address.to_string()),
+            method: self.method.as_str(),
+            path: &self.path,
+            status,
+            milliseconds: (1e6 * time.as_secs_f64()).round() / 1e3,
+            id: self.id.to_str().unwrap_or_default(),
+        }
     }
 }
 

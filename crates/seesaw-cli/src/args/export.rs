@@ -110,14 +110,14 @@ impl OnnxArgs {
         onnx::Options { groups, input, half: self.half, softmax: self.softmax }
     }
 
-    /// The first of these options that was given.
-    pub fn given(&self) -> Option<&'static str> {
+    /// Those of these options that were given.
+    pub fn given(&self) -> impl Iterator<Item = &'static str> {
         let given = [
             (self.groups.is_some(), "--groups"),
             (self.input.is_some(), "--input"),
             (self.half, "--half"),
             (self.softmax, "--softmax"),
         ];
-        given.iter().find(|(given, _)| *given).map(|(_, name)| *name)
+        given.into_iter().filter(|(given, _)| *given).map(|(_, name)| name)
     }
 }

@@ -64,13 +64,16 @@ fn check_options(args: &ExportArgs, kind: Kind) -> Result<(), Failure> {
         let what = format_args!("`{option}` is for {wanted}");
         Err(Failure::file(&args.output, what).hint(format_args!("leave out `{option}`")))
     };
-    match (kind, args.onnx.given()) {
-        (Kind::StateDict | Kind::Code, Some(option)) => return refuse(option, ".onnx files"),
-        (Kind::Web, Some(option)) if option != "--half" => return refuse(option, ".onnx files"),
-        (Kind::Onnx | Kind::StateDict | Kind::Web, _) if args.recipe.is_some() => {
-            return refuse("--recipe", ".py files");
-        }
-        _ => {}
+    let is_used = |option: &str| match kind {
+        Kind::Onnx => true,
+        Kind::Web => option == "--half",
+        Kind::StateDict | Kind::Code => false,
+    };
+    if let Some(option) = args.onnx.given().find(|option| !is_used(option)) {
+        return refuse(option, ".onnx files");
+    }
+    if args.recipe.is_some() && kind != Kind::Code {
+        return refuse("--recipe", ".py files");
     }
     let SizeArgs { resize, crop, mean, std, fit } = &args.sizes;
     let sizes = [

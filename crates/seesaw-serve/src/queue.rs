@@ -20,7 +20,8 @@ pub enum Refused {
     Closed,
 }
 
-/// A queue of at most `capacity` things.
+/// A queue of at most `capacity` things, those included that were taken and are not yet
+/// [done](Self::done): so a thing is done after at most as many others.
 #[derive(Debug)]
 pub struct Queue<T> {
     capacity: usize,
@@ -31,6 +32,8 @@ pub struct Queue<T> {
 #[derive(Debug)]
 struct Inner<T> {
     waiting: VecDeque<T>,
+    /// How many were taken and are not done.
+    taken: usize,
     /// Workers that wait for something to do.
     idle: usize,
     closed: bool,
@@ -39,7 +42,8 @@ struct Inner<T> {
 impl<T: Waiting> Queue<T> {
     /// An empty queue.
     pub fn new(capacity: usize) -> Self {
-        let inner = Inner { waiting: VecDeque::with_capacity(capacity), idle: 0, closed: false };
+        let waiting = VecDeque::with_capacity(capacity);
+        let inner = Inner { waiting, taken: 0, idle: 0, closed: false };
         Self { capacity, inner: Mutex::new(inner), changed: Condvar::new() }
     }
 
@@ -52,10 +56,7 @@ impl<T: Waiting> Queue<T> {
         if inner.closed {
             return Err(Refused::Closed);
         }
-        if inner.waiting.len() >= self.capacity {
-            inner.waiting.retain(|waiting| !waiting.is_abandoned());
-        }
-        if inner.waiting.len() >= self.capacity {
+        if inner.is_full(self.capacity) {
             return Err(Refused::Full);
         }
         inner.waiting.push_back(thing);
@@ -77,6 +78,7 @@ impl<T: Waiting> Queue<T> {
             if !inner.waiting.is_empty() {
                 let share = inner.waiting.len().div_ceil(inner.idle).min(most.max(1));
                 inner.idle -= 1;
+                inner.taken += share;
                 return Some(inner.waiting.drain(..share).collect());
             }
             if inner.closed {
@@ -87,6 +89,11 @@ impl<T: Waiting> Queue<T> {
         }
     }
 
+    /// Makes room for as many as were taken and are done.
+    pub fn done(&self, count: usize) {
+        self.lock().taken -= count;
+    }
+
     /// How many are waiting.
     pub fn len(&self) -> usize {
         self.lock().waiting.len()
@@ -94,11 +101,7 @@ impl<T: Waiting> Queue<T> {
 
     /// Whether a [`push`](Self::push) would be refused now.
     pub fn is_full(&self) -> bool {
-        let mut inner = self.lock();
-        if inner.waiting.len() >= self.capacity {
-            inner.waiting.retain(|waiting| !waiting.is_abandoned());
-        }
-        inner.waiting.len() >= self.capacity
+        self.lock().is_full(self.capacity)
     }
 
     /// Lets workers end once nothing is waiting.
@@ -110,6 +113,16 @@ impl<T: Waiting> Queue<T> {
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         // Nothing is left half done under this lock.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Waiting> Inner<T> {
+    /// Whether there is no room, not even in the place of what was abandoned.
+    fn is_full(&mut self, capacity: usize) -> bool {
+        if self.waiting.len() + self.taken >= capacity {
+            self.waiting.retain(|waiting| !waiting.is_abandoned());
+        }
+        self.waiting.len() + self.taken >= capacity
     }
 }
 
@@ -150,6 +163,8 @@ mod tests {
         assert!(queue.is_full());
         assert_eq!(numbers(queue.take(3)), [0, 1, 2]);
         assert_eq!(numbers(queue.take(3)), [3, 4]);
+        assert_eq!(queue.push(thing(5)), Err(Refused::Full), "they are not done");
+        queue.done(3);
         queue.push(thing(6)).unwrap();
         queue.close();
         assert_eq!(queue.push(thing(7)), Err(Refused::Closed));

@@ -30,7 +30,7 @@ pub struct Options {
     pub workers: usize,
     /// Images that go through a net at once, at most as many as its model was built for.
     pub max_batch: usize,
-    /// Requests that wait for a worker; more are refused.
+    /// Requests that wait for a worker or are being computed; more are refused.
     pub queue: usize,
     /// Bytes of the body of a request.
     pub max_body: usize,

@@ -54,7 +54,7 @@ pub struct ServeArgs {
     /// Photos that go through the net at a time, if as many are waiting
     #[arg(long, value_name = "B", default_value_t = 8, value_parser = batch())]
     pub max_batch: usize,
-    /// Requests that may wait for a worker; more are refused with 503
+    /// Requests that may wait or be computed; more are refused with 503
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = up_to(MAX_QUEUE))]
     pub queue: usize,
     /// Largest request

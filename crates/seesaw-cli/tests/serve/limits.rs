@@ -183,7 +183,7 @@ fn heads_that_are_too_long_or_no_heads_are_refused() {
 #[test]
 fn a_full_queue_refuses_and_a_client_that_is_gone_makes_room() {
     let tiny = Tiny::new();
-    let server = Server::of(&tiny, &["--workers", "1", "--queue", "2"]);
+    let server = Server::of(&tiny, &["--workers", "1", "--queue", "3"]);
     let mut busy = server.connect();
     busy.write_all(&long_request()).unwrap();
     server.wait_for("seesaw_queue_seconds_count", 1.0);

@@ -71,6 +71,7 @@ impl Shop {
             // left half done.
             let (start, requests) = (Instant::now(), jobs.len());
             let _ = catch_unwind(AssertUnwindSafe(|| self.answer(jobs)));
+            self.queue.done(requests);
             self.note_pace(start.elapsed(), requests);
         }
     }

@@ -4,14 +4,13 @@
 //! to detect at run time: what the module was compiled with is there. With relaxed SIMD, a product is
 //! added in one instruction, which engines round once or twice as their processor can.
 
-#[cfg(not(target_feature = "relaxed-simd"))]
-use std::arch::wasm32::f32x4_mul;
-#[cfg(target_feature = "relaxed-simd")]
-use std::arch::wasm32::f32x4_relaxed_madd;
 use std::arch::wasm32::{
-    f32x4_add, f32x4_gt, f32x4_lt, f32x4_pmax, f32x4_pmin, f32x4_splat, v128, v128_and, v128_load,
-    v128_store,
+    f32x4_add, f32x4_gt, f32x4_lt, f32x4_splat, v128, v128_and, v128_load, v128_store,
 };
+#[cfg(target_feature = "relaxed-simd")]
+use std::arch::wasm32::{f32x4_max, f32x4_min, f32x4_relaxed_madd};
+#[cfg(not(target_feature = "relaxed-simd"))]
+use std::arch::wasm32::{f32x4_mul, f32x4_pmax, f32x4_pmin};
 
 use super::{Isa, KernelTable, PanelKernels, PlanarKernels};
 use crate::{
@@ -96,8 +95,6 @@ impl Vector for Simd128 {
 
     #[inline(always)]
     unsafe fn relu6(self) -> Self {
-        // Each is one instruction on most processors, and returns the first operand where one is NaN.
-        let clip = |v| f32x4_pmin(f32x4_pmax(v, f32x4_splat(0.0)), f32x4_splat(6.0));
         Self([clip(self.0[0]), clip(self.0[1])])
     }
 
@@ -109,6 +106,22 @@ impl Vector for Simd128 {
         };
         Self([pass(self.0[0], x.0[0]), pass(self.0[1], x.0[1])])
     }
+}
+
+/// `min(max(v, 0), 6)`; NaN stays NaN.
+#[cfg(not(target_feature = "relaxed-simd"))]
+#[inline(always)]
+fn clip(v: v128) -> v128 {
+    // Each is one instruction on most processors, and returns the first operand where one is NaN.
+    f32x4_pmin(f32x4_pmax(v, f32x4_splat(0.0)), f32x4_splat(6.0))
+}
+
+/// `min(max(v, 0), 6)`; NaN stays NaN. With relaxed SIMD, the compiler replaces the minimum and maximum of
+/// the other version by ones that may lose NaN.
+#[cfg(target_feature = "relaxed-simd")]
+#[inline(always)]
+fn clip(v: v128) -> v128 {
+    f32x4_min(f32x4_max(v, f32x4_splat(0.0)), f32x4_splat(6.0))
 }
 
 /// `sum + a * b`, rounded once where engine and processor can.

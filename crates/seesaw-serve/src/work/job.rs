@@ -1,4 +1,4 @@
-//! A request on its way to a worker, and the answer on its way back.
+//! A request that goes to a worker, and the answer that comes from it.
 
 use std::{
     sync::Arc,

@@ -69,6 +69,9 @@ impl Source {
     }
 }
 
+/// What the net sees, and the logits of each place.
+type Explained<'py> = (Bound<'py, PyArray3<u8>>, Bound<'py, PyArray3<f32>>);
+
 /// A model ready to classify photos; immutable, and shared by threads.
 #[pyclass(frozen, module = "seesaw._seesaw")]
 pub struct Model {
@@ -250,11 +253,7 @@ impl Model {
 
     /// What the net sees of a photo, `[size, size, 3]`, and the logits of each place,
     /// `[classes, rows, columns]`.
-    fn explain<'py>(
-        &self,
-        py: Python<'py>,
-        photo: Photo,
-    ) -> PyResult<(Bound<'py, PyArray3<u8>>, Bound<'py, PyArray3<f32>>)> {
+    fn explain<'py>(&self, py: Python<'py>, photo: Photo) -> PyResult<Explained<'py>> {
         let explanation = py.detach(|| {
             let mut found = None;
             each_batch(&self.classifier, &[photo], |input| {

@@ -163,6 +163,37 @@ impl Trainer {
         if !self.config.recipe.validates(epoch) {
             return Ok(Validation::NotDue);
         }
+        let total = self.val.images();
+        let goes_on = &mut |done| {
+            on(Event::Validating { done, total });
+            done >= total || !stop.load(Ordering::Relaxed)
+        };
+        let Some(evaluation) = self.evaluate_while(Keep::default(), goes_on)? else {
+            return Ok(Validation::Stopped);
+        };
+        if !evaluation.loss().is_finite() {
+            let memory = self.learner.memory();
+            let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());
+            return Err(error.in_epoch(epoch));
+        }
+        Ok(Validation::Done(Box::new(evaluation)))
+    }
+
+    /// Evaluates the net as it is now on the validation images, keeping what `keep` says.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    pub fn evaluate(&self, keep: Keep) -> Result<Evaluation, TrainError> {
+        let evaluation = self.evaluate_while(keep, &mut |_| true)?;
+        Ok(evaluation.expect("nothing asks it to stop"))
+    }
+
+    /// The same; `None` where `goes_on`, which is told how many images are done, returns false.
+    fn evaluate_while(
+        &self,
+        keep: Keep,
+        goes_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<Evaluation>, TrainError> {
         let net = &self.config.net;
         let size = self.config.preprocess.crop as usize;
         let options = Options::new(net).input_size(size).batch(PLAN_BATCH);
@@ -173,21 +204,7 @@ impl Trainer {
             Some(teacher) => teacher.labels(&batch.images),
             None => Ok(batch.labels.clone()),
         };
-        let total = self.val.images();
-        let goes_on = &mut |done| {
-            on(Event::Validating { done, total });
-            done >= total || !stop.load(Ordering::Relaxed)
-        };
-        let Some(evaluation) = evaluate_on(&plan, &self.val, &labels, Keep::default(), goes_on)?
-        else {
-            return Ok(Validation::Stopped);
-        };
-        if !evaluation.loss().is_finite() {
-            let memory = self.learner.memory();
-            let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());
-            return Err(error.in_epoch(epoch));
-        }
-        Ok(Validation::Done(Box::new(evaluation)))
+        evaluate_on(&plan, &self.val, &labels, keep, goes_on)
     }
 
     /// Completes the epoch in the progress; its line of the log.

@@ -293,7 +293,7 @@ mod tests {
         for _ in 0..40 {
             let trial = explorer.ask(legal).unwrap();
             // Some are still in work when the next is asked for.
-            if trial % 3 != 0 {
+            if !trial.is_multiple_of(3) {
                 let score = score(&explorer.trials()[trial].choices);
                 explorer.tell(trial, (trial != 10).then_some(score));
             }

@@ -127,7 +127,6 @@ fn it_beats_random_search_and_successive_halving_at_equal_budget() {
         }
     }
     let [explorer, halving, random] = sums;
-    println!("explorer {explorer:.3}, successive halving {halving:.3}, random search {random:.3}");
     // A mean of 100 has a standard error of about 0.03.
     assert!(explorer > halving + 0.1 && explorer > random + 0.2, "{sums:?}");
 }

@@ -1,5 +1,8 @@
 //! A search in its folder: which training is next, and who takes it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashMap,
     fs::{File, TryLockError},
@@ -153,6 +156,11 @@ impl Search {
     /// Seconds of the search's clock.
     pub fn clock(&self) -> f64 {
         self.inner().clock()
+    }
+
+    /// Hours that the search may take.
+    pub fn hours(&self) -> f64 {
+        self.inner().state.hours
     }
 
     /// Gives it so many hours in all.

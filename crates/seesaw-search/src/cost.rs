@@ -91,6 +91,15 @@ impl Costs {
         Ok(Self { goal: Goal::Ms(goal), input_size, table: Some(Table::open(path)?) })
     }
 
+    /// The time of a net in milliseconds by the table, after the parts that are new were timed; `None`
+    /// where costs are multiply-adds.
+    ///
+    /// # Errors
+    /// When a part cannot be timed, or the table not be written.
+    pub fn ms_of(&mut self, net: &Net) -> Result<Option<f64>, SearchError> {
+        self.table.as_mut().map(|table| table.ms(net)).transpose()
+    }
+
     /// The net at the width where it costs what the goal says.
     ///
     /// `quiet` is called before anything is timed, and what it returns is dropped afterwards.
@@ -109,22 +118,24 @@ impl Costs {
         let mut guard = None;
         let mut madds = (goal * table.madds_per_ms()) as u64;
         let mut best: Option<(f64, u64, Net)> = None;
-        for _ in 0..ATTEMPTS {
-            let (own, candidate) = ladder.nearest(madds);
-            if best.as_ref().is_some_and(|(_, best, _)| *best == own) {
-                break;
+        for attempt in 0..ATTEMPTS {
+            // Where no width comes near enough, single stages are changed.
+            let (own, candidate) = match attempt * 2 < ATTEMPTS {
+                true => Some(ladder.nearest(madds)).map(|(own, net)| (own, net.clone())),
+                false => ladder.nearest_uneven(madds),
             }
-            if !table.knows(candidate) && guard.is_none() {
+            .expect("a net has stages");
+            if !table.knows(&candidate) && guard.is_none() {
                 guard = quiet.take().map(|quiet| quiet());
             }
-            let miss = table.ms(candidate)? / goal - 1.0;
+            let miss = table.ms(&candidate)? / goal - 1.0;
+            madds = (own as f64 / (1.0 + miss)) as u64;
             if best.as_ref().is_none_or(|(least, ..)| miss.abs() < least.abs()) {
-                best = Some((miss, own, candidate.clone()));
+                best = Some((miss, own, candidate));
             }
             if miss.abs() <= TOLERANCE {
                 break;
             }
-            madds = (own as f64 / (1.0 + miss)) as u64;
         }
         drop(guard);
         match best {

@@ -1,5 +1,6 @@
 //! Searches that are killed, joined, and run out of disk.
 #![cfg(unix)]
+#![allow(clippy::print_stderr, reason = "a test says that it is skipped")]
 
 use std::{
     fs,

@@ -217,7 +217,9 @@ impl Space {
             };
             let levels: Vec<String> =
                 factors[index].levels.iter().map(ToString::to_string).collect();
-            let Some(found) = levels.iter().position(|known| known == level) else {
+            // Other programs write `1` for `+1`, and `True` for `true`.
+            let plain = |level: &str| level.trim_start_matches('+').to_ascii_lowercase();
+            let Some(found) = levels.iter().position(|known| plain(known) == plain(level)) else {
                 let (factor, level) = (name.to_owned(), shortened(level));
                 return Err(SpaceError::UnknownLevel { factor, level, known: levels });
             };

@@ -5,7 +5,7 @@ use seesaw_train::recipe::Recipe;
 use super::*;
 use crate::{
     explore,
-    journal::{FORMAT, Settings},
+    journal::{FORMAT, Kind, Phase, Settings},
     recipes,
     state::Outcome,
 };

@@ -32,7 +32,7 @@ pub struct Report {
     pub hours: [f64; 2],
     /// Whether it is over; else this is what is known so far.
     pub complete: bool,
-    /// Short trainings of nets of the space that are finished; those that failed.
+    /// How many short trainings of nets of the space are finished.
     pub explored: usize,
     /// Trainings that failed, each with its reason.
     pub failed: Vec<(usize, String)>,
@@ -45,6 +45,8 @@ pub struct Report {
     pub seed_deviation: Option<f64>,
     /// Short trainings of the nets to compare with.
     pub references: Vec<Short>,
+    /// Short trainings of nets of the space.
+    pub tried: Vec<Short>,
     /// Random search beside the search.
     pub random: Option<RandomSearch>,
     /// What each level adds, by factor.
@@ -112,6 +114,9 @@ pub struct Short {
     pub train_loss: f64,
     /// Accuracy after the last epoch.
     pub top1: f64,
+    /// The net.
+    #[serde(skip)]
+    pub net: Net,
 }
 
 /// What random search would have found.
@@ -178,6 +183,7 @@ impl Report {
             seed_deviation: stats::pooled_deviation(finals.iter().map(|f| &f.top1[..])),
             finals,
             references: state.references().filter_map(short).collect(),
+            tried: explored(&state).filter_map(short).collect(),
             random: random_search(&state),
             effects: effects(search, &state),
         })
@@ -194,12 +200,18 @@ fn winner(state: &State) -> Option<Winner> {
     Some(Winner { trial, choices, net })
 }
 
+fn explored(state: &State) -> impl Iterator<Item = &crate::state::Trial> {
+    let explores = |kind: &Kind| matches!(kind, Kind::Explore { .. });
+    state.trials.iter().filter(move |trial| explores(&trial.proposal.kind))
+}
+
 fn short(trial: &crate::state::Trial) -> Option<Short> {
     Some(Short {
         trial: trial.proposal.trial,
         name: trial.proposal.net.name.clone(),
         train_loss: -trial.score()?,
         top1: trial.top1()?,
+        net: trial.proposal.net.clone(),
     })
 }
 
@@ -309,12 +321,7 @@ fn effects(search: &Search, state: &State) -> Vec<FactorEffects> {
     let factors = search.space().factors();
     let levels: Vec<usize> = factors.iter().map(|factor| factor.levels.len()).collect();
     let by_loss = state.explorer.scored();
-    let top1: Vec<f64> = state
-        .trials
-        .iter()
-        .filter(|trial| matches!(trial.proposal.kind, Kind::Explore { .. }))
-        .filter_map(crate::state::Trial::top1)
-        .collect();
+    let top1: Vec<f64> = explored(state).filter_map(crate::state::Trial::top1).collect();
     let by_top1: Vec<(&[usize], f64)> =
         by_loss.iter().zip(&top1).map(|((choices, _), top1)| (*choices, *top1)).collect();
     let fits = MainEffects::fit(&levels, &by_loss).zip(MainEffects::fit(&levels, &by_top1));

@@ -2,10 +2,14 @@
 
 use std::{io::Write, path::Path};
 
+use seesaw_arch::Net;
 use seesaw_engine::{Machine, Options, Plan, compile, measure::time_in_turn};
 use seesaw_format::{NetWeights, replace_file};
-use seesaw_plot::{Group, Scatter};
-use seesaw_search::{report::Report, search::Search};
+use seesaw_plot::{Front, Group, Scatter};
+use seesaw_search::{
+    report::{Report, Short},
+    search::Search,
+};
 use seesaw_train::pictures::write_picture;
 use serde::Serialize;
 
@@ -21,7 +25,23 @@ struct Timed<'a> {
     report: &'a Report,
     /// Median milliseconds for one image of each net of the final comparison, with one thread.
     inference_ms: Vec<f64>,
-    isa: String,
+    #[serde(rename = "isa", serialize_with = "isa")]
+    machine: Machine,
+}
+
+fn isa<S: serde::Serializer>(machine: &Machine, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&machine.isa())
+}
+
+/// Median milliseconds of each net for one image, taking turns.
+fn milliseconds(nets: &[&Net], machine: &Machine) -> Result<Vec<f64>, Failure> {
+    let plans = nets.iter().map(|net| {
+        let weights = NetWeights::random(net, 0)?;
+        Ok(compile(net, weights, &Options::new(net), machine)?)
+    });
+    let plans = plans.collect::<Result<Vec<Plan>, Failure>>()?;
+    let times = time_in_turn(&plans, RUNS)?;
+    Ok(times.iter().map(|times| 1e3 * times.median()).collect())
 }
 
 /// `seesaw search report`
@@ -50,14 +70,9 @@ pub fn finish(search: &Search, json: bool) -> Result<(), Failure> {
 impl<'a> Timed<'a> {
     fn new(report: &'a Report) -> Result<Self, Failure> {
         let machine = Machine::from_env(1)?;
-        let plans = report.finals.iter().map(|finalist| {
-            let weights = NetWeights::random(&finalist.net, 0)?;
-            Ok(compile(&finalist.net, weights, &Options::new(&finalist.net), &machine)?)
-        });
-        let plans = plans.collect::<Result<Vec<Plan>, Failure>>()?;
-        let times = time_in_turn(&plans, RUNS)?;
-        let inference_ms = times.iter().map(|times| 1e3 * times.median()).collect();
-        Ok(Self { report, inference_ms, isa: machine.isa().to_string() })
+        let nets: Vec<&Net> = report.finals.iter().map(|finalist| &finalist.net).collect();
+        let inference_ms = milliseconds(&nets, &machine)?;
+        Ok(Self { report, inference_ms, machine })
     }
 
     fn markdown(&self) -> String {
@@ -65,7 +80,7 @@ impl<'a> Timed<'a> {
         if !self.inference_ms.is_empty() {
             text += &format!(
                 "\n## Inference\n\nMedian of {RUNS} images, one thread, {}:\n\n",
-                self.isa
+                self.machine.isa()
             );
             text += "| net | ms |\n|---|---|\n";
             for (finalist, ms) in self.report.finals.iter().zip(&self.inference_ms) {
@@ -92,14 +107,34 @@ impl<'a> Timed<'a> {
             let net = winner.net.to_toml()?;
             write(&folder.join("winner.toml"), net.as_bytes())?;
         }
+        self.draw_front(&folder.join("tried-ms.svg"))?;
         if self.report.finals.is_empty() {
             return Ok(());
         }
         let madds = self.report.finals.iter().map(|finalist| finalist.madds as f64 / 1e6).collect();
         let label = "multiply-adds per image, millions".to_owned();
         self.draw(&folder.join("top1-madds.svg"), label, madds)?;
-        let label = format!("milliseconds per image, 1 thread, {}", self.isa);
+        let label = format!("milliseconds per image, 1 thread, {}", self.machine.isa());
         self.draw(&folder.join("top1-ms.svg"), label, self.inference_ms.clone())
+    }
+
+    /// All short trainings over milliseconds: at equal multiply-adds, nets differ in these.
+    fn draw_front(&self, path: &Path) -> Result<(), Failure> {
+        let Report { tried, references, .. } = self.report;
+        let trials: Vec<&Short> = references.iter().chain(tried).collect();
+        let nets: Vec<&Net> = trials.iter().map(|trial| &trial.net).collect();
+        let times = milliseconds(&nets, &self.machine)?;
+        let mut all = trials.iter().zip(times).map(|(trial, ms)| (ms, 100.0 * trial.top1));
+        let named = references.iter().map(|trial| trial.name.clone());
+        let named = named.zip(&mut all).collect();
+        let picture = Front {
+            title: "short trainings: accuracy over time, and the best at its time".to_owned(),
+            x_label: format!("milliseconds per image, 1 thread, {}", self.machine.isa()),
+            y_label: "top-1 on held-out images, %".to_owned(),
+            points: all.collect(),
+            named,
+        };
+        Ok(write_picture(path, &picture)?)
     }
 
     fn draw(&self, path: &Path, x_label: String, costs: Vec<f64>) -> Result<(), Failure> {

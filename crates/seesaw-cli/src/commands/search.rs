@@ -52,12 +52,8 @@ pub fn run(args: &SearchArgs) -> Result<Outcome, Failure> {
     };
     let state = search.state();
     if !state.header.data.exists() && args.what.data.is_none() {
-        return Err(Failure::file(&state.header.data, "no such file or folder").hint(
-            format_args!(
-                "where the data set was moved: `seesaw search --resume {} --data FOLDER`",
-                search.folder().display()
-            ),
-        ));
+        return Err(Failure::file(&state.header.data, "no such file or folder")
+            .hint("say with `--data` where the data set is now, or on this machine"));
     }
     work(&search, args, workers)
 }

@@ -1,7 +1,7 @@
 //! The progress of a search: a bar on a terminal, a line per finished training, JSON for machines.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     io::{self, Write},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -37,6 +37,7 @@ struct Seen {
     explored: usize,
     /// The lowest loss of a short training, and which.
     best: Option<(f64, usize)>,
+    notes: HashSet<String>,
     unwritten: Option<io::Error>,
 }
 
@@ -94,7 +95,8 @@ impl<'a> Show<'a> {
 
     pub fn on(&self, event: Event<'_>) {
         match event {
-            Event::Note { trial, note } => {
+            // What holds for the data is noted by every training.
+            Event::Note { trial, note } if self.seen().notes.insert(note.to_owned()) => {
                 self.bar.suspend(|| failure::warn(format_args!("trial {trial}: {note}")));
             }
             Event::Batch { trial, epoch, epochs, done } => {

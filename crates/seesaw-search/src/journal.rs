@@ -21,7 +21,7 @@ use crate::{SearchError, cost::Goal, explore};
 pub const FORMAT: u32 = 1;
 
 /// The longest journal that is read.
-const MAX_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 28;
 
 /// A line of the journal. Times are seconds of the search's clock, which stands still while nobody
 /// works on it.
@@ -72,6 +72,13 @@ pub enum Record {
         trial: usize,
         /// The reason.
         why: String,
+        /// When.
+        clock: f64,
+    },
+    /// Somebody stops working before the search is over.
+    Left {
+        /// Who: machine, process and thread.
+        worker: String,
         /// When.
         clock: f64,
     },
@@ -298,6 +305,10 @@ impl Journal {
         self.file.seek(SeekFrom::Start(self.bytes)).map_err(io())?;
         let mut bytes = Vec::new();
         Read::by_ref(&mut self.file).take(MAX_BYTES).read_to_end(&mut bytes).map_err(io())?;
+        if bytes.len() as u64 == MAX_BYTES {
+            let why = format!("more than {MAX_BYTES} bytes follow");
+            return Err(self.damaged(self.lines + 1, why));
+        }
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let cut = whole < bytes.len();
         if cut {

@@ -163,7 +163,9 @@ impl Worker<'_> {
                 Claim::Done => return Ok(()),
             }
         }
-        Ok(())
+        // So that the clock has all the time that was spent.
+        let worker = self.name.clone();
+        self.search.record(|clock| Record::Left { worker, clock })
     }
 
     fn train(&self, proposal: &Proposal) -> Result<(), SearchError> {

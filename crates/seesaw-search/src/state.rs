@@ -132,6 +132,7 @@ impl State {
                 self.phase = phase;
                 clock
             }
+            Record::Left { clock, .. } => clock,
             Record::Hours { hours, clock } => {
                 self.hours = hours;
                 clock

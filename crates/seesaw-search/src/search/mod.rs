@@ -7,6 +7,7 @@ mod tests;
 use std::{
     collections::HashMap,
     fs::{File, TryLockError},
+    io::Read,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -27,6 +28,8 @@ use crate::{
 
 use next::Next;
 
+/// The most bytes of a space that are read.
+const MAX_SPACE: u64 = 1 << 20;
 /// Trainings that may fail one after another.
 const MOST_FAILURES: usize = 5;
 
@@ -108,8 +111,7 @@ impl Search {
     pub fn open(folder: &Path) -> Result<Self, SearchError> {
         let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
         let path = folder.join("space.toml");
-        let text = std::fs::read_to_string(&path).map_err(SearchError::io(&path))?;
-        let space = Space::from_toml(&text)?;
+        let space = Space::from_toml(&read_space(&path)?)?;
         journal.lock()?;
         let (records, cut) = journal.read()?;
         journal.unlock()?;
@@ -295,6 +297,13 @@ impl Inner {
         let applied = self.state.apply(record, space);
         applied.map_err(|why| self.journal.damaged(0, why))
     }
+}
+
+fn read_space(path: &Path) -> Result<String, SearchError> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(SearchError::io(path))?;
+    file.take(MAX_SPACE).read_to_string(&mut text).map_err(SearchError::io(path))?;
+    Ok(text)
 }
 
 fn check(header: &Header) -> Result<(), SearchError> {

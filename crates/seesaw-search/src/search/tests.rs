@@ -271,6 +271,17 @@ fn damaged_journals_are_refused_and_kept() {
 }
 
 #[test]
+fn the_clock_stands_still_while_nobody_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let search = new(folder.path());
+    let worker = "test".to_owned();
+    search.record(|_| Record::Left { worker, clock: 5_000.0 }).unwrap();
+    drop(search);
+    let clock = Search::open(folder.path()).unwrap().clock();
+    assert!((5_000.0..5_060.0).contains(&clock), "{clock}");
+}
+
+#[test]
 fn a_folder_holds_one_search() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Search::open(folder.path()), Err(SearchError::None { .. })));

@@ -23,6 +23,8 @@ pub enum Purpose {
     Limit = 5,
     /// The order of a class's images where classes are drawn equally often.
     Balance = 6,
+    /// The order in which packed images are stored.
+    Pack = 7,
 }
 
 /// A sequence of random numbers.

@@ -12,7 +12,7 @@ use std::{
 
 use super::{Batch, LoadError, Shared, order::Draw};
 
-/// The batches of an epoch, in order. The first error ends the epoch.
+/// Batches of an epoch, in order. The first error ends the epoch.
 ///
 /// Dropping it ends its threads after at most one more image each.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ struct Work {
     shared: Arc<Shared>,
     epoch: u64,
     order: Vec<Draw>,
+    /// The numbers of the batches. Below, batches are counted by their places in this list.
+    numbers: Vec<usize>,
     stop: AtomicBool,
     queue: Mutex<Queue>,
     /// Notified of every change of the queue.
@@ -45,22 +47,21 @@ struct Queue {
 }
 
 impl Epoch {
-    pub(super) fn start(shared: Arc<Shared>, epoch: u64, first: usize, end: usize) -> Self {
+    pub(super) fn start(shared: Arc<Shared>, epoch: u64, numbers: Vec<usize>) -> Self {
         let (workers, ahead) = (shared.options.workers, shared.options.ahead);
-        let order = shared.order(epoch);
-        let allowed = first.saturating_add(ahead);
-        let queue = Mutex::new(Queue { claimed: first, allowed, end, ready: BTreeMap::new() });
-        let stop = AtomicBool::new(false);
-        let work = Work { shared, epoch, order, stop, queue, changed: Condvar::new() };
+        let (order, end) = (shared.order(epoch), numbers.len());
+        let queue = Queue { claimed: 0, allowed: ahead, end, ready: BTreeMap::new() };
+        let (queue, stop) = (Mutex::new(queue), AtomicBool::new(false));
+        let work = Work { shared, epoch, order, numbers, stop, queue, changed: Condvar::new() };
         let work = Arc::new(work);
         let worker = |_| {
             let work = Arc::clone(&work);
             thread::spawn(move || work.run())
         };
         // More threads than batches to make at a time would be idle.
-        let workers = workers.min(ahead).min(end.saturating_sub(first));
+        let workers = workers.min(ahead).min(end);
         let workers = (0..workers).map(worker).collect();
-        Self { work, workers, next: first, end }
+        Self { work, workers, next: 0, end }
     }
 
     fn stop(&mut self) {
@@ -127,9 +128,9 @@ impl Work {
         }
     }
 
-    fn make(&self, number: usize) -> Result<Option<Batch>, LoadError> {
+    fn make(&self, place: usize) -> Result<Option<Batch>, LoadError> {
         let len = self.shared.options.batch;
-        let start = number * len;
+        let start = self.numbers[place] * len;
         let end = (start + len).min(self.order.len());
         let stop = || self.stop.load(Ordering::Relaxed);
         self.shared.batch(self.epoch, &self.order[start..end], stop)

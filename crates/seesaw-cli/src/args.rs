@@ -29,7 +29,7 @@ pub use common::Fit;
 pub use common::{Balance, Channels, ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
-pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs};
+pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs, DataPackArgs};
 pub use embed::EmbedArgs;
 pub use eval::{EvalArgs, Split};
 pub use export::ExportArgs;

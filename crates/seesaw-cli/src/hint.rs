@@ -4,7 +4,10 @@
 use std::{error::Error, path::Path};
 
 use seesaw_arch::ArchError;
-use seesaw_data::{DataError, download::DownloadError, find::FindError, loader::LoadError};
+use seesaw_data::{
+    DataError, datasets::pack::PackError, download::DownloadError, find::FindError,
+    loader::LoadError,
+};
 use seesaw_engine::EngineError;
 use seesaw_export::ExportError;
 use seesaw_format::FormatError;
@@ -215,3 +218,4 @@ impl Hint for DataError {}
 impl Hint for DownloadError {}
 impl Hint for FindError {}
 impl Hint for LoadError {}
+impl Hint for PackError {}

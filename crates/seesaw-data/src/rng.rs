@@ -25,6 +25,8 @@ pub enum Purpose {
     Balance = 6,
     /// The order in which packed images are stored.
     Pack = 7,
+    /// The order of the images in an epoch that keeps blocks of packed images together.
+    Blocks = 8,
 }
 
 /// A sequence of random numbers.

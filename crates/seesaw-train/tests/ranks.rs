@@ -51,7 +51,7 @@ impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         paint::photos(&folder.path().join("data"), ["blue", "red"], 130, 8).unwrap();
-        std::fs::write(folder.path().join("data/blue/broken.jpg"), "not a photo").unwrap();
+        std::fs::write(folder.path().join("data/train/blue/broken.jpg"), "not a photo").unwrap();
         Self(folder)
     }
 
@@ -236,7 +236,7 @@ fn broken_images_are_found_by_one_and_known_to_all() {
         Trainer::start(&place.start("run"), &machine(1), &options, &mut listen).unwrap();
         broken
     });
-    assert_eq!(broken, vec![vec![place.path("data/blue/broken.jpg")]; 3]);
+    assert_eq!(broken, vec![vec![place.path("data/train/blue/broken.jpg")]; 3]);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn different_ranks_are_refused_on_all() {
     ];
     paint::photos(&place.path("fewer"), ["blue", "red"], 30, 8).unwrap();
     paint::photos(&place.path("renamed"), ["blue", "red"], 130, 8).unwrap();
-    std::fs::write(place.path("renamed/blue/brokem.jpg"), "not a photo").unwrap();
+    std::fs::write(place.path("renamed/train/blue/brokem.jpg"), "not a photo").unwrap();
     for (expected, change) in starts {
         let results = on_ranks(3, |rank, options| {
             let mut start = place.start("run");

@@ -20,7 +20,7 @@ use crate::{
     output,
 };
 
-use stop::Stop;
+pub use stop::Stop;
 use watch::Watch;
 
 /// Trains until the run is finished, it stops early, or Ctrl-C or another signal asks it to stop.
@@ -37,7 +37,7 @@ pub fn train(
     let mut trainer = begin(&machine, &options, &mut |event| watch.on(event))?;
     watch.introduce(trainer.config(), trainer.folder(), trainer.progress());
     warn_of_slow(trainer.config().recipe.precision, &machine);
-    let stop = Stop::at_signals()?;
+    let stop = Stop::at_signals("finishing the step to save it")?;
     let outcome = trainer.run(stop.asked(), &mut |event| watch.on(event))?;
     let printed = watch.finish();
     report_end(outcome, trainer.folder());

@@ -176,6 +176,19 @@ impl Dataset {
         u64::from(text) << 32 | u64::from(pixels)
     }
 
+    /// The encoded image, as its file or its packed data set has it, whatever is in memory. `None` for images
+    /// that are records of a file.
+    ///
+    /// # Errors
+    /// As [`Self::image`]; the bytes need not be an image.
+    pub fn encoded(&self, index: usize) -> Result<Option<Vec<u8>>, DataError> {
+        let item = self.item(index)?;
+        if item.number().is_some() {
+            return Ok(None);
+        }
+        item.read(&self.limits).map(Some)
+    }
+
     /// Keeps `limit` random images in their order, the same ones for the same seed; all, where there
     /// are no more than that.
     pub fn sample(&mut self, limit: usize, seed: u64) {

@@ -12,6 +12,7 @@
 //! | one folder of class folders | any other folder that has folders with photos |
 //! | a list | a file `*.csv` or `*.tsv` with the columns `path` and `label`, and optionally `split` |
 
+mod ahead;
 mod cifar;
 mod dataset;
 mod error;

@@ -12,6 +12,9 @@ use std::{
 
 use super::{Batch, LoadError, Shared, order::Draw};
 
+/// Bytes of packed images that are read ahead at a time.
+const WINDOW: u64 = 32 << 20;
+
 /// Batches of an epoch, in order. The first error ends the epoch.
 ///
 /// Dropping it ends its threads after at most one more image each.
@@ -60,7 +63,11 @@ impl Epoch {
         };
         // More threads than batches to make at a time would be idle.
         let workers = workers.min(ahead).min(end);
-        let workers = (0..workers).map(worker).collect();
+        let mut workers: Vec<_> = (0..workers).map(worker).collect();
+        if work.shared.dataset.is_packed() && !workers.is_empty() {
+            let work = Arc::clone(&work);
+            workers.push(thread::spawn(move || work.read_ahead()));
+        }
         Self { work, workers, next: 0, end }
     }
 
@@ -128,12 +135,47 @@ impl Work {
         }
     }
 
+    /// Reads the packed images that the workers will need. One window is being read while
+    /// the workers make batches of the one before.
+    fn read_ahead(&self) {
+        let dataset = &self.shared.dataset;
+        let (mut before, mut start, end) = (0, 0, self.queue().end);
+        while start < end && self.wait_for(before) {
+            let (mut window, mut bytes) = (vec![], 0);
+            before = start;
+            while start < end && bytes < WINDOW {
+                let images = self.draws(start).iter().map(|draw| draw.index as usize);
+                bytes += images.clone().map(|index| dataset.unread_bytes(index)).sum::<u64>();
+                window.extend(images);
+                start += 1;
+            }
+            dataset.read_ahead(window.into_iter(), &|| self.stop.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Waits until a worker has claimed the batch of this number or there are none left. Returns false where
+    /// the workers were stopped.
+    fn wait_for(&self, number: usize) -> bool {
+        let mut queue = self.queue();
+        while queue.claimed < queue.end.min(number) {
+            if self.stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            queue = self.wait(queue);
+        }
+        !self.stop.load(Ordering::Relaxed)
+    }
+
     fn make(&self, place: usize) -> Result<Option<Batch>, LoadError> {
+        let stop = || self.stop.load(Ordering::Relaxed);
+        self.shared.batch(self.epoch, self.draws(place), stop)
+    }
+
+    /// The images of a batch.
+    fn draws(&self, place: usize) -> &[Draw] {
         let len = self.shared.options.batch;
         let start = self.numbers[place] * len;
-        let end = (start + len).min(self.order.len());
-        let stop = || self.stop.load(Ordering::Relaxed);
-        self.shared.batch(self.epoch, &self.order[start..end], stop)
+        &self.order[start..(start + len).min(self.order.len())]
     }
 
     /// Waits until there is room for another batch, and returns its number.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    sync::{Mutex, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use seesaw_image::{decode, resize};
@@ -10,7 +10,10 @@ use seesaw_testing::{bmp, bmp_of, folder};
 use tempfile::TempDir;
 
 use super::*;
-use crate::datasets::{Dataset, Findings, Kind, Splits, Verify, open};
+use crate::{
+    Augment, Batch, Loader, LoaderOptions,
+    datasets::{Dataset, Findings, Kind, Splits, Verify, open},
+};
 
 /// A photo with a color of its own.
 fn photo(width: u32, height: u32, seed: u8) -> Vec<u8> {
@@ -245,7 +248,7 @@ fn neither_threads_nor_interruptions_change_a_byte() {
     let report = run(source.path(), &straight, &options.clone().threads(1)).unwrap();
     assert_eq!((report.facts.images, report.facts.shards, report.resumed), (10, 10, 0));
     let expected = files(&straight);
-    for stop_after in 1..12 {
+    for stop_after in [1, 2, 5, 7, 11] {
         let folder = out.path().join(stop_after.to_string());
         let stop = AtomicBool::new(false);
         let stopped = pack(source.path(), &folder, &options, &stop, &mut |event| {
@@ -409,4 +412,57 @@ fn shrunk_photos_are_jpegs_close_to_the_photo() {
     assert_eq!((small.width(), small.height()), (150, 100));
     let worst = small.pixels().iter().zip(expected.pixels()).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(worst.unwrap() <= 12, "{worst:?}");
+}
+
+#[test]
+fn batches_are_those_of_the_folder_however_they_are_read() {
+    let (album, out) = (album(40), tempfile::tempdir().unwrap());
+    fs::remove_file(album.path().join("dog/broken.bmp")).unwrap();
+    run(album.path(), out.path(), &options().shorter_side(None)).unwrap();
+    let preprocess = seesaw_arch::Preprocess::imagenet(8);
+    let augment = Augment { flip: true, mixup: 0.3, ..Augment::default() };
+    let batches = |path: &Path, cache_bytes, workers, first| -> Vec<Batch> {
+        let opened = OpenOptions::new().val_split(0.0).cache_bytes(cache_bytes);
+        let dataset = Arc::new(open(path, &opened).unwrap().train);
+        let options = LoaderOptions::train(&preprocess, 7, augment.clone(), 3).workers(workers);
+        let loader = Loader::new(dataset, options.ahead(3)).unwrap();
+        let epochs = (0..2).flat_map(|epoch| loader.epoch(epoch, first).map(Result::unwrap));
+        epochs.collect()
+    };
+    for (cache_bytes, workers, first) in [(0, 0, 0), (0, 1, 0), (1 << 20, 3, 0), (0, 2, 5)] {
+        let [from, to] =
+            [album.path(), out.path()].map(|path| batches(path, cache_bytes, workers, first));
+        assert_eq!(from.len(), 2 * (11 - first));
+        assert!(from == to, "{cache_bytes} bytes kept, {workers} workers, from {first}");
+    }
+}
+
+#[test]
+fn blocks_go_through_each_image_once() {
+    let source = folder((0..60_u8).map(|n| {
+        let name = format!("{}/{n:03}.bmp", ["a", "b"][usize::from(n) % 2]);
+        (name, bmp(8, 8, [n, 7, 9]))
+    }));
+    let out = tempfile::tempdir().unwrap();
+    run(source.path(), out.path(), &options().shorter_side(None)).unwrap();
+    let order = |path: &Path, epoch, workers, blocks| {
+        let dataset = Arc::new(open(path, &OpenOptions::new().val_split(0.0)).unwrap().train);
+        let preprocess = seesaw_arch::Preprocess::imagenet(8);
+        let options = LoaderOptions::train(&preprocess, 5, Augment::default(), 3).blocks(blocks);
+        let loader = Loader::new(dataset, options.workers(workers)).unwrap();
+        let batches = loader.epoch(epoch, 0).map(|batch| batch.unwrap().indices);
+        batches.flatten().collect::<Vec<u32>>()
+    };
+    let [first, second] = [0, 1].map(|epoch| order(out.path(), epoch, 0, true));
+    let sorted = |mut order: Vec<u32>| {
+        order.sort_unstable();
+        order
+    };
+    assert_eq!(sorted(first.clone()), (0..60).collect::<Vec<_>>());
+    assert_eq!(sorted(second.clone()), sorted(first.clone()));
+    assert_ne!(first, second);
+    assert_eq!(first, order(out.path(), 0, 2, true));
+    assert_ne!(first, order(out.path(), 0, 0, false));
+    // A folder has no blocks.
+    assert_eq!(order(source.path(), 0, 0, true), order(source.path(), 0, 0, false));
 }

@@ -69,6 +69,16 @@ impl Packed {
         (self.shard, self.stored.as_ref().map_or(0, |stored| stored.offset))
     }
 
+    /// The shard, where the image begins in it, and its bytes; `None` where it is broken.
+    pub fn range(&self) -> Option<(u32, u64, u64)> {
+        self.stored.as_ref().ok().map(|stored| (self.shard, stored.offset, stored.bytes))
+    }
+
+    /// The shards of the data set.
+    pub fn shards(&self) -> &Shards {
+        &self.shards
+    }
+
     /// When the shard was last changed, as in a register.
     pub fn modified(&self) -> u64 {
         self.shards.modified(self.shard)

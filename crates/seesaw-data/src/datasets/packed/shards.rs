@@ -131,7 +131,8 @@ impl Shards {
         DataError::io(path)(error)
     }
 
-    fn read_at(&self, shard: u32, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    /// Fills `bytes` from the shard, beginning at `offset`.
+    pub fn read_at(&self, shard: u32, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         let Shard { path, file, .. } = &self.shards[shard as usize];
         if let Some(file) = file.get() {
             return read_exact_at(file, bytes, offset);

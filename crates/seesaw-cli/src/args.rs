@@ -26,7 +26,10 @@ use clap::{Parser, Subcommand};
 pub use bench::BenchArgs;
 #[cfg(test)]
 pub use common::Fit;
-pub use common::{Balance, Channels, ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
+pub use common::{
+    Balance, Channels, ExecutionArgs, NetArgs, Precision, RanksKind, RecipeChanges, ShapeArgs,
+    SizeArgs,
+};
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
 pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs, DataPackArgs};

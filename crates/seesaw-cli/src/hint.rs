@@ -4,6 +4,7 @@
 use std::{error::Error, path::Path};
 
 use seesaw_arch::ArchError;
+use seesaw_comm::CommError;
 use seesaw_data::{
     DataError, datasets::pack::PackError, download::DownloadError, find::FindError,
     loader::LoadError,
@@ -114,6 +115,20 @@ impl Hint for RecipeError {
     }
 }
 
+impl Hint for CommError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoMpi { .. } => {
+                "`apt install mpich`, `dnf install mpich`, `pip install mpich` or your cluster's \
+                 `module load` installs one; then start with `mpirun -n N seesaw train ... --ranks mpi`"
+            }
+            Self::OtherLauncher { .. } => "see docs/guides/cluster.md",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 impl Hint for TrainError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -122,6 +137,10 @@ impl Hint for TrainError {
             Self::Engine(error) => return error.hint(),
             Self::Format(error) => return error.hint(),
             Self::Recipe(error) => return error.hint(),
+            Self::Comm(error) => return error.hint(),
+            Self::RanksDiffer { what, .. } if what == "instruction set" => {
+                "set `SEESAW_ISA` to one that all machines have, such as avx2"
+            }
             Self::RunExists { folder } | Self::Unfinished { folder, .. } => {
                 return Some(format!("`seesaw resume {}` continues the run", folder.display()));
             }

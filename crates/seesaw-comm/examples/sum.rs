@@ -13,7 +13,7 @@ const VECTORS: usize = 8;
 const ROUNDS: u32 = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let group = match Mpi::open(|error| println!("{error}")) {
+    let group = match Mpi::from_env(|rank, error| println!("rank {rank}: {error}")) {
         Ok(group) => group,
         Err(error @ CommError::NoMpi { .. }) => {
             println!("skipped: {error}");

@@ -84,6 +84,17 @@ impl Ranks {
         self.failed_together.load(Ordering::Relaxed)
     }
 
+    /// The ranks that have failed at something, which every rank calls this after.
+    ///
+    /// # Errors
+    /// [`TrainError::Comm`].
+    pub fn failed(&self, own: bool) -> Result<Vec<usize>, TrainError> {
+        self.wait_long();
+        let all = self.exchange(Ok(vec![u8::from(own)]))?;
+        let failed = (0..).zip(all).filter(|(_, failed)| *failed == [1]);
+        Ok(failed.map(|(rank, _)| rank).collect())
+    }
+
     /// Whether this rank writes files.
     pub(crate) fn is_root(&self) -> bool {
         self.rank() == 0

@@ -13,7 +13,7 @@ impl Mpi {
     ///
     /// # Errors
     /// [`CommError::Unsupported`].
-    pub fn open(_: impl Fn(CommError) + Send + 'static) -> Result<Self, CommError> {
+    pub fn from_env(_: impl Fn(usize, CommError) + Send + 'static) -> Result<Self, CommError> {
         Err(CommError::Unsupported)
     }
 

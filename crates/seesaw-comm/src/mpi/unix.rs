@@ -35,12 +35,14 @@ impl Mpi {
     /// the process.
     ///
     /// Where a call waits for longer than the others' [patience](Group::set_patience), `give_up` gets
-    /// the error, and the process ends with code 2 when it returns: no call of MPI can be stopped.
+    /// this rank's number and the error, and the process ends with code 2 when it returns: no call of MPI can be stopped.
     ///
     /// # Errors
     /// [`CommError::NoMpi`] and [`CommError::Unusable`]; [`CommError::OtherLauncher`] when the
     /// process was started by the launcher of another MPI.
-    pub fn open(give_up: impl Fn(CommError) + Send + 'static) -> Result<Self, CommError> {
+    pub fn from_env(
+        give_up: impl Fn(usize, CommError) + Send + 'static,
+    ) -> Result<Self, CommError> {
         if OPENED.swap(true, Ordering::SeqCst) {
             return Err(CommError::AlreadyOpen);
         }
@@ -52,7 +54,13 @@ impl Mpi {
             return Err(CommError::OtherLauncher { started, library });
         }
         let thread = thread::current().id();
-        Ok(Self { library, thread, rank, ranks, watch: Watch::start(give_up) })
+        Ok(Self {
+            library,
+            thread,
+            rank,
+            ranks,
+            watch: Watch::start(move |error| give_up(rank, error)),
+        })
     }
 
     /// The file or name of the library.

@@ -28,11 +28,12 @@ pub use bench::BenchArgs;
 #[cfg(test)]
 pub use common::Fit;
 pub use common::{
-    Balance, Channels, ExecutionArgs, NetArgs, Precision, RecipeChanges, ShapeArgs, SizeArgs,
+    Balance, Channels, ExecutionArgs, NetArgs, Precision, RanksKind, RecipeChanges, ShapeArgs,
+    SizeArgs,
 };
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
-pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs};
+pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs, DataPackArgs};
 pub use embed::EmbedArgs;
 pub use eval::{EvalArgs, Split};
 pub use export::ExportArgs;

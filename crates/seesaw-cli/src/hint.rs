@@ -4,7 +4,11 @@
 use std::{error::Error, path::Path};
 
 use seesaw_arch::{ArchError, space::SpaceError};
-use seesaw_data::{DataError, download::DownloadError, find::FindError, loader::LoadError};
+use seesaw_comm::CommError;
+use seesaw_data::{
+    DataError, datasets::pack::PackError, download::DownloadError, find::FindError,
+    loader::LoadError,
+};
 use seesaw_engine::EngineError;
 use seesaw_export::ExportError;
 use seesaw_format::FormatError;
@@ -155,6 +159,20 @@ impl Hint for RecipeError {
     }
 }
 
+impl Hint for CommError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoMpi { .. } => {
+                "`apt install mpich`, `dnf install mpich`, `pip install mpich` or your cluster's \
+                 `module load` installs one; then start with `mpirun -n N seesaw train ... --ranks mpi`"
+            }
+            Self::OtherLauncher { .. } => "see docs/guides/cluster.md",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 impl Hint for TrainError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -163,6 +181,10 @@ impl Hint for TrainError {
             Self::Engine(error) => return error.hint(),
             Self::Format(error) => return error.hint(),
             Self::Recipe(error) => return error.hint(),
+            Self::Comm(error) => return error.hint(),
+            Self::RanksDiffer { what, .. } if what == "instruction set" => {
+                "set `SEESAW_ISA` to one that all machines have, such as avx2"
+            }
             Self::RunExists { folder } | Self::Unfinished { folder, .. } => {
                 return Some(format!("`seesaw resume {}` continues the run", folder.display()));
             }
@@ -259,3 +281,4 @@ impl Hint for DataError {}
 impl Hint for DownloadError {}
 impl Hint for FindError {}
 impl Hint for LoadError {}
+impl Hint for PackError {}

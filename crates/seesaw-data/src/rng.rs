@@ -23,6 +23,10 @@ pub enum Purpose {
     Limit = 5,
     /// The order of a class's images where classes are drawn equally often.
     Balance = 6,
+    /// The order in which packed images are stored.
+    Pack = 7,
+    /// The order of the images in an epoch that keeps blocks of packed images together.
+    Blocks = 8,
 }
 
 /// A sequence of random numbers.

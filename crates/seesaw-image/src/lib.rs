@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`decode`] | JPEG, PNG, WebP, GIF, TIFF, BMP and Netpbm to 8-bit RGB, within [limits](decode::Limits); with the feature `decode`, which is on by default |
+//! | `encode` | 8-bit RGB to JPEG; with the feature `encode` |
 //! | [`resize`] | the resize and the center crop of torchvision's evaluation, and the whole photo on a square |
 //!
 //! ```
@@ -29,6 +30,8 @@
 
 #[cfg(feature = "decode")]
 pub mod decode;
+#[cfg(feature = "encode")]
+pub mod encode;
 mod image;
 mod preprocess;
 pub mod resize;

@@ -167,6 +167,25 @@ pub fn resize_region(image: &RgbImage, region: &Rect, size: u32) -> Option<RgbIm
     scale(image, &region.to_f64(), size, &target, Filter::Bilinear)
 }
 
+/// Scales a whole image down so that its shorter side has `side` pixels, with the bilinear filter of
+/// [`resize_and_crop`]. The longer side becomes `long * side / short`, rounded down.
+///
+/// Returns `None` where `side` is 0 or the shorter side has no more pixels than that.
+pub fn shrink(image: &RgbImage, side: u32) -> Option<RgbImage> {
+    let short = image.width().min(image.height());
+    if side == 0 || side >= short {
+        return None;
+    }
+    let scaled = |len: u32| (u64::from(len) * u64::from(side) / u64::from(short)) as u32;
+    let (width, height) = (scaled(image.width()), scaled(image.height()));
+    let mut pixels = vec![0; 3 * width as usize * height as usize];
+    let target = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels).ok()?;
+    let whole = Rect { left: 0, top: 0, width: image.width(), height: image.height() };
+    let to = Rect { left: 0, top: 0, width, height };
+    run(image, &whole.to_f64(), target, &to, FilterType::Bilinear)?;
+    RgbImage::new(width, height, pixels)
+}
+
 /// Scales square planes `[n, from, from]` to `[n, to, to]`, each on its own, with the bilinear filter of
 /// [`resize_and_crop`].
 ///

@@ -1,4 +1,6 @@
-//! `seesaw data`: downloading data sets, and showing what they hold.
+//! `seesaw data`: downloading data sets, packing them, and showing what they hold.
+
+mod pack;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -24,6 +26,7 @@ pub fn run(args: &DataArgs) -> Result<Outcome, Failure> {
     match &args.command {
         DataCommand::Cifar10(args) => cifar10(args),
         DataCommand::Info(args) => info(args),
+        DataCommand::Pack(args) => pack::run(args),
     }
 }
 
@@ -68,6 +71,10 @@ struct Info {
     contradictions: Option<usize>,
     /// How many images are nearly black; unknown without `--check`.
     dark: Option<usize>,
+    /// How many images match their checksums; unknown without `--verify`.
+    verified: Option<usize>,
+    /// How the images are stored in a packed data set.
+    packed: Option<pack::Facts>,
     /// How the layout was understood, and what is not used.
     notes: Vec<String>,
     /// Files that were not looked at, by extension.
@@ -101,7 +108,8 @@ fn info(args: &DataInfoArgs) -> Result<Outcome, Failure> {
     let mut splits = open(&args.data, &options)?;
     let checked =
         args.check.then(|| Checked::new(&mut splits, args.threads.count())).transpose()?;
-    let info = Info::new(args, &splits, checked.as_ref());
+    let verified = args.verify.then(|| verify_checksums(args, &splits)).transpose()?;
+    let info = Info { verified, ..Info::new(args, &splits, checked.as_ref()) };
     if args.json {
         output::json(&info)?;
     } else {
@@ -138,6 +146,21 @@ impl Checked {
     }
 }
 
+/// How many images of a packed data set match their checksums, which is all of them.
+fn verify_checksums(args: &DataInfoArgs, splits: &Splits) -> Result<usize, Failure> {
+    let Some(packed) = splits.packed else {
+        let what = "this data set is not packed, and has no checksums";
+        return Err(Failure::file(&args.data, what).hint("`--check` decodes every image"));
+    };
+    let bar = output::bar(packed.images as u64, "images compared");
+    let mut verified = 0;
+    for dataset in [&splits.train, &splits.val, &splits.test] {
+        verified += dataset.verify_checksums(args.threads.count(), &|_| bar.inc(1))?;
+    }
+    bar.finish_and_clear();
+    Ok(verified)
+}
+
 /// How many images of all parts have the same content as an image of another class.
 fn contradictions(splits: &Splits) -> Result<usize, Failure> {
     let mut labels = HashMap::<Content, Vec<u32>>::new();
@@ -170,6 +193,8 @@ impl Info {
             copies: checked.map(|checked| checked.copies),
             contradictions: checked.map(|checked| checked.contradictions),
             dark: checked.map(|checked| checked.dark),
+            verified: None,
+            packed: splits.packed.map(Into::into),
             notes: splits.findings.sentences(),
             skipped: splits.findings.skipped.by_extension().clone(),
             leftovers: splits.findings.skipped.leftovers(),
@@ -190,7 +215,11 @@ impl Info {
             self.kind,
             self.classes.len()
         )?;
+        if let Some(packed) = &self.packed {
+            writeln!(out, "packed: {}", packed.sentence())?;
+        }
         for (count, what) in [
+            (self.verified, "images match their checksums"),
             (self.broken, "broken images"),
             (self.copies, "validation and test images are copies of training images"),
             (self.contradictions, "images have copies in another class"),

@@ -7,7 +7,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use seesaw_image::RgbImage;
 
-use super::{DataError, Findings, Found, Kind, dataset::Item};
+use super::{DataError, Findings, Found, Kind, item::Item};
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
@@ -113,7 +113,7 @@ fn read(folder: &Path, cifar: Cifar, layout: &Layout) -> Result<Found, DataError
     }
     let classes = class_names(&folder.join(layout.names), cifar)?;
     let (test, findings) = (Some(items(&layout.test)?), Findings::default());
-    Ok(Found { kind: layout.kind, classes, train, val: None, test, findings })
+    Ok(Found { kind: layout.kind, classes, train, val: None, test, findings, packed: None })
 }
 
 fn class_names(path: &Path, cifar: Cifar) -> Result<Vec<String>, DataError> {

@@ -26,7 +26,7 @@ pub enum DataError {
     #[error(
         "{}: not a data set: {found}. Supported are CIFAR-10 and CIFAR-100 in their binary layouts, \
          MNIST's idx files, `train`, `val` and `test` with one folder per class, a single folder of \
-         class folders, and a .csv list of `path,label`",
+         class folders, a .csv list of `path,label`, and packed data sets",
         .path.display()
     )]
     Unrecognized {
@@ -53,6 +53,33 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Images of a packed data set that are not what was packed.
+    #[error(
+        "{images} images of the packed data set are damaged, in {}. The first of them: {first}",
+        list(.shards)
+    )]
+    DamagedImages {
+        /// How many.
+        images: usize,
+        /// The files that they are in.
+        shards: Vec<PathBuf>,
+        /// What is wrong with the first.
+        first: Box<DataError>,
+    },
+    /// An image that was broken when its data set was packed, and is not in it.
+    #[error("{}: left out when it was packed: {reason}", .path.display())]
+    LeftOut {
+        /// The image.
+        path: PathBuf,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// A data set that was not packed to its end.
+    #[error(
+        "{}: packing this data set was interrupted; pack it again, which finishes it",
+        .0.display()
+    )]
+    Unfinished(PathBuf),
     /// An invalid line of a list.
     #[error("{}: {source}", .path.display())]
     List {
@@ -187,4 +214,16 @@ impl DataError {
     pub(super) fn damaged(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::Damaged { path: path.into(), reason: reason.into() }
     }
+}
+
+/// How many files are named.
+const NAMED: usize = 5;
+
+fn list(paths: &[PathBuf]) -> String {
+    let mut names: Vec<String> =
+        paths.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+    if paths.len() > NAMED {
+        names.push(format!("{} others", paths.len() - NAMED));
+    }
+    names.join(", ")
 }

@@ -77,6 +77,17 @@ pub enum Note {
         /// The first of them.
         first: PathBuf,
     },
+    /// What was found when a data set was packed.
+    Packed(String),
+    /// Images that were shrunk when their data set was packed.
+    Shrunk {
+        /// How many.
+        shrunk: usize,
+        /// Of how many.
+        images: usize,
+        /// Pixels of their shorter side.
+        side: u32,
+    },
 }
 
 impl fmt::Display for Note {
@@ -126,6 +137,11 @@ impl fmt::Display for Note {
             ),
             Self::Columns(columns) => write!(f, "the list's columns were recognized: {columns}"),
             Self::Backslashes(paths) => write!(f, "`\\` is taken for `/` in {paths} paths of the list"),
+            Self::Packed(sentence) => f.write_str(sentence),
+            Self::Shrunk { shrunk, images, side } => write!(
+                f,
+                "{shrunk} of the {images} packed images were shrunk to a shorter side of {side} pixels"
+            ),
             Self::Repeated { files: 1, first } => {
                 write!(f, "1 file is listed more than once and used once: {}", first.display())
             }

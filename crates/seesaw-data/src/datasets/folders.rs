@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{DataError, Found, Kind, Note, Part, dataset::Item, findings::Findings};
+use super::{DataError, Found, Kind, Note, Part, findings::Findings, item::Item};
 use crate::{FindError, find::FoundPhotos, find_photos};
 
 use listing::Listing;
@@ -259,6 +259,7 @@ impl Reader {
             val: items.remove(&Part::Val),
             test: items.remove(&Part::Test),
             findings: self.findings,
+            packed: None,
         })
     }
 

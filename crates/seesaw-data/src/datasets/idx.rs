@@ -11,7 +11,7 @@ use std::{
 use flate2::read::GzDecoder;
 use seesaw_image::RgbImage;
 
-use super::{DataError, Findings, Found, Kind, dataset::Item};
+use super::{DataError, Findings, Found, Kind, item::Item};
 
 /// The largest file that is read, in bytes after unpacking. MNIST's has 47 MB.
 const MAX_BYTES: u64 = 1 << 30;
@@ -115,7 +115,7 @@ fn read(folder: &Path) -> Result<Found, DataError> {
         (Kind::Mnist, (0..=last.max(9)).map(|label| label.to_string()).collect())
     };
     let (test, findings) = (Some(test), Findings::default());
-    Ok(Found { kind, classes, train, val: None, test, findings })
+    Ok(Found { kind, classes, train, val: None, test, findings, packed: None })
 }
 
 fn items(root: &Arc<Path>, images: &Path, labels: &Path) -> Result<Vec<Item>, DataError> {

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{DataError, Findings, Found, Kind, Note, Part, dataset::Item, folders::Purpose};
+use super::{DataError, Findings, Found, Kind, Note, Part, folders::Purpose, item::Item};
 
 /// The most bytes of a list.
 const MAX_BYTES: u64 = 256 << 20;
@@ -184,7 +184,7 @@ pub(super) fn find(path: &Path, purpose: Purpose) -> Result<Found, DataError> {
         items.push(Item::file(&root, entry.path, label as u32));
     }
     let [val, test] = [val, test].map(|items: Vec<Item>| (!items.is_empty()).then_some(items));
-    Ok(Found { kind: Kind::List, classes, train, val, test, findings })
+    Ok(Found { kind: Kind::List, classes, train, val, test, findings, packed: None })
 }
 
 /// The entries, with the separators of this system in their paths, and each file once.

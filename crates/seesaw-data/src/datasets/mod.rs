@@ -4,6 +4,7 @@
 //!
 //! | layout | recognized by |
 //! |---|---|
+//! | a packed data set | `seesaw-pack.jsonl`; see `pack`, with the feature `pack` |
 //! | CIFAR-10, CIFAR-100, binary | `data_batch_1.bin`; `train.bin` (also in the folder that the official archive makes) |
 //! | MNIST, Fashion-MNIST | `train-images-idx3-ubyte`, or the same with `.gz` (also in torchvision's `MNIST/raw`) |
 //! | class folders in parts | a folder for training that has class folders, such as `train`; beside it others for validation and test; see [`Part::named`] |
@@ -11,32 +12,41 @@
 //! | one folder of class folders | any other folder that has folders with photos |
 //! | a list | a file `*.csv` or `*.tsv` with the columns `path` and `label`, and optionally `split` |
 
+mod ahead;
 mod cifar;
 mod dataset;
 mod error;
 mod findings;
 mod folders;
 mod idx;
+mod item;
 mod list;
 mod options;
+#[cfg(feature = "pack")]
+pub mod pack;
+mod packed;
 mod part;
 mod register;
 mod split;
+mod verify;
 
 use std::{fmt, path::Path, sync::Arc};
 
 pub use cifar::{Cifar, read_cifar};
-pub use dataset::{Dataset, Report, Verify};
+pub use dataset::Dataset;
 pub use error::DataError;
 pub use findings::{Findings, Note};
 pub use idx::{Idx, read_idx};
 pub use list::{List, ListEntry, ListError, read_list};
 pub use options::{DEFAULT_VAL_SPLIT, OpenOptions};
+pub use packed::{Index as PackedIndex, IndexError, PackedFacts, read_index};
 pub use part::Part;
 pub use register::{Content, Entry, Register};
+pub use verify::{Checks, Report, Verify};
 
-use dataset::{Cache, Item};
+use dataset::Cache;
 use folders::Purpose;
+use item::Item;
 use split::HoldOut;
 
 /// A layout of data sets.
@@ -100,6 +110,8 @@ pub struct Splits {
     pub kind: Kind,
     /// What else was found.
     pub findings: Findings,
+    /// How its images are stored if it is packed.
+    pub packed: Option<PackedFacts>,
 }
 
 impl Splits {
@@ -133,6 +145,7 @@ struct Found {
     /// `None` where the layout has no test images.
     test: Option<Vec<Item>>,
     findings: Findings,
+    packed: Option<PackedFacts>,
 }
 
 /// Opens the data set at `path`.
@@ -151,7 +164,8 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, Dat
     if let Some(share) = options.val_split.filter(|share| !(0.0..1.0).contains(share)) {
         return Err(DataError::ValSplit(share));
     }
-    let Found { kind, classes, train, mut val, mut test, mut findings } = find(path, options)?;
+    let Found { kind, classes, train, mut val, mut test, mut findings, packed } =
+        find(path, options)?;
     if classes.len() < 2 && kind != Kind::Photos && !options.evaluation {
         return Err(DataError::TooFewClasses { path: path.to_owned(), classes });
     }
@@ -175,7 +189,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Splits, Dat
     let dataset =
         |items| Dataset::new(Arc::clone(&classes), items, options.limits, Arc::clone(&cache));
     let [train, val, test] = [train, val, test.unwrap_or_default()].map(dataset);
-    Ok(Splits { train, val, test, is_held_out, kind, findings })
+    Ok(Splits { train, val, test, is_held_out, kind, findings, packed })
 }
 
 fn find(path: &Path, options: &OpenOptions) -> Result<Found, DataError> {
@@ -183,6 +197,9 @@ fn find(path: &Path, options: &OpenOptions) -> Result<Found, DataError> {
         |found: &str| DataError::Unrecognized { path: path.to_owned(), found: found.to_owned() };
     let purpose = if options.evaluation { Purpose::Evaluation } else { Purpose::Training };
     let metadata = path.metadata().map_err(DataError::io(path))?;
+    if let Some(found) = packed::find(path, options.unlabeled)? {
+        return Ok(found);
+    }
     if !metadata.is_dir() {
         let is_list = path.extension().is_some_and(|extension| {
             ["csv", "tsv"].into_iter().any(|known| extension.eq_ignore_ascii_case(known))

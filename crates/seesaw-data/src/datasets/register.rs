@@ -143,7 +143,7 @@ pub(super) fn portable(name: &Path) -> String {
 }
 
 /// Parts as `train`, `val` and `test`.
-mod part_name {
+pub(super) mod part_name {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use super::Part;

@@ -13,6 +13,11 @@ pub struct Skipped {
 }
 
 impl Skipped {
+    /// What a search passed over at another time.
+    pub(crate) fn from_counts(by_extension: BTreeMap<String, usize>, leftovers: usize) -> Self {
+        Self { by_extension, leftovers }
+    }
+
     /// The number of files of each extension, in lower case; the empty one for files without any.
     pub fn by_extension(&self) -> &BTreeMap<String, usize> {
         &self.by_extension
@@ -25,7 +30,7 @@ impl Skipped {
 
     /// The number of files that were not looked at, without leftovers.
     pub fn files(&self) -> usize {
-        self.by_extension.values().sum()
+        self.by_extension.values().fold(0, |sum, &count| sum.saturating_add(count))
     }
 
     /// The number of files that may be photos, by their extension or for the lack of one.
@@ -54,8 +59,7 @@ impl Skipped {
         self.by_extension
             .iter()
             .filter(|(extension, _)| of(extension))
-            .map(|(_, count)| count)
-            .sum()
+            .fold(0, |sum, (_, &count)| sum.saturating_add(count))
     }
 
     /// The sentences for people: none where no file was passed over.

@@ -1,7 +1,12 @@
 //! The order of the images in an epoch.
 
-use super::Shared;
+use super::{LoaderOptions, Shared};
 use crate::rng::{Purpose, Rng};
+
+/// Bytes of images that follow each other in a packed data set and are drawn together.
+const BLOCK: u64 = 4 << 20;
+/// How many blocks are shuffled together.
+const POOL: usize = 16;
 
 /// An image of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +28,10 @@ impl Draw {
 impl Shared {
     /// The images of an epoch, in its order.
     pub(super) fn order(&self, epoch: u64) -> Vec<Draw> {
+        let LoaderOptions { shuffle, balanced, blocks, .. } = self.options;
+        if shuffle && blocks && !balanced && self.dataset.is_packed() {
+            return self.in_blocks(epoch);
+        }
         let mut order = if self.options.shuffle && self.options.balanced {
             self.balanced(epoch)
         } else {
@@ -32,6 +41,13 @@ impl Shared {
             Rng::new(self.options.seed, Purpose::Order, [epoch, 0]).shuffle(&mut order);
         }
         order
+    }
+
+    /// Each image once, pool after pool of blocks.
+    fn in_blocks(&self, epoch: u64) -> Vec<Draw> {
+        let rng = |pool: u64| Rng::new(self.options.seed, Purpose::Blocks, [epoch, pool]);
+        let order = in_pools(blocks(&self.dataset.stored_images(), BLOCK), POOL, rng);
+        order.into_iter().map(|index| Draw { index, before: 0 }).collect()
     }
 
     /// As many images as the data set has, and equally many of each class.
@@ -74,6 +90,31 @@ impl Shared {
     }
 }
 
+/// The blocks in a random order, and the images of `most` blocks at a time too.
+fn in_pools(mut blocks: Vec<Vec<u32>>, most: usize, rng: impl Fn(u64) -> Rng) -> Vec<u32> {
+    rng(0).shuffle(&mut blocks);
+    let pool = |(pool, number): (&[Vec<u32>], u64)| {
+        let mut pool = pool.concat();
+        rng(number).shuffle(&mut pool);
+        pool
+    };
+    blocks.chunks(most).zip(1..).flat_map(pool).collect()
+}
+
+/// Images with their bytes, in blocks that end with the image that fills them.
+fn blocks(stored: &[(u32, u64)], most: u64) -> Vec<Vec<u32>> {
+    let (mut blocks, mut bytes) = (vec![], u64::MAX);
+    for &(index, len) in stored {
+        if bytes >= most {
+            blocks.push(vec![]);
+            bytes = 0;
+        }
+        blocks.last_mut().expect("a block was just begun").push(index);
+        bytes = bytes.saturating_add(len);
+    }
+    blocks
+}
+
 /// How many images of each class the epochs have.
 #[derive(Debug, Clone, Copy)]
 struct Turns {
@@ -89,5 +130,47 @@ impl Turns {
         let (each, rest) = (self.images / self.classes, self.images % self.classes);
         let extra = (epoch * rest + self.classes - 1 - class) / self.classes;
         epoch * each + extra
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_end_when_they_are_full() {
+        let stored = [(5, 3), (4, 3), (9, 1), (0, 100), (1, 2)];
+        assert_eq!(blocks(&stored, 6), [vec![5, 4], vec![9, 0], vec![1]]);
+        assert_eq!(blocks(&stored, 1), [[5], [4], [9], [0], [1]]);
+        assert_eq!(blocks(&[], 6), Vec::<Vec<u32>>::new());
+        // Images that take no bytes take a place.
+        assert_eq!(blocks(&[(0, 0), (1, 0)], 6), [[0, 1]]);
+    }
+
+    #[test]
+    fn pools_hold_whole_blocks_in_random_orders() {
+        let stored: Vec<(u32, u64)> = (0..1000).map(|index| (index, 10)).collect();
+        let order = |epoch| {
+            in_pools(blocks(&stored, 100), 4, |pool| Rng::new(3, Purpose::Blocks, [epoch, pool]))
+        };
+        let [first, second] = [0, 1].map(order);
+        assert_ne!(first, second);
+        for order in [first, second] {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
+            let blocks: Vec<Vec<u32>> = order
+                .chunks(40)
+                .map(|pool| {
+                    assert!(!pool.is_sorted());
+                    let mut blocks: Vec<u32> = pool.iter().map(|index| index / 10).collect();
+                    blocks.sort_unstable();
+                    blocks.dedup();
+                    blocks
+                })
+                .collect();
+            assert!(blocks.iter().all(|blocks| blocks.len() == 4), "{blocks:?}");
+            assert!(!blocks.concat().is_sorted(), "{blocks:?}");
+        }
     }
 }

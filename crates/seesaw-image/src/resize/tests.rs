@@ -42,6 +42,31 @@ fn planes_are_scaled_one_by_one_as_pictures_are() {
 }
 
 #[test]
+fn a_shrunk_picture_shows_an_evaluation_what_the_whole_one_does() {
+    for (width, height) in [(100, 70), (70, 131), (81, 81)] {
+        let pixels = (0..3 * width * height).map(|i| (i / 3 % width * 3 + i / (3 * width)) as u8);
+        let image = RgbImage::new(width, height, pixels.collect()).unwrap();
+        let shrunk = shrink(&image, 32).unwrap();
+        let long = width.max(height) * 32 / width.min(height);
+        assert_eq!(shrunk.width().min(shrunk.height()), 32);
+        assert_eq!(shrunk.width().max(shrunk.height()), long);
+        let [of_whole, of_shrunk] = [&image, &shrunk]
+            .map(|image| resize_and_crop(image, 32, 28, Filter::Bilinear).unwrap());
+        for (a, b) in of_whole.pixels().iter().zip(of_shrunk.pixels()) {
+            assert!(a.abs_diff(*b) <= 1, "{width}x{height}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn pictures_are_not_enlarged() {
+    let image = RgbImage::new(3, 2, vec![0; 18]).unwrap();
+    assert_eq!([0, 2, 3, u32::MAX].map(|side| shrink(&image, side)), [const { None }; 4]);
+    let long = RgbImage::new(65_535, 2, vec![7; 6 * 65_535]).unwrap();
+    assert_eq!(shrink(&long, 1).unwrap().width(), 32_767);
+}
+
+#[test]
 fn extreme_shapes_cost_no_more_than_the_crop() {
     for (width, height) in [(1, 65_535), (65_535, 1), (1, 1)] {
         let image = RgbImage::new(width, height, vec![77; 3 * (width * height) as usize]);

@@ -158,8 +158,7 @@ fn known(dataset: &Dataset, register: &Register, part: Part) -> Result<Known, Fa
     for index in 0..dataset.len() {
         let Some(entry) = register.get(part, &dataset.relative_name(index)?) else { continue };
         known.names += 1;
-        let len = dataset.path(index)?.metadata().map(|metadata| metadata.len());
-        known.same += usize::from(len.is_ok_and(|len| len == entry.content.bytes));
+        known.same += usize::from(dataset.file_len(index)? == entry.content.bytes);
     }
     Ok(known)
 }

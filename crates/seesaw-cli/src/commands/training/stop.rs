@@ -1,4 +1,4 @@
-//! What asks a training to stop: Ctrl-C, and on Unix the signals that end processes.
+//! What asks a long command to stop: Ctrl-C, and on Unix the signals that end processes.
 
 use std::{
     process,
@@ -14,33 +14,38 @@ use crate::{failure::Failure, output};
 /// the signal.
 const INTERRUPTED: u8 = 130;
 
-/// Whether something asked the training to stop, and what.
+/// Whether something asked the command to stop, and what.
 #[derive(Debug, Default)]
 pub struct Stop {
     asked: AtomicBool,
     /// The exit code, once `asked` is set.
     code: AtomicU8,
+    /// What the command then does.
+    doing: &'static str,
 }
 
 impl Stop {
-    /// Listens from now on. The first signal only sets [`Self::asked`]; the next ends the process.
-    pub fn at_signals() -> Result<Arc<Self>, Failure> {
-        let stop = Arc::new(Self::default());
+    /// Listens from now on. The first signal only sets [`Self::asked`], and says what the command is then
+    /// doing, unless that is nothing; the next ends the process.
+    pub fn at_signals(doing: &'static str) -> Result<Arc<Self>, Failure> {
+        let stop = Arc::new(Self { doing, ..Self::default() });
         listen(Arc::clone(&stop))
             .map_err(|error| Failure::new(format_args!("cannot handle signals: {error}")))?;
         Ok(stop)
     }
 
-    /// Set once the training should stop.
+    /// Set once the command should stop.
     pub fn asked(&self) -> &AtomicBool {
         &self.asked
     }
 
-    /// The exit code that tells what asked.
+    /// The exit code that tells what asked; that of Ctrl-C where another rank was asked.
     pub fn exit_code(&self) -> u8 {
         // Makes the code visible that was stored before.
-        self.asked.load(Ordering::Acquire);
-        self.code.load(Ordering::Relaxed)
+        match self.asked.load(Ordering::Acquire) {
+            true => self.code.load(Ordering::Relaxed),
+            false => INTERRUPTED,
+        }
     }
 
     /// Takes note of a signal that stands for this exit code.
@@ -50,7 +55,9 @@ impl Stop {
         }
         self.code.store(code, Ordering::Relaxed);
         self.asked.store(true, Ordering::Release);
-        output::say(format_args!("\nfinishing the step to save it; {again} to exit at once"));
+        if !self.doing.is_empty() {
+            output::say(format_args!("\n{}; {again} to exit at once", self.doing));
+        }
     }
 }
 

@@ -64,7 +64,7 @@ fn work(search: &Search, args: &SearchArgs, workers: usize) -> Result<Outcome, F
     options.workers = workers;
     options.data = args.what.data.as_deref().map(absolute).transpose()?;
     options.save = SavePolicy { steps: args.execution.checkpoint_every, ..options.save };
-    let stop = Stop::at_signals()?;
+    let stop = Stop::at_signals("finishing the steps to save them")?;
     let show = Show::new(search, args.execution.json);
     show.introduce(workers);
     let ended = run::run(search, &options, stop.asked(), &|event| show.on(event));

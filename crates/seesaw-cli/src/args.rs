@@ -15,6 +15,7 @@ mod plot;
 mod predict;
 mod recipes;
 mod resume;
+mod search;
 #[cfg(feature = "serve")]
 mod serve;
 mod summary;
@@ -26,7 +27,10 @@ use clap::{Parser, Subcommand};
 pub use bench::BenchArgs;
 #[cfg(test)]
 pub use common::Fit;
-pub use common::{Balance, Channels, ExecutionArgs, NetArgs, RecipeChanges, ShapeArgs, SizeArgs};
+pub use common::{
+    Balance, Channels, ExecutionArgs, NetArgs, Precision, RanksKind, RecipeChanges, ShapeArgs,
+    SizeArgs,
+};
 pub use compare::CompareArgs;
 pub use completions::CompletionsArgs;
 pub use data::{Cifar10Args, DataArgs, DataCommand, DataInfoArgs, DataPackArgs};
@@ -40,6 +44,7 @@ pub use plot::{PictureFormat, PlotArgs};
 pub use predict::PredictArgs;
 pub use recipes::RecipesArgs;
 pub use resume::ResumeArgs;
+pub use search::{HowArgs, SearchArgs, SearchCommand, SearchReportArgs, SpaceArgs, WorkArgs};
 #[cfg(feature = "serve")]
 pub use serve::ServeArgs;
 pub use summary::SummaryArgs;
@@ -88,6 +93,7 @@ pub enum Command {
     Train(Box<TrainArgs>),
     Resume(ResumeArgs),
     Recipes(RecipesArgs),
+    Search(Box<SearchArgs>),
     Eval(Box<EvalArgs>),
     Compare(CompareArgs),
     Plot(PlotArgs),

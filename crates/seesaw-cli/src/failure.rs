@@ -17,6 +17,8 @@ pub enum Failure {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// An error that was already reported, here or by another rank.
+    Reported,
     /// The reader of standard output closed it, as `head` does, which is not an error.
     OutputClosed,
 }
@@ -51,7 +53,17 @@ impl Failure {
     pub fn hint(self, hint: impl fmt::Display) -> Self {
         match self {
             Self::Error { message, .. } => Self::Error { message, hint: Some(hint.to_string()) },
-            Self::OutputClosed => self,
+            Self::OutputClosed | Self::Reported => self,
+        }
+    }
+
+    /// The same error of one of several ranks; rank 0 speaks for all.
+    pub fn of_rank(self, rank: usize) -> Self {
+        match self {
+            Self::Error { message, hint } if rank > 0 => {
+                Self::Error { message: format!("rank {rank}: {message}"), hint }
+            }
+            failure => failure,
         }
     }
 
@@ -71,6 +83,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Error { message, .. } => f.write_str(message),
             Self::OutputClosed => f.write_str("standard output is closed"),
+            Self::Reported => f.write_str("the command failed"),
         }
     }
 }

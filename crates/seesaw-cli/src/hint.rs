@@ -3,7 +3,8 @@
 
 use std::{error::Error, path::Path};
 
-use seesaw_arch::ArchError;
+use seesaw_arch::{ArchError, space::SpaceError};
+use seesaw_comm::CommError;
 use seesaw_data::{
     DataError, datasets::pack::PackError, download::DownloadError, find::FindError,
     loader::LoadError,
@@ -12,6 +13,7 @@ use seesaw_engine::EngineError;
 use seesaw_export::ExportError;
 use seesaw_format::FormatError;
 use seesaw_kernels::KernelError;
+use seesaw_search::SearchError;
 use seesaw_train::{
     TrainError,
     recipe::RecipeError,
@@ -105,12 +107,69 @@ impl Hint for ExportError {
     }
 }
 
+impl Hint for SpaceError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Toml(_) => {
+                Some("`seesaw search --show-space` prints a space to start from".to_owned())
+            }
+            Self::Net(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+impl Hint for SearchError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Exists { folder } => {
+                let folder = folder.display();
+                format!("`seesaw search --resume {folder}` continues it; or choose another `--out`")
+            }
+            Self::None { .. } => "`seesaw search --data DATA --out SEARCH` starts one".to_owned(),
+            Self::TooShort { trial_hours, .. } => format!(
+                "give `--hours` of at least {:.1}, or fewer images with `--limit`; nothing is lost, \
+                 `--resume` continues",
+                // Some short trainings, and some long ones.
+                trial_hours * 30.0
+            ),
+            Self::NoNet { .. } => "choose another `--madds` or `--budget-ms`".to_owned(),
+            Self::OtherMachine { .. } => "join from a machine with that processor".to_owned(),
+            Self::Damaged { .. } => {
+                "remove the damaged line and those after it, and `--resume` does them again"
+                    .to_owned()
+            }
+            Self::Version { .. } => "continue it with that version".to_owned(),
+            Self::AllFail { .. } => "try a lower `--set optimizer.rate=`".to_owned(),
+            Self::Space(error) => return error.hint(),
+            Self::Net(error) => return error.hint(),
+            Self::Engine(error) => return error.hint(),
+            Self::Train { error, .. } => return error.hint(),
+            _ => return None,
+        })
+    }
+}
+
 impl Hint for RecipeError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Toml(_) => Some("`seesaw recipes NAME` prints a recipe to start from".to_owned()),
             _ => None,
         }
+    }
+}
+
+impl Hint for CommError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoMpi { .. } => {
+                "`apt install mpich`, `dnf install mpich`, `pip install mpich` or your cluster's \
+                 `module load` installs one; then start with `mpirun -n N seesaw train ... --ranks mpi`"
+            }
+            Self::OtherLauncher { .. } => "see docs/guides/cluster.md",
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -122,6 +181,10 @@ impl Hint for TrainError {
             Self::Engine(error) => return error.hint(),
             Self::Format(error) => return error.hint(),
             Self::Recipe(error) => return error.hint(),
+            Self::Comm(error) => return error.hint(),
+            Self::RanksDiffer { what, .. } if what == "instruction set" => {
+                "set `SEESAW_ISA` to one that all machines have, such as avx2"
+            }
             Self::RunExists { folder } | Self::Unfinished { folder, .. } => {
                 return Some(format!("`seesaw resume {}` continues the run", folder.display()));
             }

@@ -208,6 +208,19 @@ pub fn write_with_text(
     text: Option<HeaderText<'_>>,
     precision: StoredPrecision,
 ) -> Result<(), FormatError> {
+    let bytes = bytes_with_text(tensors, text, precision)?;
+    replace_file(path, |file| file.write_all(&bytes)).map_err(FormatError::io(path))
+}
+
+/// What [`write_with_text`] writes, in memory.
+///
+/// # Errors
+/// [`FormatError::Safetensors`], as [`write()`].
+pub fn bytes_with_text(
+    tensors: &Tensors,
+    text: Option<HeaderText<'_>>,
+    precision: StoredPrecision,
+) -> Result<Vec<u8>, FormatError> {
     let header =
         text.map(|HeaderText { key, text }| [(key.into(), text.into())].into_iter().collect());
     let encoded: Vec<(&str, Dtype, &[usize], Vec<u8>)> = tensors
@@ -223,7 +236,7 @@ pub fn write_with_text(
     }
     let bytes = safetensors::serialize(views, header).map_err(|e| bad(&e))?;
     check_header(&bytes)?;
-    replace_file(path, |file| file.write_all(&bytes)).map_err(FormatError::io(path))
+    Ok(bytes)
 }
 
 fn encode(tensor: &Tensor, precision: StoredPrecision) -> (Dtype, Vec<u8>) {

@@ -25,6 +25,43 @@ pub enum TrainError {
     /// A file of weights cannot be read or written.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// The ranks of a training cannot, or can no longer, exchange anything.
+    #[error("{0}; what is saved can be resumed with any number of ranks")]
+    Comm(#[from] seesaw_comm::CommError),
+    /// Another rank of the training failed.
+    #[error("rank {rank}: {message}{}", and_others(*others))]
+    OtherRank {
+        /// The first rank that failed.
+        rank: usize,
+        /// Its error.
+        message: String,
+        /// How many others failed as well.
+        others: usize,
+    },
+    /// The ranks of a training were given different things.
+    #[error("the {what} differs between ranks: {first} on rank 0 and {other} on rank {rank}")]
+    RanksDiffer {
+        /// What differs.
+        what: String,
+        /// The first rank that has another one than rank 0.
+        rank: usize,
+        /// What rank 0 has.
+        first: String,
+        /// What that rank has.
+        other: String,
+    },
+    /// The ranks of a training have learned different things from the same, which a defect of the memory,
+    /// the processor or the program must have caused.
+    #[error(
+        "the weights of rank {rank} differ from those of rank 0 after step {step}, which a defect of the \
+         memory or the processor can cause; resume from the checkpoint, without that machine"
+    )]
+    RanksDiverged {
+        /// The first rank whose weights differ from those of rank 0.
+        rank: usize,
+        /// Optimizer steps before.
+        step: u64,
+    },
     /// The data set cannot be opened or read.
     #[error(transparent)]
     Data(#[from] seesaw_data::DataError),
@@ -351,6 +388,13 @@ fn few(names: &[String]) -> String {
 
 fn of_file(example: Option<&String>) -> String {
     example.map_or_else(String::new, |name| format!("; one that is no longer there is {name}"))
+}
+
+fn and_others(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!(" (and {count} other ranks failed)"),
+    }
 }
 
 fn in_epoch(epoch: Option<&usize>) -> String {

@@ -8,6 +8,8 @@ use std::ops::Range;
 use seesaw_arch::{ArchError, LayerId, Net, Op, Unit};
 use seesaw_format::{BatchNorm, ConvBn, Linear, NetWeights};
 
+use crate::net::Statistics;
+
 /// What a parameter is to its layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -163,6 +165,15 @@ impl Layout {
         self.statistics
     }
 
+    /// How many statistics a batch has: as many as there are running ones, or none where the batch norms
+    /// use those.
+    pub(crate) fn batch_statistics(&self, used: Statistics) -> usize {
+        match used {
+            Statistics::Batch => self.statistics,
+            Statistics::Running => 0,
+        }
+    }
+
     /// Depth of the linear layer, the largest of all.
     pub fn depth(&self) -> usize {
         self.entries.last().expect("a net ends with a linear layer").depth
@@ -202,7 +213,17 @@ fn depth(unit: Unit, blocks: usize) -> usize {
     }
 }
 
+/// Weight of a batch's statistics in the running ones, as in PyTorch.
+const MOMENTUM: f64 = 0.1;
+
 impl State {
+    /// Moves the running statistics towards those of a batch, if it has any.
+    pub(crate) fn follow(&mut self, batch: &[f64]) {
+        for (running, value) in self.statistics.iter_mut().zip(batch) {
+            *running = (f64::from(*running) * (1.0 - MOMENTUM) + value * MOMENTUM) as f32;
+        }
+    }
+
     /// Collects the numbers of `weights`.
     pub fn from_weights(weights: &NetWeights) -> Self {
         let mut state = Self { parameters: Vec::new(), statistics: Vec::new() };

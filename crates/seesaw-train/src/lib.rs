@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`trainer`] | runs: from a data set to a model, resumable at any step |
+//! | [`ranks`] | several workers that train one net together |
 //! | [`learner`] | one step after another in memory, for loops of your own |
 //! | [`graft`](mod@graft) | first weights for a net with groups from a trained net without |
 //! | [`recipe`] | how a net is trained, as a TOML file; the built-in recipes |
@@ -47,6 +48,7 @@ pub mod net;
 pub mod optim;
 #[cfg(feature = "plots")]
 pub mod pictures;
+pub mod ranks;
 pub mod recipe;
 pub mod run;
 pub mod schedule;

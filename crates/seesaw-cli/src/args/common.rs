@@ -138,6 +138,14 @@ impl ThreadsArgs {
         }
     }
 
+    /// The number of threads, unless it is left to the command.
+    pub fn chosen(&self) -> Option<usize> {
+        match self.threads {
+            Threads::All => None,
+            Threads::Count(count) => Some(count),
+        }
+    }
+
     /// The threads, with the instruction set that `SEESAW_ISA` names or else the best one.
     pub fn machine(&self) -> Result<Machine, KernelError> {
         Machine::from_env(self.count())
@@ -207,7 +215,7 @@ impl From<Precision> for net::Precision {
 }
 
 /// Changes to a recipe.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Changes to the recipe")]
 pub struct RecipeChanges {
     /// Passes over the training images
@@ -241,7 +249,7 @@ pub struct RecipeChanges {
     pub set: Vec<(String, String)>,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.trim().to_owned()))
@@ -261,6 +269,47 @@ pub struct ExecutionArgs {
     /// Print one JSON object per epoch, one per line
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub ranks: RanksArgs,
+}
+
+/// Which processes carry out a training together.
+#[derive(Debug, Args)]
+pub struct RanksArgs {
+    /// Share each step with others: `mpi` for the processes that `mpirun` or `srun` started, `threads:N` for
+    /// N workers in this process, each with its share of the threads. Weights are the same to the last bit
+    #[arg(long, value_name = "RANKS")]
+    pub ranks: Option<RanksKind>,
+    /// Number format in which ranks send gradients; bf16 halves the bytes, and makes results depend on
+    /// the number of ranks
+    #[arg(long, value_name = "P", default_value_t = Precision::F32, requires = "ranks")]
+    pub wire: Precision,
+    /// Seconds that a rank may be late, beyond ten times the longest step, until it is taken for dead
+    #[arg(long, value_name = "S", default_value_t = 30, requires = "ranks",
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub rank_timeout: u64,
+}
+
+/// What the ranks of a training are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RanksKind {
+    /// Processes that a launcher of MPI started.
+    Mpi,
+    /// So many threads of this process, 1 to 256.
+    Threads(usize),
+}
+
+impl FromStr for RanksKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let count = text.strip_prefix("threads:").map(str::parse);
+        match (text, count) {
+            ("mpi", _) => Ok(Self::Mpi),
+            (_, Some(Ok(count @ 1..=MAX_THREADS))) => Ok(Self::Threads(count)),
+            _ => Err(format!("must be `mpi`, or `threads:N` with N from 1 to {MAX_THREADS}")),
+        }
+    }
 }
 
 /// A side in pixels.
@@ -305,6 +354,15 @@ mod tests {
         assert!(std("0").is_err(), "would divide by 0");
         assert!(mean("123.675,116.28,103.53").unwrap_err().contains("divide by 255"));
         assert!(std("58.395,57.12,57.375").unwrap_err().contains("divide by 255"));
+    }
+
+    #[test]
+    fn ranks_are_processes_or_threads() {
+        assert_eq!("mpi".parse(), Ok(RanksKind::Mpi));
+        assert_eq!("threads:8".parse(), Ok(RanksKind::Threads(8)));
+        for wrong in ["", "threads", "threads:", "threads:0", "threads:257", "8", "MPI"] {
+            assert!(wrong.parse::<RanksKind>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -34,12 +34,14 @@ pub fn resume(
     args: &ExecutionArgs,
 ) -> Result<Outcome, Failure> {
     let Changes { data, epochs } = changes;
-    if let (None, Ok(config)) = (data, Config::read(&RunFolder::new(folder).config())) {
-        check_data(&config.data.path, folder)?;
-    }
-    training::train(args, |machine, options, on| {
-        let options = options.clone().data(data.map(Path::to_owned)).epochs(epochs);
-        Trainer::resume(folder, machine, &options, on)
+    training::train(args, || {
+        if let (None, Ok(config)) = (data, Config::read(&RunFolder::new(folder).config())) {
+            check_data(&config.data.path, folder)?;
+        }
+        Ok(Box::new(move |machine, options, on| {
+            let options = options.clone().data(data.map(Path::to_owned)).epochs(epochs);
+            Trainer::resume(folder, machine, &options, on)
+        }))
     })
 }
 

@@ -36,9 +36,9 @@ pub fn run(args: &TrainArgs) -> Result<Outcome, Failure> {
         recipes::show(&recipe(args)?)?;
         return Ok(Outcome::Complete);
     }
-    let start = start(args)?;
-    training::train(&args.execution, |machine, options, on| {
-        Trainer::start(&start, machine, options, on)
+    training::train(&args.execution, || {
+        let start = start(args)?;
+        Ok(Box::new(move |machine, options, on| Trainer::start(&start, machine, options, on)))
     })
 }
 

@@ -153,6 +153,29 @@ impl Dataset {
         Ok(Cow::Owned(image))
     }
 
+    /// A number that tells this data set from others: it depends on the names, numbers and labels of the
+    /// images, on the names of the classes, and on the pixels that are in memory from the start, as those
+    /// of CIFAR are. Two data sets with the same number are the same with near certainty, unless someone
+    /// wants them to differ; the contents of their files may.
+    pub fn fingerprint(&self) -> u64 {
+        let (mut text, mut pixels) = (0, 0);
+        for class in self.classes.iter() {
+            text = crc32c::crc32c_append(text, class.as_bytes());
+            text = crc32c::crc32c_append(text, &[0]);
+        }
+        for item in &self.items {
+            let (name, number) = item.key();
+            text = crc32c::crc32c_append(text, portable(name).as_bytes());
+            text = crc32c::crc32c_append(text, &[0]);
+            text = crc32c::crc32c_append(text, &number.to_le_bytes());
+            text = crc32c::crc32c_append(text, &item.label.to_le_bytes());
+            if let (Some(_), Some(image)) = (item.number(), item.image.get()) {
+                pixels = crc32c::crc32c_append(pixels, image.pixels());
+            }
+        }
+        u64::from(text) << 32 | u64::from(pixels)
+    }
+
     /// The encoded image, as its file or its packed data set has it, whatever is in memory. `None` for images
     /// that are records of a file.
     ///

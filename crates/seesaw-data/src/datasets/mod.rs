@@ -42,7 +42,7 @@ pub use options::{DEFAULT_VAL_SPLIT, OpenOptions};
 pub use packed::{Index as PackedIndex, IndexError, PackedFacts, read_index};
 pub use part::Part;
 pub use register::{Content, Entry, Register};
-pub use verify::{Report, Verify};
+pub use verify::{Checks, Report, Verify};
 
 use dataset::Cache;
 use folders::Purpose;

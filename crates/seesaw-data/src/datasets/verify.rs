@@ -10,6 +10,8 @@ use std::{
     thread,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     DataError, Dataset, Part,
     item::Item,
@@ -63,7 +65,12 @@ impl<'a> Verify<'a> {
     }
 }
 
+/// What checking some of the images gave, for [`Dataset::leave_out`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Checks(Vec<(usize, Checked)>);
+
 /// What checking an image gave.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Checked {
     entry: Option<Entry>,
     broken: Option<String>,
@@ -84,10 +91,28 @@ impl Dataset {
         how: Verify<'_>,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Report, DataError> {
+        let checks = self.check_share(how, [0, 1], progress)?;
+        self.leave_out(vec![checks])
+    }
+
+    /// Decodes the images of one share, `[number, shares]`, as [`Self::verify`] does. Shares are of equal
+    /// size, and each is stored in one place as far as possible.
+    ///
+    /// # Errors
+    /// As [`Self::verify`], except for [`DataError::NoneLeft`].
+    pub fn check_share(
+        &self,
+        how: Verify<'_>,
+        [number, shares]: [usize; 2],
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Checks, DataError> {
         let check = |index: usize, item: &Item| self.check(index, item, how);
-        let checked = self.for_each(how.threads, &check, progress);
-        let checked = all_or_damage(checked)?;
-        self.leave_out(checked)
+        let order = self.stored_order();
+        let start = |number: usize| order.len() * number / shares;
+        let share = &order[start(number)..start(number + 1)];
+        let checked = self.for_each(share, how.threads, &check, progress);
+        let (indices, checked): (Vec<usize>, Vec<_>) = checked.into_iter().unzip();
+        Ok(Checks(indices.into_iter().zip(all_or_damage(checked)?).collect()))
     }
 
     /// Compares every image of a packed data set with its checksum and decodes none, which takes as long
@@ -104,19 +129,27 @@ impl Dataset {
             Some(packed) => packed.check(&item.path()).map(usize::from),
             None => Ok(0),
         };
-        all_or_damage(self.for_each(threads, &check, progress)).map(|counts| counts.iter().sum())
+        let counts = self.for_each(&self.stored_order(), threads, &check, progress);
+        let counts = counts.into_iter().map(|(_, count)| count).collect();
+        all_or_damage(counts).map(|counts| counts.iter().sum())
     }
 
-    /// What `check` gives for each image, in their order. They are taken in the order in which they are
-    /// stored.
+    /// The images in the order in which they are stored.
+    fn stored_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.items.len()).collect();
+        order.sort_by_key(|&index| self.items[index].as_packed().map(Packed::position));
+        order
+    }
+
+    /// What `check` gives for each of these images, which are taken in this order; with their indices,
+    /// and sorted by them.
     fn for_each<T: Send>(
         &self,
+        order: &[usize],
         threads: usize,
         check: &(dyn Fn(usize, &Item) -> T + Sync),
         progress: &(dyn Fn(usize) + Sync),
-    ) -> Vec<T> {
-        let mut order: Vec<usize> = (0..self.items.len()).collect();
-        order.sort_by_key(|&index| self.items[index].as_packed().map(Packed::position));
+    ) -> Vec<(usize, T)> {
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let checked = Mutex::new(vec![]);
         let work = || {
@@ -128,14 +161,14 @@ impl Dataset {
             checked.lock().unwrap_or_else(|e| e.into_inner()).extend(own);
         };
         thread::scope(|scope| {
-            for _ in 1..threads.min(self.items.len()) {
+            for _ in 1..threads.min(order.len()) {
                 scope.spawn(work);
             }
             work();
         });
         let mut checked = checked.into_inner().unwrap_or_else(|e| e.into_inner());
         checked.sort_unstable_by_key(|(index, _)| *index);
-        checked.into_iter().map(|(_, checked)| checked).collect()
+        checked
     }
 
     /// Decodes an image, unless its file is registered and has not changed.
@@ -167,11 +200,27 @@ impl Dataset {
         Ok(Checked { entry: Some(entry), broken, dark })
     }
 
-    fn leave_out(&mut self, checked: Vec<Checked>) -> Result<Report, DataError> {
+    /// Drops the images that cannot be decoded, once the shares of all images were checked, here or
+    /// where the same data set is open.
+    ///
+    /// # Errors
+    /// [`DataError::NoneLeft`].
+    ///
+    /// # Panics
+    /// When an image was not checked, or twice.
+    pub fn leave_out(&mut self, shares: Vec<Checks>) -> Result<Report, DataError> {
+        let mut checked: Vec<(usize, Checked)> =
+            shares.into_iter().flat_map(|Checks(share)| share).collect();
+        checked.sort_unstable_by_key(|(index, _)| *index);
+        let once = checked.iter().map(|(index, _)| *index).eq(0..self.items.len());
+        assert!(once, "each image of the data set is checked once");
         let (mut broken, mut dark, mut entries) = (vec![], vec![], vec![]);
         let mut usable = vec![];
-        for (item, checked) in self.items.iter().zip(checked) {
+        for (item, (_, checked)) in self.items.iter().zip(checked) {
             let Checked { entry, broken: reason, dark: is_dark } = checked;
+            if let (Some(entry), None) = (&entry, &reason) {
+                item.content.get_or_init(|| entry.content);
+            }
             usable.push(reason.is_none());
             dark.extend(is_dark.then(|| item.path()));
             broken.extend(reason.map(|reason| (item.path(), reason)));

@@ -15,7 +15,7 @@ use super::{Batch, LoadError, Shared, order::Draw};
 /// Bytes of packed images that are read ahead at a time.
 const WINDOW: u64 = 32 << 20;
 
-/// The batches of an epoch, in order. The first error ends the epoch.
+/// Batches of an epoch, in order. The first error ends the epoch.
 ///
 /// Dropping it ends its threads after at most one more image each.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ struct Work {
     shared: Arc<Shared>,
     epoch: u64,
     order: Vec<Draw>,
+    /// The numbers of the batches. Below, batches are counted by their places in this list.
+    numbers: Vec<usize>,
     stop: AtomicBool,
     queue: Mutex<Queue>,
     /// Notified of every change of the queue.
@@ -48,26 +50,25 @@ struct Queue {
 }
 
 impl Epoch {
-    pub(super) fn start(shared: Arc<Shared>, epoch: u64, first: usize, end: usize) -> Self {
+    pub(super) fn start(shared: Arc<Shared>, epoch: u64, numbers: Vec<usize>) -> Self {
         let (workers, ahead) = (shared.options.workers, shared.options.ahead);
-        let order = shared.order(epoch);
-        let allowed = first.saturating_add(ahead);
-        let queue = Mutex::new(Queue { claimed: first, allowed, end, ready: BTreeMap::new() });
-        let stop = AtomicBool::new(false);
-        let work = Work { shared, epoch, order, stop, queue, changed: Condvar::new() };
+        let (order, end) = (shared.order(epoch), numbers.len());
+        let queue = Queue { claimed: 0, allowed: ahead, end, ready: BTreeMap::new() };
+        let (queue, stop) = (Mutex::new(queue), AtomicBool::new(false));
+        let work = Work { shared, epoch, order, numbers, stop, queue, changed: Condvar::new() };
         let work = Arc::new(work);
         let worker = |_| {
             let work = Arc::clone(&work);
             thread::spawn(move || work.run())
         };
         // More threads than batches to make at a time would be idle.
-        let workers = workers.min(ahead).min(end.saturating_sub(first));
+        let workers = workers.min(ahead).min(end);
         let mut workers: Vec<_> = (0..workers).map(worker).collect();
         if work.shared.dataset.is_packed() && !workers.is_empty() {
             let work = Arc::clone(&work);
-            workers.push(thread::spawn(move || work.read_ahead(first)));
+            workers.push(thread::spawn(move || work.read_ahead()));
         }
-        Self { work, workers, next: first, end }
+        Self { work, workers, next: 0, end }
     }
 
     fn stop(&mut self) {
@@ -134,11 +135,11 @@ impl Work {
         }
     }
 
-    /// Reads the packed images that the workers will need, from this batch on. One window is being read while
+    /// Reads the packed images that the workers will need. One window is being read while
     /// the workers make batches of the one before.
-    fn read_ahead(&self, first: usize) {
+    fn read_ahead(&self) {
         let dataset = &self.shared.dataset;
-        let (mut before, mut start, end) = (first, first, self.queue().end);
+        let (mut before, mut start, end) = (0, 0, self.queue().end);
         while start < end && self.wait_for(before) {
             let (mut window, mut bytes) = (vec![], 0);
             before = start;
@@ -165,15 +166,15 @@ impl Work {
         !self.stop.load(Ordering::Relaxed)
     }
 
-    fn make(&self, number: usize) -> Result<Option<Batch>, LoadError> {
+    fn make(&self, place: usize) -> Result<Option<Batch>, LoadError> {
         let stop = || self.stop.load(Ordering::Relaxed);
-        self.shared.batch(self.epoch, self.draws(number), stop)
+        self.shared.batch(self.epoch, self.draws(place), stop)
     }
 
     /// The images of a batch.
-    fn draws(&self, number: usize) -> &[Draw] {
+    fn draws(&self, place: usize) -> &[Draw] {
         let len = self.shared.options.batch;
-        let start = number * len;
+        let start = self.numbers[place] * len;
         &self.order[start..(start + len).min(self.order.len())]
     }
 

@@ -189,7 +189,18 @@ impl Loader {
     ///
     /// Workers start immediately and end when the iterator is dropped.
     pub fn epoch(&self, epoch: u64, first_batch: usize) -> Epoch {
-        Epoch::start(Arc::clone(&self.shared), epoch, first_batch, self.batches())
+        self.batches_of(epoch, (first_batch..self.batches()).collect())
+    }
+
+    /// The batches of an epoch with these numbers, in the given order, such as those of one of several
+    /// ranks.
+    ///
+    /// # Panics
+    /// When the epoch has no batch of such a number.
+    pub fn batches_of(&self, epoch: u64, numbers: Vec<usize>) -> Epoch {
+        let batches = self.batches();
+        assert!(numbers.iter().all(|number| *number < batches), "batches of the epoch");
+        Epoch::start(Arc::clone(&self.shared), epoch, numbers)
     }
 
     /// The indices of the images of an epoch, in its order; those of a last batch that is dropped are the

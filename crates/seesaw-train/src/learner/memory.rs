@@ -68,6 +68,21 @@ impl Memory {
         Ok(norm)
     }
 
+    /// A hash of all numbers, which differs where one of them does, with near certainty.
+    pub(super) fn hash(&self) -> u64 {
+        let Self { state, optimizer, ema, .. } = self;
+        let means = ema.iter().map(Ema::state);
+        let states = [state].into_iter().chain(means);
+        let vectors = states.flat_map(|state| [&state.parameters[..], &state.statistics[..]]);
+        vectors.chain(optimizer.slots().map(|(_, slot)| slot)).fold(0, |hash, vector| {
+            vector.iter().fold(hash, |hash: u64, value| {
+                // FNV-1a over words, and a rotation that brings high bits down again.
+                let mixed = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0000_0100_0000_01b3);
+                mixed.rotate_left(23)
+            })
+        })
+    }
+
     /// The error of a training that diverges at the next step.
     pub(crate) fn diverged(&self, cause: Divergence, rate: f64) -> TrainError {
         TrainError::Diverged { epoch: None, step: self.optimizer.steps(), cause, rate }

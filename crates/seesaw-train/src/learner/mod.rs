@@ -27,6 +27,7 @@
 //! ```
 
 mod memory;
+mod shared;
 mod teacher;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ mod tests;
 use std::borrow::Cow;
 
 use seesaw_arch::Net;
+use seesaw_comm::{TreeSum, Wire};
 use seesaw_data::Batch;
 use seesaw_format::NetWeights;
 use seesaw_kernels::Machine;
@@ -44,11 +46,11 @@ use crate::{
     layout::State,
     loss::{Counts, Loss, Targets, Teacher, top_classes},
     net::{LayerTime, NetOptions, StepInput, TrainNet},
-    optim::Accumulator,
     recipe::{Phase, Recipe},
 };
 
 pub use memory::Memory;
+pub(crate) use shared::{Flags, Report, SharedStep};
 use teacher::Lesson;
 pub use teacher::TeacherModel;
 pub(crate) use teacher::TeacherPlan;
@@ -73,7 +75,8 @@ pub struct Learner {
     class_weights: Vec<f64>,
     /// Of the last batch, in the order of the parameters.
     gradients: Vec<f32>,
-    accumulator: Accumulator,
+    /// Of the batches since the last step that are computed here.
+    sum: TreeSum,
 }
 
 /// What a batch came to.
@@ -136,8 +139,15 @@ impl Learner {
             teacher: None,
             class_weights: Vec::new(),
             gradients: vec![0.0; parameters],
-            accumulator: Accumulator::new(parameters),
+            sum: TreeSum::new(parameters, Wire::F32),
         })
+    }
+
+    /// The same, which sends gradients to other ranks like that.
+    #[must_use]
+    pub(crate) fn with_wire(mut self, wire: Wire) -> Self {
+        self.sum = TreeSum::new(self.memory.state.parameters.len(), wire);
+        self
     }
 
     /// The same, with a weight for the images of each class; see [`Loss`]. The recipe's
@@ -219,9 +229,27 @@ impl Learner {
         (self.accumulated() > 0).then(|| self.apply(rate)).transpose()
     }
 
-    /// Adds the gradient of a batch to the accumulator; the mean loss, and how many images were
-    /// classified correctly.
+    /// Adds the gradient of a batch to the sum; the mean loss, and how many images were classified
+    /// correctly.
     fn accumulate(&mut self, batch: &Batch, rate: f64) -> Result<(f64, Counts), TrainError> {
+        let (loss, counts) = self.compute(batch, self.memory.batches)?;
+        self.check_loss(loss, rate)?;
+        self.sum.push(self.sum.vectors(), &mut self.gradients);
+        self.memory.state.follow(self.train_net.batch_statistics());
+        self.memory.batches += 1;
+        Ok((loss, counts))
+    }
+
+    fn check_loss(&self, loss: f64, rate: f64) -> Result<(), TrainError> {
+        if !loss.is_finite() || loss > EXPLODED {
+            return Err(self.memory.diverged(Divergence::Loss(loss), rate));
+        }
+        Ok(())
+    }
+
+    /// Computes the gradient of a batch, which is that number of the training; changes nothing that has
+    /// been learned.
+    fn compute(&mut self, batch: &Batch, number: u64) -> Result<(f64, Counts), TrainError> {
         self.check(batch)?;
         let (spec, classes) = (&self.recipe.loss, self.net.classes);
         let lesson = self.lesson(batch)?;
@@ -238,11 +266,11 @@ impl Learner {
         let mut counts = Counts::default();
         let input = StepInput {
             images: &batch.images,
-            dropout_seed: self.dropout_seed(),
+            dropout_seed: self.dropout_seed(number),
             features: lesson.as_ref().and_then(|lesson| lesson.features.as_ref()),
         };
-        let loss = self.train_net.step(
-            &mut self.memory.state,
+        let loss = self.train_net.passes(
+            &self.memory.state,
             input,
             |logits, gradient| {
                 counts = Counts::from_logits(logits, classes, &targets);
@@ -250,11 +278,6 @@ impl Learner {
             },
             &mut self.gradients,
         )?;
-        if !loss.is_finite() || loss > EXPLODED {
-            return Err(self.memory.diverged(Divergence::Loss(loss), rate));
-        }
-        self.accumulator.add(&self.gradients);
-        self.memory.batches += 1;
         Ok((loss, counts))
     }
 
@@ -281,24 +304,24 @@ impl Learner {
         Err(TrainError::BatchLength { values: batch.images.len(), images, size })
     }
 
-    /// Moves the weights by the accumulated gradients; the norm of their mean.
-    ///
-    /// Ranks that share a step would average their gradients between the two calls.
+    /// Moves the weights by the mean of the accumulated gradients; its norm.
     fn apply(&mut self, rate: f64) -> Result<f64, TrainError> {
-        let gradients = self.accumulator.mean();
+        let batches = self.sum.vectors();
+        let gradients = self.sum.total();
+        average(gradients, batches);
         self.memory.update(gradients, self.recipe.clip, rate, &self.machine)
     }
 
     /// A seed for each batch. Seeds that differ in few bits are no problem: they are mixed before
     /// use.
-    fn dropout_seed(&self) -> u64 {
+    fn dropout_seed(&self, batch: u64) -> u64 {
         let seed = self.recipe.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        seed.wrapping_add(self.memory.batches)
+        seed.wrapping_add(batch)
     }
 
     /// Batches whose gradients wait for a step.
     pub fn accumulated(&self) -> usize {
-        self.accumulator.batches()
+        self.sum.vectors()
     }
 
     /// The size of images and batches.
@@ -327,6 +350,14 @@ impl Learner {
     /// The time that all steps of this phase have spent in each layer.
     pub fn times(&self) -> &[LayerTime] {
         self.train_net.times()
+    }
+}
+
+/// The mean, from the sum over so many batches.
+fn average(sum: &mut [f32], batches: usize) {
+    if batches > 1 {
+        let share = 1.0 / batches as f32;
+        sum.iter_mut().for_each(|sum| *sum *= share);
     }
 }
 

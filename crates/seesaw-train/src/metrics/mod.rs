@@ -2,6 +2,7 @@
 
 mod classes;
 mod evaluate;
+mod score;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use crate::loss::{Counts, Targets, softmax};
 pub use classes::{MatchedBy, Matching, match_classes};
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_on;
+pub(crate) use score::{Score, score_batch};
 
 /// Bins of the calibration error.
 const BINS: usize = 15;
@@ -124,6 +126,12 @@ impl ClassCounts {
     }
 }
 
+/// The logarithm of the probability of a class. Without a lower bound, the loss could be infinite; NaN
+/// stays.
+fn log_probability(probabilities: &[f64], class: u32) -> f64 {
+    probabilities[class as usize].clamp(f64::MIN_POSITIVE, 1.0).ln()
+}
+
 fn share(part: u32, whole: u32) -> Option<f64> {
     (whole > 0).then(|| f64::from(part) / f64::from(whole))
 }
@@ -169,8 +177,7 @@ impl Evaluation {
         };
         let predicted = (0..self.classes).fold(0, higher);
         let (probability, own) = (probabilities[predicted], probabilities[truth as usize]);
-        // Without a lower bound, the loss could be infinite; NaN stays.
-        self.loss -= own.clamp(f64::MIN_POSITIVE, 1.0).ln();
+        self.loss -= log_probability(probabilities, truth);
         self.confusion[truth as usize * self.classes + predicted] += 1;
         let right = predicted == truth as usize;
         let bin = ((probability * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;

@@ -12,7 +12,10 @@ use crate::layout::State;
 pub(super) struct StepContext<'a> {
     pub runner: BatchRunner<'a>,
     pub clock: &'a mut Clock,
-    pub state: &'a mut State,
+    pub state: &'a State,
+    /// The statistics of the batch, in the order of the state's; empty where the batch norms use the
+    /// running ones.
+    pub statistics: &'a mut [f64],
     /// Gradients of the parameters, in their order, which the backward passes write.
     pub gradients: &'a mut [f32],
     pub workspace: &'a mut Workspace,

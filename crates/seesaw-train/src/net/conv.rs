@@ -70,7 +70,7 @@ impl<K: ConvKernel> ConvNorm<K> {
 
     /// Ends the forward pass: `sums` are those over the outputs.
     pub fn end_forward(&mut self, cx: &mut StepContext<'_>, sums: &[Sums]) {
-        self.output.norm_forward(sums, cx.runner.images, cx.state);
+        self.output.norm_forward(sums, cx.runner.images, cx.state, cx.statistics);
         cx.clock.forward(self.id);
     }
 

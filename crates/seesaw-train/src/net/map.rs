@@ -53,9 +53,9 @@ impl Activation {
         OutputGrad { grad: &grad[..self.map.len()], pre_norm: self.pre_norm() }
     }
 
-    /// Takes the sums over the map, which is that of `images` images.
-    pub fn norm_forward(&mut self, sums: &[Sums], images: usize, state: &mut State) {
-        self.norm.forward(sums, images * self.size.pixels(), state);
+    /// Takes the sums over the map, which is that of `images` images; see [`Norm::forward`].
+    pub fn norm_forward(&mut self, sums: &[Sums], images: usize, state: &State, batch: &mut [f64]) {
+        self.norm.forward(sums, images * self.size.pixels(), state, batch);
     }
 }
 

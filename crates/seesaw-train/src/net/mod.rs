@@ -135,6 +135,8 @@ pub struct TrainNet {
     clock: Clock,
     /// Images that the layers have room for.
     fitted: usize,
+    /// Those of the last batch.
+    batch_statistics: Vec<f64>,
 }
 
 /// What the layers of a net have in common, besides a forward and a backward pass.
@@ -184,6 +186,7 @@ impl TrainNet {
             scratches: (0..machine.threads()).map(|_| Scratch::default()).collect(),
             clock: Clock::new(steps.iter().map(|step| step.id)),
             fitted: 0,
+            batch_statistics: vec![0.0; layout.batch_statistics(statistics)],
             layout,
         })
     }
@@ -237,6 +240,25 @@ impl TrainNet {
         loss: impl FnOnce(&[f32], &mut [f32]) -> f64,
         gradients: &mut [f32],
     ) -> Result<f64, TrainError> {
+        let value = self.passes(state, input, loss, gradients)?;
+        state.follow(&self.batch_statistics);
+        Ok(value)
+    }
+
+    /// What the last batch's means and variances were, for [`State::follow`]; none where the batch norms
+    /// use the running ones.
+    pub(crate) fn batch_statistics(&self) -> &[f64] {
+        &self.batch_statistics
+    }
+
+    /// As [`Self::step`], but leaves the running statistics to the caller.
+    pub(crate) fn passes(
+        &mut self,
+        state: &State,
+        input: StepInput<'_>,
+        loss: impl FnOnce(&[f32], &mut [f32]) -> f64,
+        gradients: &mut [f32],
+    ) -> Result<f64, TrainError> {
         let StepInput { images, dropout_seed, features } = input;
         let count = self.check(state, images, gradients)?;
         if let Some(features) = features {
@@ -257,6 +279,7 @@ impl TrainNet {
             clock: &mut self.clock,
             workspace: &mut self.workspace,
             state,
+            statistics: &mut self.batch_statistics,
             gradients,
             dropout_seed,
         };

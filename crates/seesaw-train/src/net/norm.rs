@@ -14,9 +14,6 @@ use seesaw_kernels::{
 use super::{Statistics, conv::LayerBuilder};
 use crate::layout::{NormRanges, State};
 
-/// Weight of a batch's statistics in the running ones, as in PyTorch.
-const MOMENTUM: f64 = 0.1;
-
 /// A batch norm and the statistics that it normalizes with.
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
@@ -59,8 +56,9 @@ impl Norm {
     }
 
     /// Computes what normalizes the map: from each channel's sum and sum of squares over the batch's
-    /// `count` values, which also update the running statistics; or from the running statistics.
-    pub fn forward(&mut self, sums: &[Sums], count: usize, state: &mut State) {
+    /// `count` values, which `batch` gets in the order of a state's statistics, the variances as those of
+    /// the distribution; or from the running statistics.
+    pub fn forward(&mut self, sums: &[Sums], count: usize, state: &State, batch: &mut [f64]) {
         let n = count as f64;
         let NormRanges { gamma, beta, means, variances } = &self.ranges;
         for (channel, &place) in self.places.iter().enumerate() {
@@ -71,7 +69,8 @@ impl Norm {
                 Statistics::Batch => {
                     let mean = sums[block][0][lane] / n;
                     let variance = (sums[block][1][lane] / n - mean * mean).max(0.0);
-                    follow(&mut state.statistics, running, [mean, unbiased(variance, n)]);
+                    batch[running[0]] = mean;
+                    batch[running[1]] = unbiased(variance, n);
                     [mean, variance]
                 }
             };
@@ -122,12 +121,4 @@ impl Norm {
 /// The variance of the distribution that a sample of `n` values with this variance is from.
 fn unbiased(variance: f64, n: f64) -> f64 {
     variance * n / (n - 1.0).max(1.0)
-}
-
-/// Moves the running statistics at these places towards those of a batch.
-fn follow(statistics: &mut [f32], places: [usize; 2], batch: [f64; 2]) {
-    for (place, value) in places.into_iter().zip(batch) {
-        let running = &mut statistics[place];
-        *running = (f64::from(*running) * (1.0 - MOMENTUM) + value * MOMENTUM) as f32;
-    }
 }

@@ -1,6 +1,5 @@
 //! Optimizers over flat vectors, with PyTorch's arithmetic.
 
-mod accumulate;
 mod adamw;
 mod muon;
 mod sgd;
@@ -18,7 +17,6 @@ use self::{
 };
 use crate::layout::{Entry, Layout, MatrixShape, Role};
 
-pub use accumulate::Accumulator;
 pub use spec::{OptimizerKind, OptimizerSpec};
 
 /// An optimizer and its state.

@@ -214,17 +214,6 @@ fn restored_optimizers_continue_alike() {
 }
 
 #[test]
-fn accumulated_gradients_are_the_mean() {
-    let mut sum = Accumulator::new(2);
-    sum.add(&[1.0, 2.0]);
-    sum.add(&[3.0, -2.0]);
-    assert_eq!(sum.batches(), 2);
-    assert_eq!(sum.mean(), [2.0, 0.0]);
-    sum.add(&[5.0, 6.0]);
-    assert_eq!(sum.mean(), [5.0, 6.0]);
-}
-
-#[test]
 fn short_gradients_are_not_clipped() {
     let mut gradients = [3.0, 4.0];
     Optimizer::clip(&mut gradients, 5.0, 6.0);

@@ -68,6 +68,10 @@ pub struct Recipe {
     /// the data set's own validation images, or else a fifth of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val_split: Option<f64>,
+    /// The seed of which images are held out; without it, `seed`. Runs with one `val_seed` validate on
+    /// the same images, whatever their own seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_seed: Option<u64>,
     /// A regular expression for the names of images, such as `burst([0-9]+)`: those for which its
     /// first group, or else the whole match, is the same text are held out together or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -300,6 +304,11 @@ impl Recipe {
             }
             Ok(recipe) => Ok(Loaded { recipe, old_names: Vec::new() }),
         }
+    }
+
+    /// The seed of which images are held out.
+    pub fn split_seed(&self) -> u64 {
+        self.val_seed.unwrap_or(self.seed)
     }
 
     /// Whether validation is due at the end of an epoch, counted from 1.

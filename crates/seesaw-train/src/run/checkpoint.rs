@@ -5,11 +5,11 @@ use std::path::Path;
 use seesaw_arch::Net;
 use seesaw_format::{
     FormatError, StoredPrecision, Tensors,
-    safetensors::{HeaderText, read_with_text, write_with_text},
+    safetensors::{HeaderText, bytes_with_text, read_with_text},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRow, tensors};
+use super::{EpochRow, replace, tensors};
 use crate::{
     TrainError,
     ema::Ema,
@@ -95,6 +95,17 @@ impl Checkpoint {
         memory: &Memory,
         progress: &Progress,
     ) -> Result<(), TrainError> {
+        let bytes = Self::to_bytes(path, net, memory, progress)?;
+        replace(path, &bytes)
+    }
+
+    /// The content of the file that is called `path`.
+    pub(crate) fn to_bytes(
+        path: &Path,
+        net: &Net,
+        memory: &Memory,
+        progress: &Progress,
+    ) -> Result<Vec<u8>, TrainError> {
         let mut all = tensors::from_state(net, &memory.state)?;
         for (slot, values) in memory.optimizer.slots() {
             let prefix = format!("optimizer.{slot}.");
@@ -112,7 +123,7 @@ impl Checkpoint {
         };
         let json = serde_json::to_string(&progress).map_err(|e| TrainError::damaged(path, &e))?;
         let header = HeaderText { key: KEY, text: &json };
-        write_with_text(path, &all, Some(header), StoredPrecision::F32)
+        bytes_with_text(&all, Some(header), StoredPrecision::F32)
             .map_err(|error| at_path(path, error))
     }
 
@@ -127,7 +138,18 @@ impl Checkpoint {
         ema_decay: f64,
     ) -> Result<Self, TrainError> {
         let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
-        let (mut all, json) = read_with_text(&bytes, KEY).map_err(|error| at_path(path, error))?;
+        Self::from_bytes(&bytes, path, net, spec, ema_decay)
+    }
+
+    /// Reads the content of the file that is called `path`.
+    pub(crate) fn from_bytes(
+        bytes: &[u8],
+        path: &Path,
+        net: &Net,
+        spec: &OptimizerSpec,
+        ema_decay: f64,
+    ) -> Result<Self, TrainError> {
+        let (mut all, json) = read_with_text(bytes, KEY).map_err(|error| at_path(path, error))?;
         let progress = parse_progress(path, json)?;
         let of_run = |e: TrainError| TrainError::damaged(path, &format!("not of this run: {e}"));
         let mut optimizer = Optimizer::new(spec, &Layout::new(net)?);
@@ -146,6 +168,14 @@ impl Checkpoint {
         let state = tensors::to_state(net, &all).map_err(of_run)?;
         let memory = Memory { state, optimizer, ema, batches: progress.batches };
         Ok(Self { memory, progress })
+    }
+}
+
+impl Checkpoint {
+    /// How far the run is, by the content of the file that is called `path`.
+    pub(crate) fn progress(bytes: &[u8], path: &Path) -> Result<Progress, TrainError> {
+        let (_, json) = read_with_text(bytes, KEY).map_err(|error| at_path(path, error))?;
+        parse_progress(path, json)
     }
 }
 

@@ -77,20 +77,33 @@ impl Config {
     /// # Errors
     /// [`TrainError::NoRun`] when there is none; when it cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        Self::from_text(&Self::read_text(path)?, path)
+    }
+
+    /// The text of a run's configuration.
+    pub(crate) fn read_text(path: &Path) -> Result<String, TrainError> {
+        std::fs::read_to_string(path).map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound {
                 return TrainError::NoRun { folder: path.parent().unwrap_or(path).to_owned() };
             }
             TrainError::io(path)(error)
-        })?;
-        let config: Self = toml::from_str(&text).map_err(|e| TrainError::damaged(path, &e))?;
+        })
+    }
+
+    /// Reads the content of the file that is called `path`.
+    pub(crate) fn from_text(text: &str, path: &Path) -> Result<Self, TrainError> {
+        let config: Self = toml::from_str(text).map_err(|e| TrainError::damaged(path, &e))?;
         config.recipe.validate()?;
         config.net.validate()?;
         Ok(config)
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<(), TrainError> {
-        let text = toml::to_string(self).map_err(|e| TrainError::damaged(path, &e))?;
-        replace(path, text.as_bytes())
+        replace(path, self.to_text(path)?.as_bytes())
+    }
+
+    /// The content of the file that is called `path`.
+    pub(crate) fn to_text(&self, path: &Path) -> Result<String, TrainError> {
+        toml::to_string(self).map_err(|e| TrainError::damaged(path, &e))
     }
 }

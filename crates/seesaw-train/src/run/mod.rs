@@ -70,14 +70,20 @@ impl RunFolder {
     /// # Errors
     /// When it cannot be read or is damaged.
     pub fn register(&self) -> Result<Option<Register>, TrainError> {
+        let bytes = self.register_bytes()?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let register = Register::read(&bytes[..]);
+        register.map(Some).map_err(|error| TrainError::damaged(&self.files(), &error))
+    }
+
+    /// The content of the file; nothing where there is none.
+    pub(crate) fn register_bytes(&self) -> Result<Vec<u8>, TrainError> {
         let path = self.files();
-        match std::fs::File::open(&path) {
-            Ok(file) => match Register::read(file) {
-                Ok(register) => Ok(Some(register)),
-                Err(error) => Err(TrainError::damaged(&path, &error)),
-            },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(TrainError::io(&path)(error)),
+        match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(TrainError::io(&path)),
         }
     }
 

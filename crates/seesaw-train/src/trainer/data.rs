@@ -8,12 +8,19 @@ use std::{
 
 use seesaw_data::{
     Dataset,
-    datasets::{Content, Entry, Kind, OpenOptions, Part, Register, Report, Splits, Verify, open},
+    datasets::{
+        Checks, Content, Entry, Kind, OpenOptions, Part, Register, Report, Splits, Verify, open,
+    },
 };
 use seesaw_kernels::Machine;
 
 use super::{Event, Listener, RunOptions};
-use crate::{TrainError, recipe::Recipe, run::DataFacts};
+use crate::{
+    TrainError,
+    ranks::{Ranks, unexpected},
+    recipe::Recipe,
+    run::DataFacts,
+};
 
 /// A data set to open.
 pub(super) struct Source<'a> {
@@ -46,25 +53,31 @@ impl Source<'_> {
         on: Listener<'_>,
     ) -> Result<Data, TrainError> {
         let Self { path, recipe, limit, unlabeled, known } = *self;
+        let ranks = &options.ranks;
         let options = OpenOptions::new()
             .val_split(recipe.val_split)
             .group_by(recipe.group_by.clone())
-            .seed(recipe.seed)
+            .seed(recipe.split_seed())
             .unlabeled(unlabeled)
             .cache_bytes(options.cache_bytes);
-        let Splits { mut train, mut val, kind, findings, .. } = open(path, &options)?;
+        let splits = ranks.agree(open(path, &options).map_err(TrainError::from))?;
+        let Splits { mut train, mut val, kind, findings, .. } = splits;
         findings.sentences().iter().for_each(|sentence| on(Event::Note(sentence)));
         if let Some(limit) = limit {
             train.sample(limit, recipe.seed);
             // Runs with other seeds validate on the same images.
             val.sample(limit, 0);
         }
+        ranks.compare(&[
+            ("data set's number of images", format!("{} and {}", train.len(), val.len())),
+            ("data set", format!("{:016x}-{:016x}", train.fingerprint(), val.fingerprint())),
+        ])?;
         let threads = machine.threads();
         let before = train.class_counts();
         let mut entries = vec![];
         for (dataset, part) in [(&mut train, Part::Train), (&mut val, Part::Val)] {
             let how = Verify::new(threads).part(part).known(known);
-            entries.extend(verify(dataset, how, on)?.entries);
+            entries.extend(verify(dataset, how, ranks, on)?.entries);
         }
         if train.is_empty() || val.is_empty() {
             let (train, val) = (train.len(), val.len());
@@ -132,32 +145,59 @@ fn note_copies(entries: &[Entry], on: Listener<'_>) {
     }
 }
 
-/// Decodes every image once, and reports those that are left out.
-fn verify(dataset: &mut Dataset, how: Verify<'_>, on: Listener<'_>) -> Result<Report, TrainError> {
+/// Decodes every image once on one of the ranks, and reports those that are left out.
+fn verify(
+    dataset: &mut Dataset,
+    how: Verify<'_>,
+    ranks: &Ranks,
+    on: Listener<'_>,
+) -> Result<Report, TrainError> {
+    let own = check_share(dataset, how, ranks, on);
+    let report = if ranks.count() > 1 {
+        let own = own.map(|own| serde_json::to_vec(&own).expect("checks are plain data"));
+        let all = ranks.exchange(own)?;
+        let read = |(rank, bytes): (usize, &Vec<u8>)| {
+            serde_json::from_slice(bytes).map_err(|_| unexpected(rank))
+        };
+        let all = all.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        ranks.all_know(dataset.leave_out(all).map_err(TrainError::from))?
+    } else {
+        dataset.leave_out(vec![own?])?
+    };
+    for (path, reason) in &report.broken {
+        on(Event::Broken { path, reason });
+    }
+    Ok(report)
+}
+
+/// Decodes this rank's share of the images.
+fn check_share(
+    dataset: &Dataset,
+    how: Verify<'_>,
+    ranks: &Ranks,
+    on: Listener<'_>,
+) -> Result<Checks, TrainError> {
     let part = if how.part == Part::Train { "training" } else { "validation" };
-    let total = dataset.len();
-    let report = std::thread::scope(|scope| {
+    let share = [ranks.rank(), ranks.count()];
+    let total = dataset.len() / ranks.count();
+    let checks = std::thread::scope(|scope| {
         // Only the caller's thread reports events.
         let (sender, done) = mpsc::channel();
         let work = scope.spawn(move || {
-            let report = dataset.verify(how, &|done| {
+            let checks = dataset.check_share(how, share, &|done| {
                 // The receiver lives as long as this thread.
                 let _ = sender.send(done);
             });
             drop(sender);
-            report
+            checks
         });
         for done in done {
             on(Event::Verifying { part, done, total });
         }
         work.join()
     });
-    let report = match report {
-        Ok(report) => report?,
+    match checks {
+        Ok(checks) => Ok(checks?),
         Err(panic) => std::panic::resume_unwind(panic),
-    };
-    for (path, reason) in &report.broken {
-        on(Event::Broken { path, reason });
     }
-    Ok(report)
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use seesaw_data::{Batch, Loader};
-use seesaw_engine::Options;
+use seesaw_engine::{Options, Plan};
 
 use super::{
     Event, Listener, Stretch, Trainer,
@@ -15,22 +15,31 @@ use super::{
 use crate::{
     TrainError,
     error::Divergence,
-    learner::StepStats,
     loss::Counts,
     metrics::{Evaluation, Keep, evaluate_on},
     run::{Best, Checkpoint, EpochRow, EpochTime},
 };
+
+/// The labels of a batch.
+type Labels<'a> = &'a dyn Fn(&Batch) -> Result<Vec<u32>, TrainError>;
 
 /// Images that one run of the validating plan takes.
 const PLAN_BATCH: usize = 16;
 
 /// What came of the validation after an epoch.
 enum Validation {
-    Done(Box<Evaluation>),
+    Done(Validated),
     /// The recipe has none after this epoch.
     NotDue,
     /// It was asked to stop before the end.
     Stopped,
+}
+
+/// The numbers of a validation.
+#[derive(Debug, Clone, Copy)]
+struct Validated {
+    counts: Counts,
+    loss: f64,
 }
 
 impl Trainer {
@@ -43,13 +52,16 @@ impl Trainer {
         on: Listener<'_>,
     ) -> Result<bool, TrainError> {
         let (epoch, done, batches) = (self.progress.epoch, self.progress.batch, loader.batches());
+        if self.ranks.group().is_some() {
+            return self.train_epoch_shared(loader, stop, observers, on);
+        }
         on(self.epoch_begins(batches));
         let (mut saved, mut unsaved_steps) = (Instant::now(), 0);
         for batch in loader.epoch(epoch as u64, done) {
             let batch = batch?;
             let rate = self.rate_at(self.progress.batch - self.learner.accumulated(), batches);
             let stats = self.learner.step(&batch, rate).map_err(|e| e.in_epoch(epoch + 1))?;
-            on(self.count_batch(&batch, &stats, rate));
+            on(self.count_batch((stats.loss, stats.counts), rate));
             if !stats.stepped() {
                 if self.progress.batch < batches {
                     continue;
@@ -87,37 +99,39 @@ impl Trainer {
     ) -> Result<bool, TrainError> {
         let started = Instant::now();
         let validation = match self.validate(stop, on)? {
-            Validation::Done(evaluation) => Some(*evaluation),
+            Validation::Done(validated) => Some(validated),
             Validation::NotDue => None,
             Validation::Stopped => {
-                observers.flush()?;
-                self.save()?;
+                self.ranks.agree(observers.flush().and_then(|()| self.save()))?;
                 on(Event::Saved { step: self.learner.memory().optimizer.steps() });
                 return Ok(false);
             }
         };
-        let row = self.complete_epoch(validation.as_ref());
+        let row = self.complete_epoch(validation);
         let time = EpochTime {
             epoch: row.epoch,
             train_images: stretch.images,
             train_s: stretch.seconds,
             val_s: started.elapsed().as_secs_f64(),
         };
-        observers.epoch_ends(&EpochEnd { trainer: self, row: &row, time })?;
-        self.save()?;
+        let written = observers.epoch_ends(&EpochEnd { trainer: self, row: &row, time });
+        self.ranks.agree(written.and_then(|()| self.save()))?;
         on(Event::EpochEnds { row: &row, images_per_second: stretch.images_per_second() });
         on(Event::Saved { step: row.step });
         Ok(true)
     }
 
-    /// Writes the checkpoint.
+    /// Writes the checkpoint, on the rank that does.
     pub(super) fn save(&self) -> Result<(), TrainError> {
+        if !self.ranks.is_root() {
+            return Ok(());
+        }
         let path = self.folder.checkpoint();
         Checkpoint::write(&path, &self.config.net, self.learner.memory(), &self.progress)
     }
 
     /// The learning rate of a step whose first batch is number `batch` of the epoch's `batches`.
-    fn rate_at(&self, batch: usize, batches: usize) -> f64 {
+    pub(super) fn rate_at(&self, batch: usize, batches: usize) -> f64 {
         let recipe = &self.config.recipe;
         let epoch = self.progress.epoch as f64 + batch as f64 / batches as f64;
         recipe.optimizer.rate * recipe.schedule.share(epoch, recipe.epochs.count() as f64)
@@ -129,7 +143,7 @@ impl Trainer {
         self.rate_at((batches - 1) / accumulate * accumulate, batches)
     }
 
-    fn epoch_begins(&self, batches: usize) -> Event<'static> {
+    pub(super) fn epoch_begins(&self, batches: usize) -> Event<'static> {
         let phase = self.learner.phase();
         Event::EpochBegins {
             epoch: self.progress.epoch + 1,
@@ -141,16 +155,20 @@ impl Trainer {
         }
     }
 
-    /// Adds a batch to the progress.
-    fn count_batch(&mut self, batch: &Batch, stats: &StepStats, rate: f64) -> Event<'static> {
+    /// Adds a batch with this loss to the progress.
+    pub(super) fn count_batch(
+        &mut self,
+        (loss, counts): (f64, Counts),
+        rate: f64,
+    ) -> Event<'static> {
         let progress = &mut self.progress;
         progress.batch += 1;
-        progress.loss_sum += stats.loss * batch.len() as f64;
-        progress.counts += stats.counts;
+        progress.loss_sum += loss * counts.images as f64;
+        progress.counts += counts;
         Event::Batch {
             done: progress.batch,
-            images: batch.len(),
-            loss: stats.loss,
+            images: counts.images,
+            loss,
             mean_loss: progress.loss_sum / progress.counts.images.max(1) as f64,
             top1: progress.counts.top1_share(),
             rate,
@@ -163,42 +181,67 @@ impl Trainer {
         if !self.config.recipe.validates(epoch) {
             return Ok(Validation::NotDue);
         }
+        let validated = self.with_validation(|plan, labels| {
+            if self.ranks.group().is_some() {
+                let score = self.validate_shared(plan, labels, stop, on)?;
+                return Ok(score.map(|s| Validated { counts: s.counts(), loss: s.loss() }));
+            }
+            let total = self.val.images();
+            let goes_on = &mut |done| {
+                on(Event::Validating { done, total });
+                done >= total || !stop.load(Ordering::Relaxed)
+            };
+            let all = evaluate_on(plan, &self.val, labels, Keep::default(), goes_on)?;
+            Ok(all.map(|all| Validated { counts: all.counts(), loss: all.loss() }))
+        })?;
+        match validated {
+            None => Ok(Validation::Stopped),
+            Some(Validated { loss, .. }) if !loss.is_finite() => {
+                let memory = self.learner.memory();
+                let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());
+                self.ranks.all_know(Err(error.in_epoch(epoch)))
+            }
+            Some(validated) => Ok(Validation::Done(validated)),
+        }
+    }
+
+    /// Evaluates the net as it is now on the validation images, keeping what `keep` says. With several
+    /// ranks, each does so alone.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    pub fn evaluate(&self, keep: Keep) -> Result<Evaluation, TrainError> {
+        self.with_validation(|plan, labels| {
+            let all = evaluate_on(plan, &self.val, labels, keep, &mut |_| true)?;
+            Ok(all.expect("nothing asks it to stop"))
+        })
+    }
+
+    /// Does something with the net as it is now, compiled for validation images, and their labels.
+    fn with_validation<T>(
+        &self,
+        work: impl FnOnce(&Plan, Labels<'_>) -> Result<T, TrainError>,
+    ) -> Result<T, TrainError> {
         let net = &self.config.net;
         let size = self.config.preprocess.crop as usize;
         let options = Options::new(net).input_size(size).batch(PLAN_BATCH);
         let weights = self.learner.weights();
         let plan = seesaw_engine::compile(net, &weights, &options, &self.machine)?;
         let teacher = self.learner.labeling_teacher(size)?;
-        let labels = |batch: &Batch| match &teacher {
+        work(&plan, &|batch: &Batch| match &teacher {
             Some(teacher) => teacher.labels(&batch.images),
             None => Ok(batch.labels.clone()),
-        };
-        let total = self.val.images();
-        let goes_on = &mut |done| {
-            on(Event::Validating { done, total });
-            done >= total || !stop.load(Ordering::Relaxed)
-        };
-        let Some(evaluation) = evaluate_on(&plan, &self.val, &labels, Keep::default(), goes_on)?
-        else {
-            return Ok(Validation::Stopped);
-        };
-        if !evaluation.loss().is_finite() {
-            let memory = self.learner.memory();
-            let error = memory.diverged(Divergence::ValidationLoss, self.last_rate());
-            return Err(error.in_epoch(epoch));
-        }
-        Ok(Validation::Done(Box::new(evaluation)))
+        })
     }
 
     /// Completes the epoch in the progress; its line of the log.
-    fn complete_epoch(&mut self, validation: Option<&Evaluation>) -> EpochRow {
+    fn complete_epoch(&mut self, validation: Option<Validated>) -> EpochRow {
         let (rate, phase) = (self.last_rate(), self.learner.phase());
         let step = self.learner.memory().optimizer.steps();
         let progress = &mut self.progress;
         progress.epoch += 1;
         let epoch = progress.epoch;
-        let score =
-            validation.map(|v| Best { epoch, top1: v.counts().top1_share(), loss: v.loss() });
+        let score = validation.map(|v| Best { epoch, top1: v.counts.top1_share(), loss: v.loss });
         let best = score.filter(|score| score.beats(progress.best.as_ref()));
         let row = EpochRow {
             epoch,
@@ -210,7 +253,7 @@ impl Trainer {
             train_top1: progress.counts.top1_share(),
             val_loss: score.map(|score| score.loss),
             val_top1: score.map(|score| score.top1),
-            val_top5: validation.map(|v| v.counts().top5_share()),
+            val_top5: validation.map(|v| v.counts.top5_share()),
             best: best.is_some(),
         };
         progress.best = best.or(progress.best);

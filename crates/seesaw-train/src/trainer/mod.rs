@@ -6,10 +6,14 @@ mod defaults;
 mod epoch;
 mod event;
 mod extend;
+mod facts;
 mod init;
+mod new_run;
 mod observers;
 mod options;
+mod resumed;
 mod setup;
+mod shared;
 
 use std::{
     sync::{
@@ -25,6 +29,7 @@ use seesaw_kernels::Machine;
 use crate::{
     TrainError,
     learner::Learner,
+    ranks::Ranks,
     recipe::Recipe,
     run::{Config, Progress, RunFolder},
 };
@@ -36,7 +41,7 @@ pub use options::{Init, RunOptions, SavePolicy, Start};
 /// A [`Learner`] with a run folder: it trains epoch by epoch, validates and saves.
 ///
 /// What it learns depends on the recipe, the data, the first weights and the instruction set; not
-/// on the number of threads, nor on how often the run was stopped and resumed.
+/// on the number of threads or [ranks](Ranks), nor on how often the run was stopped and resumed.
 #[derive(Debug)]
 pub struct Trainer {
     folder: RunFolder,
@@ -47,6 +52,7 @@ pub struct Trainer {
     val: Loader,
     learner: Learner,
     progress: Progress,
+    ranks: Ranks,
 }
 
 /// The part of an epoch since it started or the run was resumed.
@@ -84,7 +90,7 @@ impl Trainer {
     /// [`TrainError::Diverged`] when the loss or the gradient explodes; when an image cannot be
     /// read or a file cannot be written. The checkpoint on disk is then an earlier one, and intact.
     pub fn run(&mut self, stop: &AtomicBool, on: Listener<'_>) -> Result<Outcome, TrainError> {
-        let mut observers = self.observers()?;
+        let mut observers = self.ranks.agree(self.observers())?;
         loop {
             if self.progress.epoch >= self.config.recipe.epochs.count() {
                 return Ok(Outcome::Finished);
@@ -102,9 +108,8 @@ impl Trainer {
             if !self.finish_epoch(stretch, stop, &mut observers, on)? {
                 return Ok(Outcome::Stopped);
             }
-            if stop.load(Ordering::Relaxed)
-                && self.progress.epoch < self.config.recipe.epochs.count()
-            {
+            let asked = self.ranks.any(stop.load(Ordering::Relaxed))?;
+            if asked && self.progress.epoch < self.config.recipe.epochs.count() {
                 return Ok(Outcome::Stopped);
             }
         }

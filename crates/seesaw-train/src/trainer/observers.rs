@@ -53,6 +53,9 @@ pub(super) struct Observers(Vec<Box<dyn Observer>>);
 impl Trainer {
     /// The observers of a run that starts or is resumed at the current step.
     pub(super) fn observers(&self) -> Result<Observers, TrainError> {
+        if !self.ranks.is_root() {
+            return Ok(Observers(Vec::new()));
+        }
         let path = self.folder.path();
         // Epochs after the checkpoint will be trained, and logged, again.
         write_log(&self.folder.log(), &self.progress.history)?;

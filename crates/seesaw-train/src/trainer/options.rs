@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 use seesaw_arch::Net;
 use seesaw_format::Model;
 
-use crate::recipe::Recipe;
+use crate::{ranks::Ranks, recipe::Recipe};
 
 /// A run to start.
 #[derive(Debug, Clone)]
@@ -106,12 +106,15 @@ pub struct RunOptions {
     /// How many epochs a run to resume has in all, if not as many as it was started with. It then ends
     /// like one that was started with so many.
     pub epochs: Option<usize>,
+    /// Those that carry it out together.
+    pub ranks: Ranks,
 }
 
 impl Default for RunOptions {
-    /// A checkpoint every five minutes, and 1 GiB of images.
+    /// A checkpoint every five minutes, 1 GiB of images, and one rank.
     fn default() -> Self {
-        Self { save: SavePolicy::default(), cache_bytes: 1 << 30, data: None, epochs: None }
+        let (save, ranks) = (SavePolicy::default(), Ranks::default());
+        Self { save, cache_bytes: 1 << 30, data: None, epochs: None, ranks }
     }
 }
 
@@ -131,6 +134,12 @@ impl RunOptions {
     /// The same for a run that has so many epochs from now on.
     pub fn epochs(mut self, epochs: impl Into<Option<usize>>) -> Self {
         self.epochs = epochs.into();
+        self
+    }
+
+    /// The same, carried out by these ranks together.
+    pub fn ranks(mut self, ranks: Ranks) -> Self {
+        self.ranks = ranks;
         self
     }
 

@@ -26,7 +26,7 @@ pub struct Stop {
 
 impl Stop {
     /// Listens from now on. The first signal only sets [`Self::asked`], and says what the command is then
-    /// doing; the next ends the process.
+    /// doing, unless that is nothing; the next ends the process.
     pub fn at_signals(doing: &'static str) -> Result<Arc<Self>, Failure> {
         let stop = Arc::new(Self { doing, ..Self::default() });
         listen(Arc::clone(&stop))
@@ -39,11 +39,13 @@ impl Stop {
         &self.asked
     }
 
-    /// The exit code that tells what asked.
+    /// The exit code that tells what asked; that of Ctrl-C where another rank was asked.
     pub fn exit_code(&self) -> u8 {
         // Makes the code visible that was stored before.
-        self.asked.load(Ordering::Acquire);
-        self.code.load(Ordering::Relaxed)
+        match self.asked.load(Ordering::Acquire) {
+            true => self.code.load(Ordering::Relaxed),
+            false => INTERRUPTED,
+        }
     }
 
     /// Takes note of a signal that stands for this exit code.
@@ -53,7 +55,9 @@ impl Stop {
         }
         self.code.store(code, Ordering::Relaxed);
         self.asked.store(true, Ordering::Release);
-        output::say(format_args!("\n{}; {again} to exit at once", self.doing));
+        if !self.doing.is_empty() {
+            output::say(format_args!("\n{}; {again} to exit at once", self.doing));
+        }
     }
 }
 

@@ -47,6 +47,14 @@ fn a_training_from_a_packed_data_set_ends_like_one_from_its_folder() {
         assert!(content(&plain, name) == content(&of_packed, name), "{name}");
     }
 
+    // Another order is another training; in a folder there is none.
+    let blocks = [&more[..], &["--set", "sampler=blocks"]].concat();
+    album.train("plain-blocks", &blocks).ok();
+    other.train("blocks", &blocks).ok();
+    let log = |run| content(&run, "log.csv");
+    assert!(log(album.path("plain-blocks")) == log(plain.clone()));
+    assert!(log(other.path("blocks")) != log(plain.clone()));
+
     // Each run's validation images are found in the other form of the data set.
     let reports =
         [(&plain, &packed), (&of_packed, &album.data), (&of_packed, &packed)].map(|(run, data)| {

@@ -87,7 +87,8 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Statistics::is_default")]
     pub statistics: Statistics,
     /// Which training images make an epoch: `shuffle` for each once, in random order; `balanced` for
-    /// as many, drawn from each class equally often.
+    /// as many, drawn from each class equally often; `blocks` for each once, in an order that reads packed
+    /// data sets in long ranges.
     #[serde(default, skip_serializing_if = "Sampler::is_default")]
     pub sampler: Sampler,
     /// Mean of red, green and blue of the photos, where 1 is full brightness.

@@ -26,7 +26,10 @@ const VARIABLE: &str = "SEESAW_TEST_CROWD";
 const KB_PER_CONNECTION: u64 = 32;
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says why, and a measurement what it measured")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test says why, and a measurement what it measured"
+)]
 fn ten_thousand_connections_are_held_at_once() {
     if std::env::var_os(VARIABLE).is_some() {
         return crowd();

@@ -50,6 +50,8 @@ fn purpose(name: &str) -> &'static str {
         "photos-modern" => "photos, from scratch",
         "fine-tune" => "photos, starting from trained weights",
         "distill" => "photos of any kind, learning from a larger net",
+        "cifar-cluster" => "images of 32 pixels, on several machines",
+        "imagenet-cluster" => "ImageNet, on several machines",
         _ => "",
     }
 }

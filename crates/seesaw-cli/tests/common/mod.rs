@@ -38,8 +38,9 @@ pub fn run(command: &mut Command) -> Run {
 
 /// How a command ended.
 pub struct Run {
-    what: String,
-    output: Output,
+    /// The command.
+    pub what: String,
+    pub output: Output,
 }
 
 impl Run {

@@ -5,16 +5,26 @@ use seesaw_arch::Net;
 use super::{Recipe, RecipeError};
 
 /// Names of the built-in recipes.
-pub const NAMES: [&str; 6] =
-    ["paper-cifar", "paper-imagenet", "cifar-modern", "photos-modern", "fine-tune", "distill"];
+pub const NAMES: [&str; 8] = [
+    "paper-cifar",
+    "paper-imagenet",
+    "cifar-modern",
+    "photos-modern",
+    "fine-tune",
+    "distill",
+    "cifar-cluster",
+    "imagenet-cluster",
+];
 
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 8] = [
     include_str!("../../recipes/paper-cifar.toml"),
     include_str!("../../recipes/paper-imagenet.toml"),
     include_str!("../../recipes/cifar-modern.toml"),
     include_str!("../../recipes/photos-modern.toml"),
     include_str!("../../recipes/fine-tune.toml"),
     include_str!("../../recipes/distill.toml"),
+    include_str!("../../recipes/cifar-cluster.toml"),
+    include_str!("../../recipes/imagenet-cluster.toml"),
 ];
 
 impl Recipe {

@@ -51,9 +51,9 @@ fn a_training_from_a_packed_data_set_ends_like_one_from_its_folder() {
     let blocks = [&more[..], &["--set", "sampler=blocks"]].concat();
     album.train("plain-blocks", &blocks).ok();
     other.train("blocks", &blocks).ok();
-    let log = |run| content(&run, "log.csv");
-    assert!(log(album.path("plain-blocks")) == log(plain.clone()));
-    assert!(log(other.path("blocks")) != log(plain.clone()));
+    let log = |run: &Path| content(run, "log.csv");
+    assert!(log(&album.path("plain-blocks")) == log(&plain));
+    assert!(log(&other.path("blocks")) != log(&plain));
 
     // Each run's validation images are found in the other form of the data set.
     let reports =

@@ -23,6 +23,7 @@ mod net;
 mod padding;
 mod preprocess;
 pub mod published;
+pub mod space;
 pub mod splitmix64;
 mod steps;
 mod validate;

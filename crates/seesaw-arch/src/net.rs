@@ -182,6 +182,11 @@ impl Net {
         self
     }
 
+    /// What channel counts are multiples of in nets of any width: 8, and what keeps every group whole.
+    pub(crate) fn channel_unit(&self) -> usize {
+        self.stages.iter().fold(8, |unit, stage| lcm(unit, stage.unit()))
+    }
+
     /// The same net with every channel count except the images' multiplied by `width` and rounded to
     /// the nearest multiple of 8 at which every group stays whole, never below nine tenths of the
     /// product (MobileNetV2's rule). The head convolution never gets narrower.
@@ -193,7 +198,7 @@ impl Net {
             let rule = format!("the width multiplier is {width}; choose one from 0.05 to 8");
             return Err(ArchError::Net { net: self.name, rule });
         }
-        let unit = self.stages.iter().fold(8, |unit, stage| lcm(unit, stage.unit()));
+        let unit = self.channel_unit();
         self.stem.channels = scale(self.stem.channels, width, unit);
         self.head.channels = scale(self.head.channels, width.max(1.0), 8);
         for stage in &mut self.stages {

@@ -15,6 +15,7 @@ mod plot;
 mod predict;
 mod recipes;
 mod resume;
+mod search;
 #[cfg(feature = "serve")]
 mod serve;
 mod summary;
@@ -43,6 +44,7 @@ pub use plot::{PictureFormat, PlotArgs};
 pub use predict::PredictArgs;
 pub use recipes::RecipesArgs;
 pub use resume::ResumeArgs;
+pub use search::{HowArgs, SearchArgs, SearchCommand, SearchReportArgs, SpaceArgs, WorkArgs};
 #[cfg(feature = "serve")]
 pub use serve::ServeArgs;
 pub use summary::SummaryArgs;
@@ -91,6 +93,7 @@ pub enum Command {
     Train(Box<TrainArgs>),
     Resume(ResumeArgs),
     Recipes(RecipesArgs),
+    Search(Box<SearchArgs>),
     Eval(Box<EvalArgs>),
     Compare(CompareArgs),
     Plot(PlotArgs),

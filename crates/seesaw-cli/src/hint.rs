@@ -3,7 +3,7 @@
 
 use std::{error::Error, path::Path};
 
-use seesaw_arch::ArchError;
+use seesaw_arch::{ArchError, space::SpaceError};
 use seesaw_comm::CommError;
 use seesaw_data::{
     DataError, datasets::pack::PackError, download::DownloadError, find::FindError,
@@ -13,6 +13,7 @@ use seesaw_engine::EngineError;
 use seesaw_export::ExportError;
 use seesaw_format::FormatError;
 use seesaw_kernels::KernelError;
+use seesaw_search::SearchError;
 use seesaw_train::{
     TrainError,
     recipe::RecipeError,
@@ -103,6 +104,49 @@ impl Hint for ExportError {
             Self::Recipe { .. } => Some("choose another with `--recipe NAME`".to_owned()),
             _ => None,
         }
+    }
+}
+
+impl Hint for SpaceError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Toml(_) => {
+                Some("`seesaw search --show-space` prints a space to start from".to_owned())
+            }
+            Self::Net(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+impl Hint for SearchError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Exists { folder } => {
+                let folder = folder.display();
+                format!("`seesaw search --resume {folder}` continues it; or choose another `--out`")
+            }
+            Self::None { .. } => "`seesaw search --data DATA --out SEARCH` starts one".to_owned(),
+            Self::TooShort { trial_hours, .. } => format!(
+                "give `--hours` of at least {:.1}, or fewer images with `--limit`; nothing is lost, \
+                 `--resume` continues",
+                // Some short trainings, and some long ones.
+                trial_hours * 30.0
+            ),
+            Self::NoNet { .. } => "choose another `--madds` or `--budget-ms`".to_owned(),
+            Self::OtherMachine { .. } => "join from a machine with that processor".to_owned(),
+            Self::Damaged { .. } => {
+                "remove the damaged line and those after it, and `--resume` does them again"
+                    .to_owned()
+            }
+            Self::Version { .. } => "continue it with that version".to_owned(),
+            Self::AllFail { .. } => "try a lower `--set optimizer.rate=`".to_owned(),
+            Self::Space(error) => return error.hint(),
+            Self::Net(error) => return error.hint(),
+            Self::Engine(error) => return error.hint(),
+            Self::Train { error, .. } => return error.hint(),
+            _ => return None,
+        })
     }
 }
 

@@ -7,6 +7,8 @@ mod common;
 mod answers;
 #[path = "serve/client.rs"]
 mod client;
+#[path = "serve/crowd.rs"]
+mod crowd;
 #[path = "serve/ending.rs"]
 mod ending;
 #[path = "serve/infer.rs"]

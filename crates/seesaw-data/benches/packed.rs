@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p seesaw-data --bench packed -- DATA PACKED THREADS ROUNDS` alternates between the two and
 //! prints a line for each epoch. An epoch reads each training image once, in the order of training:
-//! `read` without decoding, `train` through the loader. Caches are dropped before the data set is opened,
+//! `read` without decoding, `blocks` the same in the order of blocks, which a folder does not have, and
+//! `train` through the loader. Caches are dropped before the data set is opened,
 //! which takes root on Linux; elsewhere the lines say that they are warm. Without arguments, it runs on
 //! four images, to show that it works.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its result")]
@@ -17,7 +18,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use seesaw_arch::Preprocess;
@@ -25,7 +26,6 @@ use seesaw_data::{
     Augment, Dataset, Loader, LoaderOptions,
     augment::Crop,
     datasets::{OpenOptions, open},
-    rng::{Purpose, Rng},
 };
 
 /// Images that are read ahead at a time.
@@ -55,24 +55,21 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn alternate(paths: [&Path; 2], threads: usize, rounds: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..rounds {
-        for path in paths {
-            for what in ["read", "train"] {
-                let caches = if drop_caches() { "dropped" } else { "warm" };
-                let start = Instant::now();
-                let options = OpenOptions::new().val_split(0.0).cache_bytes(0);
-                let dataset = open(path, &options)?.train;
-                let opened = start.elapsed().as_secs_f64();
-                let start = Instant::now();
-                let images = match what {
-                    "read" => read(&dataset, threads)?,
-                    _ => train(dataset, threads)?,
-                };
-                println!(
-                    "{{\"data\": {path:?}, \"what\": \"{what}\", \"threads\": {threads}, \"caches\": \
-                     \"{caches}\", \"open_seconds\": {opened:.3}, \"images_per_second\": {:.0}}}",
-                    images as f64 / start.elapsed().as_secs_f64()
-                );
-            }
+        for (path, what) in
+            paths.into_iter().flat_map(|p| ["read", "blocks", "train"].map(|w| (p, w)))
+        {
+            let caches = if drop_caches() { "dropped" } else { "warm" };
+            let start = Instant::now();
+            let options = OpenOptions::new().val_split(0.0).cache_bytes(0);
+            let loader = loader(open(path, &options)?.train, threads, what == "blocks")?;
+            let opened = start.elapsed().as_secs_f64();
+            let start = Instant::now();
+            let images = if what == "train" { train(&loader)? } else { read(&loader, threads)? };
+            println!(
+                "{{\"data\": {path:?}, \"what\": \"{what}\", \"threads\": {threads}, \"caches\": \
+                 \"{caches}\", \"open_seconds\": {opened:.3}, \"images_per_second\": {:.0}}}",
+                images as f64 / start.elapsed().as_secs_f64()
+            );
         }
     }
     Ok(())
@@ -84,10 +81,20 @@ fn drop_caches() -> bool {
     synced && fs::write("/proc/sys/vm/drop_caches", "3").is_ok()
 }
 
-/// Reads each image once, in a random order; ahead of that, as the loader does, window after window.
-fn read(dataset: &Dataset, threads: usize) -> Result<usize, Box<dyn Error>> {
-    let mut order: Vec<usize> = (0..dataset.len()).collect();
-    Rng::new(1, Purpose::Order, [0, 0]).shuffle(&mut order);
+/// The loader of a training.
+fn loader(dataset: Dataset, threads: usize, blocks: bool) -> Result<Loader, Box<dyn Error>> {
+    let augment =
+        Augment { crop: Crop::Resized, scale: [0.35, 1.0], flip: true, ..Augment::default() };
+    let batch = dataset.len().min(64);
+    let options = LoaderOptions::train(&Preprocess::imagenet(SIZE), batch, augment, 1);
+    let options = options.workers(threads).ahead(2 * threads).blocks(blocks);
+    Ok(Loader::new(Arc::new(dataset), options)?)
+}
+
+/// Reads each image once, in the order of training; ahead of that, as the loader does, window after window.
+fn read(loader: &Loader, threads: usize) -> Result<usize, Box<dyn Error>> {
+    let dataset = loader.dataset();
+    let order: Vec<usize> = loader.order(0).into_iter().map(|index| index as usize).collect();
     let next = AtomicUsize::new(0);
     let work = || -> Result<usize, String> {
         let mut bytes = 0;
@@ -97,11 +104,19 @@ fn read(dataset: &Dataset, threads: usize) -> Result<usize, Box<dyn Error>> {
         }
         Ok(bytes)
     };
+    let ahead = || {
+        let mut start = 0;
+        for window in order.chunks(WINDOW) {
+            // One window ahead of the threads that need it.
+            while next.load(Ordering::Relaxed) + WINDOW < start {
+                thread::sleep(Duration::from_micros(100));
+            }
+            dataset.read_ahead(window.iter().copied(), &|| false);
+            start += window.len();
+        }
+    };
     let bytes: Result<Vec<usize>, String> = thread::scope(|scope| {
-        scope.spawn(|| {
-            let windows = order.chunks(WINDOW);
-            windows.for_each(|window| dataset.read_ahead(window.iter().copied(), &|| false));
-        });
+        scope.spawn(ahead);
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().map(|worker| worker.join().expect("no panic")).collect()
     });
@@ -109,13 +124,8 @@ fn read(dataset: &Dataset, threads: usize) -> Result<usize, Box<dyn Error>> {
     Ok(dataset.len())
 }
 
-/// An epoch of training's batches.
-fn train(dataset: Dataset, threads: usize) -> Result<usize, Box<dyn Error>> {
-    let augment =
-        Augment { crop: Crop::Resized, scale: [0.35, 1.0], flip: true, ..Augment::default() };
-    let batch = dataset.len().min(64);
-    let options = LoaderOptions::train(&Preprocess::imagenet(SIZE), batch, augment, 1);
-    let loader = Loader::new(Arc::new(dataset), options.workers(threads).ahead(2 * threads))?;
+/// An epoch of batches.
+fn train(loader: &Loader) -> Result<usize, Box<dyn Error>> {
     let mut images = 0;
     for batch in loader.epoch(0, 0) {
         images += batch?.len();

@@ -3,7 +3,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`find`] | files, folders and globs to a list of photos |
-//! | [`datasets`] | CIFAR, MNIST, class folders and lists, for training and for validation |
+//! | [`datasets`] | CIFAR, MNIST, class folders, lists and packed data sets, for training and for validation |
+//! | `datasets::pack` | packing a data set into few files, with the feature `pack` |
 //! | `download` | CIFAR-10 from its official server, with the feature `download` |
 //! | [`augment`] | random crops, flips, colors, erasing and mixing |
 //! | [`loader`] | batches, made ahead by threads, and the same for any number of them |

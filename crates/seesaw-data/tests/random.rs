@@ -11,7 +11,7 @@ use std::{
 };
 
 use seesaw_data::{
-    datasets::{DataError, List, Note, OpenOptions, Part, open, read_list},
+    datasets::{DataError, List, Note, OpenOptions, Part, open, read_index, read_list},
     find_photos,
     rng::{Purpose, Rng},
 };
@@ -179,5 +179,53 @@ fn any_bytes_are_a_list_or_an_error() {
         let path = place.path().join("list.csv");
         fs::write(&path, &bytes).unwrap();
         let _ = open(&path, &OpenOptions::new().evaluation(rng.bits().is_multiple_of(2)));
+    });
+}
+
+const INDEX: &str = r#"{"format":"seesaw-pack","version":1,"kind":"folders","classes":["a","b"],"parts":{"train":2,"val":1},"settings":{"shorter_side":256,"quality":90,"shard_bytes":1048576},"names_crc32c":7}
+{"shard":"train-00000.tar","part":"train","images":2,"bytes":4096}
+{"place":1,"name":"b/1.jpg","label":1,"stored":{"offset":512,"bytes":100,"crc32c":5}}
+{"place":0,"name":"a/1.jpg","label":0,"source":{"bytes":9,"crc32c":8},"broken":"gray"}
+{"shard":"val-00000.tar","part":"val","images":1,"bytes":2048}
+{"place":0,"name":"a/2.jpg","label":0,"stored":{"offset":512,"bytes":1,"crc32c":5}}
+"#;
+
+#[test]
+fn any_bytes_are_an_index_or_an_error() {
+    let place = tempfile::tempdir().unwrap();
+    for (name, len) in [("train-00000.tar", 4096), ("val-00000.tar", 2048)] {
+        fs::write(place.path().join(name), vec![0; len]).unwrap();
+    }
+    for_seeds(1000, |rng| {
+        let mut bytes = INDEX.as_bytes().to_vec();
+        for _ in 0..rng.bits() % 4 {
+            let at = (rng.bits() % (bytes.len() as u64 + 1)) as usize;
+            match rng.bits() % 4 {
+                0 => bytes.truncate(at),
+                1 => bytes.insert(at, *pick(rng, b"0123456789,\"{}[]\n\0\xFF/.-")),
+                2 => bytes.extend_from_within(at / 2..at),
+                _ => {
+                    if let Some(byte) = bytes.get_mut(at) {
+                        *byte = *pick(rng, b"0123456789tv/.");
+                    }
+                }
+            }
+        }
+        // Whoever edits an index can compute its checksum.
+        let end = format!("{{\"index_crc32c\":{}}}\n", crc32c::crc32c(&bytes));
+        bytes.extend(end.as_bytes());
+        if let Ok(index) = read_index(&bytes[..]) {
+            assert!(index.images() <= bytes.len() / 30);
+        }
+        fs::write(place.path().join("seesaw-pack.jsonl"), &bytes).unwrap();
+        let options = OpenOptions::new().val_split(*pick(rng, &[None, Some(0.0), Some(0.5)]));
+        if let Ok(splits) = open(place.path(), &options.unlabeled(rng.bits().is_multiple_of(4))) {
+            for part in [Part::Train, Part::Val, Part::Test] {
+                let dataset = splits.part(part);
+                assert_eq!(dataset.class_counts().iter().sum::<usize>(), dataset.len());
+                // The shards are zeros.
+                assert!((0..dataset.len()).all(|index| dataset.image(index).is_err()));
+            }
+        }
     });
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Curves`] | lines over epochs |
 //! | [`Scatter`] | scores over costs |
+//! | [`Front`] | many scores over costs, and the best at each cost |
 //! | [`Roofline`] | the speed of a net's layers under the limits of a processor |
 //! | [`Confusion`] | which classes are taken for which |
 //! | [`HeatMap`] | a photo, and beside it where something was seen in it |
@@ -24,6 +25,7 @@
 mod chart;
 mod curves;
 mod error;
+mod front;
 mod heat;
 mod matrix;
 mod palette;
@@ -43,6 +45,7 @@ use plotters::{
 
 pub use curves::{Curves, Line};
 pub use error::PlotError;
+pub use front::Front;
 pub use heat::HeatMap;
 pub use matrix::Confusion;
 pub use roofline::{Point, PointKind, Roofline};

@@ -88,6 +88,23 @@ fn scores_over_costs_of_several_things_and_of_none() {
 }
 
 #[test]
+fn a_front_with_names() {
+    let mut front = Front {
+        title: "search".to_owned(),
+        x_label: "ms".to_owned(),
+        y_label: "top-1, %".to_owned(),
+        points: vec![(1.0, 70.0), (2.0, 69.0), (3.0, 75.0)],
+        named: vec![("igcv3".to_owned(), (2.5, 74.0))],
+    };
+    let (_, svg) = both(&front);
+    for text in ["search", "ms", "top-1, %", "igcv3", "best at its cost"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    (front.points, front.named) = (vec![], vec![]);
+    both(&front);
+}
+
+#[test]
 fn layers_under_the_roof() {
     let point = |label: &str, kind, intensity, time_share| Point {
         label: label.to_owned(),

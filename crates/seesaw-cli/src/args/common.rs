@@ -215,7 +215,7 @@ impl From<Precision> for net::Precision {
 }
 
 /// Changes to a recipe.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Changes to the recipe")]
 pub struct RecipeChanges {
     /// Passes over the training images
@@ -249,7 +249,7 @@ pub struct RecipeChanges {
     pub set: Vec<(String, String)>,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.trim().to_owned()))

@@ -16,6 +16,7 @@ mod plot;
 mod predict;
 mod recipes;
 mod resume;
+mod search;
 #[cfg(feature = "serve")]
 mod serve;
 mod summary;
@@ -49,6 +50,7 @@ pub fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Resume(args) => return resume::run(&args),
         Command::Eval(args) => return eval::run(&args),
         Command::Data(args) => return data::run(&args),
+        Command::Search(args) => return search::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args)?,
         Command::Recipes(args) => recipes::run(&args)?,

@@ -1,6 +1,6 @@
 //! A training that this process carries out, of a new run or of a resumed one.
 
-mod stop;
+pub mod stop;
 mod watch;
 mod workers;
 

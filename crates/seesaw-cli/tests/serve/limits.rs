@@ -99,7 +99,7 @@ fn large_bodies_are_refused_and_the_client_reads_why() {
 }
 
 /// The most memory that a process has held.
-fn peak_memory_kb(process: u32) -> Option<u64> {
+pub fn peak_memory_kb(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()

@@ -203,6 +203,12 @@ impl Loader {
         Epoch::start(Arc::clone(&self.shared), epoch, numbers)
     }
 
+    /// The indices of the images of an epoch, in its order; those of a last batch that is dropped are the
+    /// last.
+    pub fn order(&self, epoch: u64) -> Vec<u32> {
+        self.shared.order(epoch).iter().map(|draw| draw.index).collect()
+    }
+
     /// The number of batches in an epoch.
     pub fn batches(&self) -> usize {
         let (images, batch) = (self.shared.images as usize, self.shared.options.batch);

@@ -16,6 +16,9 @@ pub enum Sampler {
     /// As many images, drawn from each class equally often. The images of a class come in passes over
     /// all of them, which go on from one epoch to the next.
     Balanced,
+    /// Each image once, in an order that keeps images of a packed data set near those that are stored
+    /// near them; as [`Self::Shuffle`] with other data sets.
+    Blocks,
 }
 
 impl Sampler {
@@ -221,8 +224,10 @@ mod tests {
             let error = recipe.set("loss.class_weights", wrong).unwrap_err().to_string();
             assert!(error.contains("weights"), "{error}");
         }
-        recipe.set("sampler", "balanced").unwrap();
-        assert_eq!(Recipe::from_toml(&toml::to_string(&recipe).unwrap()).unwrap(), recipe);
+        for sampler in ["balanced", "blocks"] {
+            recipe.set("sampler", sampler).unwrap();
+            assert_eq!(Recipe::from_toml(&toml::to_string(&recipe).unwrap()).unwrap(), recipe);
+        }
         assert!(recipe.set("sampler", "even").is_err());
     }
 }

@@ -15,9 +15,11 @@ impl Recipe {
     /// [`RecipeError::Range`] with the first field that is out of range.
     pub fn validate(&self) -> Result<(), RecipeError> {
         self.check_epochs()?;
-        if i64::try_from(self.seed).is_err() {
-            // TOML has no larger integers.
-            return Err(range("seed", self.seed.to_string(), "at most 9223372036854775807"));
+        for (field, seed) in [("seed", self.seed), ("val_seed", self.split_seed())] {
+            if i64::try_from(seed).is_err() {
+                // TOML has no larger integers.
+                return Err(range(field, seed.to_string(), "at most 9223372036854775807"));
+            }
         }
         count("batch", self.batch, 1, MAX_BATCH, "1 to 65536")?;
         count("validate_every", self.validate_every, 1, usize::MAX, "1 or more")?;

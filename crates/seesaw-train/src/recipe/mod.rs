@@ -68,6 +68,10 @@ pub struct Recipe {
     /// the data set's own validation images, or else a fifth of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val_split: Option<f64>,
+    /// The seed of which images are held out; without it, `seed`. Runs with one `val_seed` validate on
+    /// the same images, whatever their own seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_seed: Option<u64>,
     /// A regular expression for the names of images, such as `burst([0-9]+)`: those for which its
     /// first group, or else the whole match, is the same text are held out together or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,7 +87,8 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Statistics::is_default")]
     pub statistics: Statistics,
     /// Which training images make an epoch: `shuffle` for each once, in random order; `balanced` for
-    /// as many, drawn from each class equally often.
+    /// as many, drawn from each class equally often; `blocks` for each once, in an order that reads packed
+    /// data sets in long ranges.
     #[serde(default, skip_serializing_if = "Sampler::is_default")]
     pub sampler: Sampler,
     /// Mean of red, green and blue of the photos, where 1 is full brightness.
@@ -300,6 +305,11 @@ impl Recipe {
             }
             Ok(recipe) => Ok(Loaded { recipe, old_names: Vec::new() }),
         }
+    }
+
+    /// The seed of which images are held out.
+    pub fn split_seed(&self) -> u64 {
+        self.val_seed.unwrap_or(self.seed)
     }
 
     /// Whether validation is due at the end of an epoch, counted from 1.

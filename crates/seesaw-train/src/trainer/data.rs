@@ -57,7 +57,7 @@ impl Source<'_> {
         let options = OpenOptions::new()
             .val_split(recipe.val_split)
             .group_by(recipe.group_by.clone())
-            .seed(recipe.seed)
+            .seed(recipe.split_seed())
             .unlabeled(unlabeled)
             .cache_bytes(options.cache_bytes);
         let splits = ranks.agree(open(path, &options).map_err(TrainError::from))?;

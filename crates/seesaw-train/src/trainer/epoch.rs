@@ -6,7 +6,7 @@ use std::{
 };
 
 use seesaw_data::{Batch, Loader};
-use seesaw_engine::Options;
+use seesaw_engine::{Options, Plan};
 
 use super::{
     Event, Listener, Stretch, Trainer,
@@ -16,9 +16,12 @@ use crate::{
     TrainError,
     error::Divergence,
     loss::Counts,
-    metrics::{Keep, evaluate_on},
+    metrics::{Evaluation, Keep, evaluate_on},
     run::{Best, Checkpoint, EpochRow, EpochTime},
 };
+
+/// The labels of a batch.
+type Labels<'a> = &'a dyn Fn(&Batch) -> Result<Vec<u32>, TrainError>;
 
 /// Images that one run of the validating plan takes.
 const PLAN_BATCH: usize = 16;
@@ -178,28 +181,19 @@ impl Trainer {
         if !self.config.recipe.validates(epoch) {
             return Ok(Validation::NotDue);
         }
-        let net = &self.config.net;
-        let size = self.config.preprocess.crop as usize;
-        let options = Options::new(net).input_size(size).batch(PLAN_BATCH);
-        let weights = self.learner.weights();
-        let plan = seesaw_engine::compile(net, &weights, &options, &self.machine)?;
-        let teacher = self.learner.labeling_teacher(size)?;
-        let labels = |batch: &Batch| match &teacher {
-            Some(teacher) => teacher.labels(&batch.images),
-            None => Ok(batch.labels.clone()),
-        };
-        let validated = if self.ranks.group().is_some() {
-            let score = self.validate_shared(&plan, &labels, stop, on)?;
-            score.map(|score| Validated { counts: score.counts(), loss: score.loss() })
-        } else {
+        let validated = self.with_validation(|plan, labels| {
+            if self.ranks.group().is_some() {
+                let score = self.validate_shared(plan, labels, stop, on)?;
+                return Ok(score.map(|s| Validated { counts: s.counts(), loss: s.loss() }));
+            }
             let total = self.val.images();
             let goes_on = &mut |done| {
                 on(Event::Validating { done, total });
                 done >= total || !stop.load(Ordering::Relaxed)
             };
-            let all = evaluate_on(&plan, &self.val, &labels, Keep::default(), goes_on)?;
-            all.map(|all| Validated { counts: all.counts(), loss: all.loss() })
-        };
+            let all = evaluate_on(plan, &self.val, labels, Keep::default(), goes_on)?;
+            Ok(all.map(|all| Validated { counts: all.counts(), loss: all.loss() }))
+        })?;
         match validated {
             None => Ok(Validation::Stopped),
             Some(Validated { loss, .. }) if !loss.is_finite() => {
@@ -209,6 +203,35 @@ impl Trainer {
             }
             Some(validated) => Ok(Validation::Done(validated)),
         }
+    }
+
+    /// Evaluates the net as it is now on the validation images, keeping what `keep` says. With several
+    /// ranks, each does so alone.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    pub fn evaluate(&self, keep: Keep) -> Result<Evaluation, TrainError> {
+        self.with_validation(|plan, labels| {
+            let all = evaluate_on(plan, &self.val, labels, keep, &mut |_| true)?;
+            Ok(all.expect("nothing asks it to stop"))
+        })
+    }
+
+    /// Does something with the net as it is now, compiled for validation images, and their labels.
+    fn with_validation<T>(
+        &self,
+        work: impl FnOnce(&Plan, Labels<'_>) -> Result<T, TrainError>,
+    ) -> Result<T, TrainError> {
+        let net = &self.config.net;
+        let size = self.config.preprocess.crop as usize;
+        let options = Options::new(net).input_size(size).batch(PLAN_BATCH);
+        let weights = self.learner.weights();
+        let plan = seesaw_engine::compile(net, &weights, &options, &self.machine)?;
+        let teacher = self.learner.labeling_teacher(size)?;
+        work(&plan, &|batch: &Batch| match &teacher {
+            Some(teacher) => teacher.labels(&batch.images),
+            None => Ok(batch.labels.clone()),
+        })
     }
 
     /// Completes the epoch in the progress; its line of the log.

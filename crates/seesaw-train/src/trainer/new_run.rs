@@ -135,7 +135,7 @@ pub(super) fn resolve_recipe(start: &Start) -> Result<Recipe, TrainError> {
         recipe.loss.teacher_share = 1.0;
     }
     let balances =
-        recipe.sampler != Sampler::default() || recipe.loss.class_weights != ClassWeights::None;
+        recipe.sampler == Sampler::Balanced || recipe.loss.class_weights != ClassWeights::None;
     if start.unlabeled && balances {
         let why = "and `sampler = \"balanced\"` need images with labels".to_owned();
         return Err(RecipeError::ClassWeights { why }.into());

@@ -154,6 +154,7 @@ impl Trainer {
         let augment = recipe.augment.clone();
         let options = LoaderOptions::train(&preprocess, phase.batch, augment, recipe.seed)
             .balanced(recipe.sampler == Sampler::Balanced)
+            .blocks(recipe.sampler == Sampler::Blocks)
             .workers(self.machine.threads())
             .ahead(AHEAD);
         Ok(Loader::new(Arc::clone(&self.train), options)?)

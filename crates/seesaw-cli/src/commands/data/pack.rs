@@ -20,7 +20,7 @@ pub fn run(args: &DataPackArgs) -> Result<Outcome, Failure> {
     let stop = Stop::at_signals("stopping")?;
     let mut progress = Progress::default();
     let packed = pack(&args.data, &args.out, &args.options(), stop.asked(), &mut |event| {
-        progress.on(event);
+        progress.on(&event);
     });
     progress.finish();
     match packed {
@@ -45,8 +45,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn on(&mut self, event: PackEvent<'_>) {
-        match event {
+    fn on(&mut self, event: &PackEvent<'_>) {
+        match *event {
             PackEvent::Note(sentence) => failure::warn(sentence),
             PackEvent::Resumed(images) => {
                 let images = output::thousands(images as u64);

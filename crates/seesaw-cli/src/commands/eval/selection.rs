@@ -83,7 +83,10 @@ impl Source<'_> {
         let options = OpenOptions::new().evaluation(true);
         let Some(run) = self.run else { return options };
         let recipe = &run.config.recipe;
-        options.val_split(recipe.val_split).group_by(recipe.group_by.clone()).seed(recipe.seed)
+        options
+            .val_split(recipe.val_split)
+            .group_by(recipe.group_by.clone())
+            .seed(recipe.split_seed())
     }
 
     fn whole(&self) -> Result<Selection, Failure> {

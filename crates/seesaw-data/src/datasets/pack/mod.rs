@@ -39,8 +39,8 @@ use shard::{Shard, member};
 /// The shorter side to which larger photos are shrunk unless the options say otherwise: what an
 /// evaluation at 224 pixels scales them to.
 pub const DEFAULT_SHORTER_SIDE: u32 = 256;
-/// The quality of the JPEGs that they become.
-pub const DEFAULT_QUALITY: u8 = 90;
+/// The quality of the JPEGs that they become; docs/decisions/0021-packed-data.md has what other ones cost.
+pub const DEFAULT_QUALITY: u8 = 95;
 /// The size at which a shard is full.
 pub const DEFAULT_SHARD_BYTES: u64 = 256 << 20;
 

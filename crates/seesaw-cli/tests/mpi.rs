@@ -1,5 +1,6 @@
 //! Trainings of several processes over MPI, with the MPIs that `.ci/mpi` installs into a folder.
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stderr, reason = "says what is skipped")]
 
 use std::{
     collections::BTreeMap,

@@ -181,7 +181,7 @@ impl Ranks {
     }
 
     /// What rank 0 makes, on all ranks.
-    pub(crate) fn from_root(
+    pub(crate) fn made_by_root(
         &self,
         make: impl FnOnce() -> Result<Vec<u8>, TrainError>,
     ) -> Result<Vec<u8>, TrainError> {
@@ -290,10 +290,10 @@ mod tests {
 
     #[test]
     fn rank_0_makes_things_for_all() {
-        let all = on_three(|ranks| ranks.from_root(|| Ok(vec![7; 3])).unwrap());
+        let all = on_three(|ranks| ranks.made_by_root(|| Ok(vec![7; 3])).unwrap());
         assert_eq!(all, vec![vec![7; 3]; 3]);
         let failed =
-            on_three(|ranks| ranks.from_root(|| Err(error(ranks))).unwrap_err().to_string());
+            on_three(|ranks| ranks.made_by_root(|| Err(error(ranks))).unwrap_err().to_string());
         assert_eq!(
             failed,
             ["two needs a teacher", "rank 0: two needs a teacher", "rank 0: two needs a teacher"]

@@ -94,6 +94,9 @@ fn batches_are_the_same_for_any_workers_and_from_any_start() {
             assert!(found == expected[first.min(6)..], "{workers} workers from {first}");
         }
     }
+    let loader = Loader::new(Arc::clone(&dataset), options.clone().workers(2)).unwrap();
+    let some: Vec<Batch> = loader.batches_of(3, vec![5, 0, 2]).map(Result::unwrap).collect();
+    assert!(some == [5, 0, 2].map(|number: usize| expected[number].clone()));
     assert_ne!(batches(&dataset, &options, 4, 0)[0].indices, expected[0].indices);
     let other_seed = LoaderOptions { seed: 8, ..options };
     assert_ne!(batches(&dataset, &other_seed, 3, 0)[0].indices, expected[0].indices);

@@ -28,14 +28,15 @@ pub(super) struct Resumed {
 impl RunFiles {
     /// Reads the files on rank 0, and sends them to all others.
     pub fn read(folder: &RunFolder, ranks: &Ranks, on: Listener<'_>) -> Result<Self, TrainError> {
-        let config = ranks.from_root(|| {
+        let config = ranks.made_by_root(|| {
             let text = Config::read_text(&folder.config())?;
             remove_unfinished(folder, on)?;
             Ok(text.into_bytes())
         })?;
-        let register = ranks.from_root(|| folder.register_bytes())?;
+        let register = ranks.made_by_root(|| folder.register_bytes())?;
         let path = folder.checkpoint();
-        let checkpoint = ranks.from_root(|| std::fs::read(&path).map_err(TrainError::io(&path)))?;
+        let checkpoint =
+            ranks.made_by_root(|| std::fs::read(&path).map_err(TrainError::io(&path)))?;
         let register = if register.is_empty() {
             None
         } else {

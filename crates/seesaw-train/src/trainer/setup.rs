@@ -67,7 +67,7 @@ impl Trainer {
         let new = NewRun { start, recipe, data: &data, machine };
         let (config, teacher) = ranks.agree(new.prepare(on))?;
         let checkpoint = &folder.checkpoint();
-        let bytes = ranks.from_root(|| new.first_checkpoint(&config, checkpoint, on))?;
+        let bytes = ranks.made_by_root(|| new.first_checkpoint(&config, checkpoint, on))?;
         let register = std::mem::take(&mut data.register);
         let opened = Opened { folder, config, checkpoint: bytes, data, teacher };
         let trainer = ranks.agree(Self::new(opened, machine, options))?;

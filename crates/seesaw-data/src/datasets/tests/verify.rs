@@ -46,6 +46,48 @@ fn broken_images_are_named_and_left_out_and_none_left_is_an_error() {
 }
 
 #[test]
+fn shares_are_checked_apart_and_put_together() {
+    let names: Vec<String> = (0..7).map(|n| format!("{}/{n}.bmp", ["a", "b"][n / 4])).collect();
+    let folder = folder(names.iter().map(|name| (name.clone(), pixel())));
+    fs::write(folder.path().join("b/5.bmp"), "not an image").unwrap();
+    let open = || open(folder.path(), &with_split(0.0, 0)).unwrap().train;
+    let (mut whole, how) = (open(), Verify::new(2));
+    let expected = whole.verify(how, &|_| {}).unwrap();
+    assert_eq!((expected.kept, expected.broken.len(), expected.entries.len()), (6, 1, 7));
+    for count in [1, 2, 3, 9] {
+        // Each share is checked where the data set is open once more, and sent as text.
+        let check = |number| {
+            let checks = open().check_share(how, [number, count], &|_| {}).unwrap();
+            serde_json::from_str(&serde_json::to_string(&checks).unwrap()).unwrap()
+        };
+        let mut dataset = open();
+        assert_eq!(dataset.leave_out((0..count).rev().map(check).collect()).unwrap(), expected);
+        assert_eq!(dataset.len(), 6);
+        for index in 0..6 {
+            assert_eq!(dataset.content(index).unwrap(), whole.content(index).unwrap());
+            assert!(dataset.content(index).unwrap().is_some());
+        }
+    }
+}
+
+#[test]
+fn a_fingerprint_tells_names_labels_and_classes_apart() {
+    let print = |names: &[&str]| {
+        let folder = photos(names);
+        open(folder.path(), &with_split(0.0, 0)).unwrap().train.fingerprint()
+    };
+    let first = print(&["a/1.bmp", "a/2.bmp", "b/3.bmp"]);
+    assert_eq!(print(&["a/1.bmp", "a/2.bmp", "b/3.bmp"]), first, "in another folder");
+    for other in [
+        ["a/1.bmp", "a/2.bmp", "b/4.bmp"],
+        ["a/1.bmp", "b/2.bmp", "b/3.bmp"],
+        ["a/1.bmp", "a/2.bmp", "c/3.bmp"],
+    ] {
+        assert_ne!(print(&other), first, "{other:?}");
+    }
+}
+
+#[test]
 fn a_sample_is_random_and_the_same_for_a_seed() {
     let names: Vec<String> =
         ["a", "b"].iter().flat_map(|c| (0..50).map(move |n| format!("{c}/{n:02}.bmp"))).collect();

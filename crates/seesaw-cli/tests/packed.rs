@@ -66,8 +66,13 @@ fn a_training_from_a_packed_data_set_ends_like_one_from_its_folder() {
         assert_eq!(report["images"], reports[0]["images"]);
         assert_eq!(report["loss"], reports[0]["loss"]);
     }
+}
 
-    // A run continues with the packed form of its images.
+#[test]
+fn a_run_continues_with_the_packed_form_of_its_images() {
+    let album = Album::new();
+    let packed = album.path("packed");
+    seesaw(args!["data", "pack", album.data, packed]).ok();
     let constant = ["--set", "schedule.kind=constant", "--set", "schedule.warmup=0"];
     album.train("moved", &[&["--epochs", "1"][..], &constant].concat()).ok();
     fs::remove_dir_all(&album.data).unwrap();
@@ -116,8 +121,13 @@ fn packing_says_what_it_did_and_info_checks_it() {
     seesaw(args!["data", "pack", album.data, album.data.join("red/packed")]).fails(&["or in it"]);
     seesaw(args!["data", "info", album.data, "--verify"]).fails(&["not packed", "`--check`"]);
     seesaw(args!["data", "pack", album.data, "x", "--as-is", "--quality", "3"]).fails(&["--as-is"]);
+}
 
-    // One bit, and one byte less.
+#[test]
+fn a_bit_or_a_byte_that_is_wrong_is_an_error_that_names_the_file() {
+    let album = Album::new();
+    let packed = album.path("packed");
+    seesaw(args!["data", "pack", album.data, packed]).ok();
     let shard = packed.join("images-00000.tar");
     let mut bytes = fs::read(&shard).unwrap();
     bytes[700] ^= 1;
@@ -141,6 +151,18 @@ fn photos_without_labels_are_packed_too() {
     let packed = album.path("packed");
     seesaw(args!["data", "pack", album.data, packed, "--unlabeled"]).ok();
     seesaw(args!["data", "info", packed]).fails(&["one class, `photo`"]);
+}
+
+/// The names and contents of files.
+#[cfg(unix)]
+fn files(folder: &Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
+    let entry = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        (path.file_name().unwrap().to_owned(), fs::read(path).unwrap())
+    };
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(entry).collect();
+    files.sort();
+    files
 }
 
 #[cfg(unix)]
@@ -185,14 +207,5 @@ fn ctrl_c_stops_and_the_same_command_continues() {
         again.ok();
         assert!(again.stderr().contains("images are packed already"), "{}", again.stderr());
     }
-    let files = |folder: &Path| {
-        let entry = |entry: std::io::Result<fs::DirEntry>| {
-            let path = entry.unwrap().path();
-            (path.file_name().unwrap().to_owned(), fs::read(path).unwrap())
-        };
-        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(entry).collect();
-        files.sort();
-        files
-    };
     assert!(files(&whole) == files(&packed));
 }

@@ -93,7 +93,7 @@ an interruption, the same command continues.
 
 Examples:
   seesaw data pack imagenet packed
-  seesaw data pack photos packed --shorter-side 320 --quality 95
+  seesaw data pack photos packed --shorter-side 320 --quality 98
   seesaw data pack photos packed --as-is
   seesaw train --data packed")]
 pub struct DataPackArgs {

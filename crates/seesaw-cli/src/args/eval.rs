@@ -27,7 +27,7 @@ Examples:
 pub struct EvalArgs {
     /// Run folder, or weights: a safetensors file, a PyTorch checkpoint or the name of bundled weights
     pub model: PathBuf,
-    /// Data set: a folder or a .csv list [default: the run's]
+    /// Data set: a folder, a .csv list or a packed one [default: the run's]
     #[arg(long)]
     pub data: Option<PathBuf>,
     /// Part of the data set; where there are no test images, `test` takes the validation images and says so

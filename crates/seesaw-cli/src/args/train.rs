@@ -51,7 +51,7 @@ pub struct TrainArgs {
 /// What a new run starts from.
 #[derive(Debug, Args)]
 pub struct StartArgs {
-    /// Data set: a folder or a .csv list
+    /// Data set: a folder, a .csv list or a packed one
     // Clap makes sure that it is here, unless an old spelling asks for something else.
     #[arg(long, required_unless_present = "OldTrainArgs")]
     pub data: Option<PathBuf>,

@@ -63,6 +63,25 @@ fn connect(server: &Server, count: usize) -> Vec<TcpStream> {
     (0..count).map(answered).collect()
 }
 
+/// Sends the head of a request and a part of its body.
+fn half_a_request(mut stream: TcpStream) -> TcpStream {
+    let half = "POST /v1/classify HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\npart";
+    stream.write_all(half.as_bytes()).unwrap();
+    stream
+}
+
+/// Takes the last place: the service counts all others, and classifies a photo.
+fn last_place(server: &Server, photo: &[u8]) -> TcpStream {
+    let mut last = server.connect();
+    last.write_all(&request("GET", "/metrics", &[], b"")).unwrap();
+    let metrics = read(&mut last).unwrap();
+    let counted = format!("seesaw_connections {}\n", CONNECTIONS + 1);
+    assert!(metrics.text().contains(&counted), "{}", metrics.text());
+    last.write_all(&request("POST", "/v1/classify", &[], photo)).unwrap();
+    assert_eq!(read(&mut last).unwrap().status, 200);
+    last
+}
+
 #[expect(clippy::print_stderr, reason = "a measurement says what it measured")]
 fn crowd() {
     let tiny = Tiny::new();
@@ -74,22 +93,11 @@ fn crowd() {
     let before = peak_memory_kb(server.id());
     let start = Instant::now();
     let mut open = connect(&server, idle);
-    for mut stream in connect(&server, halves) {
-        let body = "POST /v1/classify HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\npart";
-        stream.write_all(body.as_bytes()).unwrap();
-        open.push(stream);
-    }
+    open.extend(connect(&server, halves).into_iter().map(half_a_request));
     let opened = start.elapsed();
-    // The last place: it is answered, and counts the others.
     let photo = common::bmp(20, [9, 99, 199]);
     let start = Instant::now();
-    let mut last = server.connect();
-    last.write_all(&request("GET", "/metrics", &[], b"")).unwrap();
-    let metrics = read(&mut last).unwrap();
-    let counted = format!("seesaw_connections {}\n", CONNECTIONS + 1);
-    assert!(metrics.text().contains(&counted), "{}", metrics.text());
-    last.write_all(&request("POST", "/v1/classify", &[], &photo)).unwrap();
-    assert_eq!(read(&mut last).unwrap().status, 200);
+    let last = last_place(&server, &photo);
     let answered = start.elapsed();
     // One more than there are places is told so.
     let mut refused = server.connect();

@@ -5,7 +5,7 @@ use std::{fmt, io, path::Path};
 use clap::builder::styling::{AnsiColor, Style};
 use seesaw_format::FormatError;
 
-use crate::hint::Hint;
+use crate::{hint::Hint, output};
 
 /// What ends a command before its work is done; the process exits with code 2.
 #[derive(Debug)]
@@ -112,11 +112,17 @@ pub fn error(message: impl fmt::Display) {
 
 /// Writes `warning: ...` to standard error.
 pub fn warn(message: impl fmt::Display) {
+    if output::is_quiet() {
+        return;
+    }
     report("warning", AnsiColor::Yellow.on_default().bold(), message);
 }
 
 /// Writes `note: ...` to standard error.
 pub fn note(message: impl fmt::Display) {
+    if output::is_quiet() {
+        return;
+    }
     report("note", AnsiColor::Cyan.on_default().bold(), message);
 }
 

@@ -5,6 +5,7 @@ use std::{
     fmt,
     io::{self, BufWriter, Write},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use clap::builder::styling::Style;
@@ -69,8 +70,24 @@ pub fn csv_file<R: AsRef<[u8]>, L: IntoIterator<Item = R>>(
     written.map_err(|error| Failure::file(path, error))
 }
 
+/// Whether this process leaves it to another one to say things.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on, says nothing but errors: another process speaks for this one.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether another process speaks for this one.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Writes a line to standard error.
 pub fn say(what: impl fmt::Display) {
+    if is_quiet() {
+        return;
+    }
     // If standard error is closed, there is nobody left to inform.
     let _ = writeln!(anstream::stderr(), "{what}");
 }

@@ -14,6 +14,7 @@ use crate::{
     args::{ExecutionArgs, Precision},
     commands::Outcome,
     failure::{self, Failure},
+    output,
 };
 
 use super::{Begin, Stop, Worker};
@@ -30,6 +31,9 @@ pub fn over_mpi<'a>(
         Failure::from(TrainError::from(error)).of_rank(rank).report();
     })?;
     let mpi = Arc::new(mpi);
+    if mpi.rank() > 0 {
+        output::be_quiet();
+    }
     let ranks = ranks(Arc::clone(&mpi) as Arc<dyn Group>, args);
     let outcome = as_one_of(&ranks, &*mpi, args, prepare);
     let together = ranks.failed_together() || matches!(outcome, Err(Failure::Reported));
@@ -41,11 +45,11 @@ pub fn over_mpi<'a>(
             mpi.finalize()?;
             Err(Failure::Reported)
         }
-        Err(failure) => Err(failure.of_rank(mpi.rank())),
-        Ok(outcome) => {
+        Ok(_) | Err(Failure::OutputClosed) => {
             mpi.finalize()?;
-            Ok(outcome)
+            outcome
         }
+        Err(failure) => Err(failure.of_rank(mpi.rank())),
     }
 }
 

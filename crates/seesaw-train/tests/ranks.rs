@@ -239,10 +239,13 @@ fn broken_images_are_found_by_one_and_known_to_all() {
     assert_eq!(broken, vec![vec![place.path("data/train/blue/broken.jpg")]; 3]);
 }
 
+/// What one rank does otherwise than the rest.
+type Change = fn(&Place, &mut Start);
+
 #[test]
 fn different_ranks_are_refused_on_all() {
     let place = Place::new();
-    let starts: [(&str, fn(&Place, &mut Start)); 4] = [
+    let starts: [(&str, Change); 4] = [
         ("the recipe differs between ranks: batch = 6", |_, start| start.recipe.batch = 7),
         ("the net differs between ranks", |_, start| start.net.name = "another".to_owned()),
         ("number of images differs", |place, start| start.data = place.path("fewer")),
@@ -344,7 +347,7 @@ fn a_rank_that_does_not_come_ends_the_others() {
             thread::sleep(Duration::from_secs(1));
             return None;
         }
-        let options = options.clone().ranks(ranks);
+        let options = options.ranks(ranks);
         Some(Trainer::start(&place.start("run"), &machine(1), &options, &mut silent).unwrap_err())
     });
     let error = results[0].as_ref().unwrap().to_string();

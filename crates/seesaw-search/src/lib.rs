@@ -12,6 +12,7 @@
 //!
 //! A space of nets is a [`seesaw_arch::space::Space`]. Each trial of a search is an ordinary run of
 //! [`seesaw_train`].
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 pub mod cost;

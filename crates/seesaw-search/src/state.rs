@@ -33,8 +33,6 @@ pub struct Trial {
     pub proposal: Proposal,
     /// The latest of those who began or continued it.
     pub worker: Option<String>,
-    /// Epochs that are done.
-    pub epochs: usize,
     /// How it ended; `None` until then.
     pub outcome: Option<Outcome>,
     /// Its number in the explorer, if it explores.
@@ -115,8 +113,8 @@ impl State {
                 self.open(trial)?.worker = Some(worker);
                 clock
             }
-            Record::Epoch { trial, epoch, clock, .. } => {
-                self.open(trial)?.epochs = epoch;
+            Record::Epoch { trial, clock, .. } => {
+                self.open(trial)?;
                 clock
             }
             Record::Finished { trial, score, top1, seconds, clock } => {
@@ -161,7 +159,7 @@ impl State {
             Kind::Final { ref entrant } => self.entrant_net(entrant).map(|_| None)?,
             Kind::Reference => None,
         };
-        self.trials.push(Trial { proposal, worker: None, epochs: 0, outcome: None, explored });
+        self.trials.push(Trial { proposal, worker: None, outcome: None, explored });
         Ok(())
     }
 
